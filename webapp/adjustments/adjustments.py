@@ -19,6 +19,7 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
+from webapp.language.translations import gettext as _
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import locked_region_items
 from webapp.tables import Adjustment, CarriedLink
@@ -50,12 +51,13 @@ def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
     Raises: AdjustmentError: there is nothing to adjust, or not to that.
     """
     if sold is None or not isfinite(sold):
-        raise AdjustmentError(f"The demand of {wanted.date} is not known, so there is nothing to adjust. Choose a "
-                              "period of the history.")
+        raise AdjustmentError(_("The demand of %(day)s is not known, so there is nothing to adjust. Choose a period "
+                                "of the history.", day=wanted.date))
     if not 0 <= wanted.units <= MOST_UNITS:
-        raise AdjustmentError(f"{wanted.units:g} units are not possible; a number from 0 on is.")
+        raise AdjustmentError(_("%(units)s units are not possible; a number from 0 on is.", units=f"{wanted.units:g}"))
     if wanted.units == sold:
-        raise AdjustmentError(f"{wanted.units:g} is what was sold on {wanted.date}; there is nothing to adjust.")
+        raise AdjustmentError(_("%(units)s is what was sold on %(day)s; there is nothing to adjust.",
+                                units=f"{wanted.units:g}", day=wanted.date))
     _check_reason(wanted.reason)
     with writing():
         locked_region_items([wanted.key])
@@ -88,7 +90,8 @@ def adjust_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> i
 
 def _check_reason(reason: str) -> None:
     if not reason or len(reason) > LONGEST_REASON:
-        raise AdjustmentError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
+        raise AdjustmentError(_("Give a reason of at most %(most)s characters, so that others understand it.",
+                                most=LONGEST_REASON))
 
 
 def _adjust(wanted: Wanted, sold: float, by: str) -> None:

@@ -21,6 +21,8 @@ from webapp.adjustments.predecessors import (
     unlink,
 )
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages.typed_numbers import TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
 from webapp.tables import CarriedLink, Catalogue, RegionItemRow
@@ -75,15 +77,15 @@ def make() -> ResponseReturnValue:
     try:
         first = date.fromisoformat(since) if since else None
     except ValueError:
-        abort(422, f"Give a date as 2026-01-31, not {since[:40]!r}, or leave it empty.")
+        abort(422, _("Give a date as 2026-01-31, not %(text)s, or leave it empty.", text=repr(since[:40])))
     try:
         scale = read_number(typed) if typed else 1.0
     except TypedNumberError as error:
-        abort(422, f"{error} You wrote {typed[:40]!r} as scale.")
+        abort(422, _("%(error)s You wrote %(text)s as scale.", error=error, text=repr(typed[:40])))
     regions = tuple(dict.fromkeys(map(known_as, request.form.getlist("region")))) or (row.region,)
     other = known_as(request.form.get("other", "")[:LONGEST_NAME + 1])
     if not other:
-        abort(422, f"Write the item that {row.item} replaces.")
+        abort(422, _("Write the item that %(item)s replaces.", item=row.item))
     for region in regions:
         rows_of([_key(region, row.item)])
     try:
@@ -91,9 +93,10 @@ def make() -> ResponseReturnValue:
                                        " ".join(request.form.get("reason", "").split())), actor().email)
     except PredecessorError as error:
         abort(422, str(error))
-    where = regions[0] if len(regions) == 1 else f"{len(regions)} regions"
-    flash(f"Recorded: {row.item} replaces {other} in {where}. Forecasts use its demand in a moment, models from their "
-          "next training on." if made else f"{row.item} replaces {other} in {where} already.", "success")
+    where = regions[0] if len(regions) == 1 else _n("%(num)s region", "%(num)s regions", len(regions))
+    flash(_("Recorded: %(item)s replaces %(other)s in %(where)s. Forecasts use its demand in a moment, models from "
+            "their next training on.", item=row.item, other=other, where=where) if made else
+          _("%(item)s replaces %(other)s in %(where)s already.", item=row.item, other=other, where=where), "success")
     return redirect(_back(row.key), 303)
 
 
@@ -103,8 +106,9 @@ def take_back(link_id: int) -> ResponseReturnValue:
     """Take back that an item replaces another; that it was said stays recorded."""
     found = unlink(link_id, actor().email) if link_id < LARGEST_ID else None
     if found is None:
-        abort(404, "There is no such word of a planner. What the dataset file says is taken away there.")
-    flash(f"Removed: {RegionItem.from_key(found.key)} carries on the demand of {found.other} no longer.", "success")
+        abort(404, _("There is no such word of a planner. What the dataset file says is taken away there."))
+    flash(_("Removed: %(region_item)s carries on the demand of %(item)s no longer.",
+            region_item=RegionItem.from_key(found.key), item=found.other), "success")
     return redirect(_back(found.key), 303)
 
 

@@ -16,6 +16,7 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
+from webapp.language.translations import gettext as _
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import known_keys, locked_region_items
 from webapp.tables import CarriedLink, Catalogue
@@ -48,11 +49,14 @@ def replace_with(wanted: WantedLink, by: str) -> list[CarriedLink]:
     Raises: PredecessorError: it cannot.
     """
     if wanted.item == wanted.other:
-        raise PredecessorError(f"{wanted.item} cannot replace itself. Name the item in whose place it is sold.")
+        raise PredecessorError(_("%(item)s cannot replace itself. Name the item in whose place it is sold.",
+                                 item=wanted.item))
     if not 1 <= len(wanted.regions) <= MOST_REGIONS:
-        raise PredecessorError(f"Choose 1 to {MOST_REGIONS} regions, not {len(wanted.regions)}.")
+        raise PredecessorError(_("Choose 1 to %(most)s regions, not %(count)s.", most=MOST_REGIONS,
+                                 count=len(wanted.regions)))
     if not wanted.reason or len(wanted.reason) > LONGEST_REASON:
-        raise PredecessorError(f"Give a reason of at most {LONGEST_REASON} characters, so that others understand it.")
+        raise PredecessorError(_("Give a reason of at most %(most)s characters, so that others understand it.",
+                                 most=LONGEST_REASON))
     try:
         checked_scale(wanted.scale)
     except ValueError as error:
@@ -60,7 +64,7 @@ def replace_with(wanted: WantedLink, by: str) -> list[CarriedLink]:
     try:
         pairs = [(RegionItem(region, wanted.item), RegionItem(region, wanted.other)) for region in wanted.regions]
     except BadNameError as error:
-        raise PredecessorError(f"There is no such item: {error}.") from error
+        raise PredecessorError(_("There is no such item: %(error)s.", error=error)) from error
     made = []
     with writing():
         locked_region_items(one.key for pair in pairs for one in pair)
@@ -217,8 +221,8 @@ def _require_possible(one: RegionItem, other: RegionItem) -> None:
         Catalogue.key.in_([one.key, other.key]), Catalogue.in_catalogue)))
     for name in (one.item, other.item):
         if name not in known:
-            raise PredecessorError(f"There is no item {name!r} in {one.region}. Write an item that is sold there, as "
-                                   "the overview lists them.")
+            raise PredecessorError(_("There is no item %(item)s in %(region)s. Write an item that is sold there, as "
+                                     "the overview lists them.", item=repr(name), region=one.region))
 
     def links_of(item: str, region: str) -> list[Link]:
         key = RegionItem(region, item).key
@@ -227,8 +231,8 @@ def _require_possible(one: RegionItem, other: RegionItem) -> None:
         return [Link(item, row.other, region=region) for row in counting(rows, key)]
 
     if circle := circle_of(Link(one.item, other.item, region=one.region), links_of):
-        raise PredecessorError(f"In {one.region} that closes a circle: {' → '.join(circle)}. Remove one of its links "
-                               "first.")
+        raise PredecessorError(_("In %(region)s that closes a circle: %(circle)s. Remove one of its links first.",
+                                 region=one.region, circle=" → ".join(circle)))
 
 
 def _told(link: CarriedLink) -> dict[str, object]:

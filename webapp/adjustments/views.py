@@ -7,15 +7,17 @@ import pandas as pd
 from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.access import actor, needs
 from webapp.adjustments.adjustments import AdjustmentError, Wanted, accept_unusual, adjust, adjustments_of, remove
 from webapp.adjustments.unusual import Outlier, own_part, unusual_of, usual_at
-from webapp.pages.numbers_and_dates import period, plural
+from webapp.language.periods import PERIOD, PERIODS
+from webapp.language.translations import gettext as _
+from webapp.pages.numbers_and_dates import period
 from webapp.pages.numbers_and_dates import units as units_words
+from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
 from webapp.services import services
@@ -77,25 +79,28 @@ def make() -> ResponseReturnValue:
     try:
         at = date.fromisoformat(request.form.get("date", "").strip())
     except ValueError:
-        abort(422, f"Give a date as 2026-01-31, not {request.form.get('date', '')[:40]!r}.")
+        abort(422, _("Give a date as 2026-01-31, not %(text)s.", text=repr(request.form.get("date", "")[:40])))
     try:
         units = read_number(text)
     except AmbiguousNumberError as error:
-        abort(422, f"{error} You wrote {text[:40]!r} units.")
+        abort(422, _("%(error)s You wrote %(text)s units.", error=error, text=repr(text[:40])))
     except TypedNumberError:
-        abort(422, f"Give a number of units{f', not {text[:40]!r}' if text else ''}.")
+        abort(422, _("Give a number of units, not %(text)s.", text=repr(text[:40])) if text else (
+            _("Give a number of units.")))
     try:
         history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
-        abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
+        abort(422, _("No demand is stored for %(region_item)s, so there is nothing to adjust.",
+                     region_item=row.region_item))
     sold = units_sold(history)[history["date"] == pd.Timestamp(at)]
     try:
         adjust(Wanted(row.key, at, units, " ".join(request.form.get("reason", "").split())),
                float(sold[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Recorded for {period(at)}: {units_words(units)} {services().dataset.unit} in place of what "
-          "was sold. Forecasts use it in a moment, models from their next training on.", "success")
+    flash(_("Recorded for %(period)s: %(amount)s in place of what was sold. Forecasts use it in a moment, models from "
+            "their next training on.", period=period(at), amount=f"{units_words(units)} {services().dataset.unit}"),
+          "success")
     return redirect(_back(row.key), 303)
 
 
@@ -107,14 +112,17 @@ def accept() -> ResponseReturnValue:
     try:
         history = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
     except NotInStoreError:
-        abort(422, f"No demand is stored for {row.region_item}, so there is nothing to adjust.")
+        abort(422, _("No demand is stored for %(region_item)s, so there is nothing to adjust.",
+                     region_item=row.region_item))
     unusual = unusual_of(row, history, services().dataset)
     try:
         count = accept_unusual(row.key, unusual.rows, " ".join(request.form.get("reason", "").split()), actor().email)
     except AdjustmentError as error:
         abort(422, str(error))
-    flash(f"Adjusted to what would be usual: {plural(count, WORDS[services().dataset.frequency][0])}." if count
-          else "Nothing unusual was left to adjust.", "success" if count else "info")
+    frequency = services().dataset.frequency
+    adjusted = f"{number(count)} {(PERIOD if count == 1 else PERIODS)[frequency]}"
+    flash(_("Adjusted to what would be usual: %(periods)s.", periods=adjusted) if count else (
+        _("Nothing unusual was left to adjust.")), "success" if count else "info")
     return redirect(_back(row.key), 303)
 
 
@@ -124,8 +132,8 @@ def take_back(adjustment_id: int) -> ResponseReturnValue:
     """Remove an adjustment; that it was made stays recorded."""
     found = remove(adjustment_id, actor().email) if adjustment_id < LARGEST_ID else None
     if found is None:
-        abort(404, "There is no such adjustment.")
-    flash(f"Removed: for {period(found.date)} what was sold counts again.", "success")
+        abort(404, _("There is no such adjustment."))
+    flash(_("Removed: for %(period)s what was sold counts again.", period=period(found.date)), "success")
     return redirect(_back(found.key), 303)
 
 

@@ -20,6 +20,8 @@ from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.period_table import PeriodTable, table_of
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import answer_to
+from webapp.language.translations import ENGLISH, in_language
+from webapp.language.translations import gettext as _
 from webapp.overrides.applied import Overridden, overridden, override_words
 from webapp.overrides.in_money import unit_money_of
 from webapp.pages.files import Cell, Exact, Sheet, book_of, file_of, requested_format, rounded
@@ -49,17 +51,19 @@ def show() -> Response:
     forecast_query, form = parse_forecast_query(request.args), requested_format(request.args)
     of = request.args.get("of", TABLES[0])
     if form is None or of not in TABLES:
-        abort(422, f"Say what to download: format=xlsx, or format=csv with of={' or of='.join(TABLES)}.")
+        abort(422, _("Say what to download: format=xlsx, or format=csv with of=%(first)s or of=%(second)s.",
+                     first=TABLES[0], second=TABLES[1]))
     if not forecast_query.keys:
-        abort(422, "Choose at least one region-item first.")
+        abort(422, _("Choose at least one region-item first."))
     found = _Found.of(forecast_query)
     if found.is_empty:
-        abort(422, "There is no forecast to download yet.")
-    name = found.file_name()
-    if form == "xlsx":
-        return book_of(name, [found.by_period(), found.by_region_item(), found.about()])
-    sheet = found.by_period() if of == "periods" else found.by_region_item()
-    return file_of("csv", name if of == "periods" else f"{name}_by_region-item", sheet.columns, sheet.rows)
+        abort(422, _("There is no forecast to download yet."))
+    with in_language(ENGLISH):  # a file is the same for every reader
+        name = found.file_name()
+        if form == "xlsx":
+            return book_of(name, [found.by_period(), found.by_region_item(), found.about()])
+        sheet = found.by_period() if of == "periods" else found.by_region_item()
+        return file_of("csv", name if of == "periods" else f"{name}_by_region-item", sheet.columns, sheet.rows)
 
 
 class _Found:
@@ -80,9 +84,9 @@ class _Found:
             return cls(forecast_query, group_of(forecast_query.keys, services().dataset, forecast_query.horizon,
                                                 forecast_query.coverage / 100),
                        ScenarioForm([], [], ()))
-        _, answer, form, status = answer_to(forecast_query, request.args)
+        _plan, answer, form, status = answer_to(forecast_query, request.args)
         if status != 200:
-            abort(422, "The scenario of this address cannot be answered; open the page to see why.")
+            abort(422, _("The scenario of this address cannot be answered; open the page to see why."))
         return cls(forecast_query, answer, form)
 
     @property
@@ -161,11 +165,11 @@ class _Found:
         found = []
         for place in range(len(model.dates)):
             cells: list[Cell] = []
-            for unit, (revenue, _) in told:
+            for unit, (revenue, _margin) in told:
                 cells += [_price(unit.price, place), _exact(rounded_money(float(revenue[place])))]
             if self.in_money.has_cost:
                 cells += [_price(plan.cost, place),
-                          *(_exact(rounded_money(float(margin[place]))) for _, (_, margin) in told)]
+                          *(_exact(rounded_money(float(margin[place]))) for _unit, (_revenue, margin) in told)]
             found.append(cells)
         return found
 
@@ -183,7 +187,7 @@ class _Found:
             return
         attributes = _attributes([line.row.region_item for line in self.answer.lines])
         for line in self.answer.lines:
-            changed = [units for _, *units in _units(line.scenario.part, coverage)] if line.scenario else None
+            changed = [units for _at, *units in _units(line.scenario.part, coverage)] if line.scenario else None
             more = self._overrides_of(line.row.key, line.plan.part)
             money = self._money_cells(line.row.key, line.plan.part, line.scenario.part if line.scenario else None)
             for place, (at, *units) in enumerate(_units(self._final(line.row.key, line.plan.part), coverage)):

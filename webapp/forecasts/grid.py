@@ -16,6 +16,8 @@ from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.accuracy.lead_chart import LeadAccuracy
 from webapp.forecasts.period_table import InMoney, Measure, PeriodTable, table_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import pgettext
 from webapp.overrides.overrides import (
     LEAST_PERCENT,
     LONGEST_COMMENT,
@@ -32,9 +34,6 @@ BACK: dict[Frequency, int] = {"D": 91, "W": 52, "M": 24, "Q": 8}
 """Periods of the past that the grid begins with."""
 LEADS: dict[Frequency, tuple[int, ...]] = {"D": (1, 7, 14, 28), "W": (1, 4, 8, 13), "M": (1, 3, 6, 12), "Q": (1, 2, 4)}
 """How far ahead past forecasts were made that can be chosen, in periods; as far as the horizon."""
-NAMES = {"Sold": "sold", "Carried over": "carried", "Last year": "last_year", "Forecast": "forecast", "Plan": "plan",
-         "Model": "model", "Scenario": "scenario", "Difference": "difference"}
-"""Titles of measures of the table by period -> names of the grid's rows."""
 ORDER = ("sold", "carried", "last_year", "past_forecast", "model", "override", "plan", "forecast", "lower", "upper",
          "scenario", "difference", "price", "money", "driver")
 """Rows from the top, by the beginning of their names."""
@@ -61,7 +60,7 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
                      without_overrides=without_overrides, in_money=in_money)
     place = {at: number for number, at in enumerate(table.dates)}
     dates = pd.DatetimeIndex(table.dates)
-    rows = [_row(name, measure) for name, measure in _named(table.measures, dataset)]
+    rows = [_row(measure) for measure in table.measures if _is_shown(measure)]
     for row in rows:
         if row["name"] == "sold":
             row["at_least"] = [place[at] for at in past.out_of_stock if at in place]
@@ -70,11 +69,11 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
     leads = [lead for lead in LEADS[dataset.frequency] if lead <= dataset.horizon]
     known = {lead: _reindexed(seen.stood_at(lead), dates) for lead in leads} if seen and any(seen.archived) else {}
     if known := {lead: values for lead, values in known.items() if any(value is not None for value in values)}:
-        rows.append({"name": "past_forecast", "title": "Past forecast", "kind": "units",
+        rows.append({"name": "past_forecast", "title": _("Past forecast"), "kind": "units",
                      "values": next(iter(known.values())), "leads": known})
     has_overrides = any(period.final is not None for period in periods)
     if has_overrides:
-        rows.append({"name": "override", "title": "Override", "kind": "override", "values": []})
+        rows.append({"name": "override", "title": pgettext("noun", "Override"), "kind": "override", "values": []})
     rows.sort(key=lambda row: next(at for at, name in enumerate(ORDER) if row["name"].startswith(name)))
     grid: dict[str, Any] = {
         "dates": [str(at) for at in table.dates], "ahead": [place[period.date] for period in periods], "rows": rows,
@@ -94,26 +93,18 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
     return grid
 
 
-def _named(measures: Iterable[Measure], dataset: Dataset) -> Iterable[tuple[str, Measure]]:
-    """The measures that the grid has, each with the name of its row."""
-    drivers = iter(dataset.drivers)
-    for measure in measures:
-        if measure.kind == "driver" and measure.driver_kind != "text":
-            yield f"driver-{next(drivers).name}", measure
-        elif measure.kind in ("price", "money"):
-            yield f"{measure.kind}-{measure.title}", measure
-        elif measure.title in NAMES:
-            if measure.title != "Last year" or any(value is not None for value in measure.values):
-                yield NAMES[measure.title], measure
-        elif measure.kind == "bound":
-            yield "lower" if measure.title.endswith("from") else "upper", measure
+def _is_shown(measure: Measure) -> bool:
+    """Whether the grid has a row for a measure of the table."""
+    if measure.name == "last_year":
+        return any(value is not None for value in measure.values)
+    return measure.name.startswith(ORDER)
 
 
-def _row(name: str, measure: Measure) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name, "title": measure.title, "kind": measure.kind}
+def _row(measure: Measure) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": measure.name, "title": measure.title, "kind": measure.kind}
     if measure.kind == "driver":
         changed = [at for at, pair in enumerate(measure.values) if pair and _told(pair[0]) != _told(pair[1])]
-        return {**row, "driver": name.removeprefix("driver-"), "driver_kind": measure.driver_kind,
+        return {**row, "driver": measure.name.removeprefix("driver-"), "driver_kind": measure.driver_kind,
                 "decimals": measure.decimals, "changed": changed,
                 "values": [None if pair is None else _told(pair[1]) for pair in measure.values]}
     write = {"money": rounded_money, "price": rounded_price}.get(measure.kind, rounded)

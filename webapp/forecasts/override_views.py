@@ -11,6 +11,8 @@ from webapp.db.database import db
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import shown_again
 from webapp.http.errors import error_page
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.overrides.applied import override_words, parts_ahead
 from webapp.overrides.form import parse_cells, parse_override
 from webapp.overrides.overrides import (
@@ -24,7 +26,8 @@ from webapp.overrides.overrides import (
     remove,
     undo,
 )
-from webapp.pages.numbers_and_dates import period, plural
+from webapp.pages.numbers_and_dates import period
+from webapp.pages.reader_locale import number
 from webapp.systems.reachability import WORDS
 from webapp.tables import Override
 
@@ -34,7 +37,9 @@ bp = Blueprint("forecast_overrides", __name__, url_prefix="/overrides")
 @bp.errorhandler(OSError)
 def _store_down(_error: OSError) -> ResponseReturnValue:
     title, consequence = WORDS["store"]
-    return error_page(503, f"{title} does not answer, so this cannot be done. {consequence} Try again in a moment.")
+    return error_page(503, _(
+        "%(system)s does not answer, so this cannot be done. %(consequence)s Try again in a moment.",
+        system=title, consequence=consequence))
 
 
 @bp.post("")
@@ -43,7 +48,7 @@ def make() -> ResponseReturnValue:
     """Override the forecasts of a selection."""
     forecast_query = parse_forecast_query(request.form)
     if not forecast_query.keys:
-        abort(422, "Choose at least one region-item first.")
+        abort(422, _("Choose at least one region-item first."))
     form, wanted = parse_override(request.form)
     if wanted is None:
         return shown_again(forecast_query, form)
@@ -52,12 +57,20 @@ def make() -> ResponseReturnValue:
     except OverrideError as error:
         form.errors.append(str(error))
         return shown_again(forecast_query, form)
-    periods = plural(made.count, "period")
-    if made.is_new:
-        told = f", in place of {plural(made.replaced, 'earlier override')}" if made.replaced else ""
-        flash(f"Recorded: {periods} overridden{told}.", "success")
+    count = number(made.count)
+    if made.is_new and made.replaced:
+        replaced = _n("%(num)s earlier override", "%(num)s earlier overrides", made.replaced,
+                      num=number(made.replaced))
+        flash(_n("Recorded: %(num)s period overridden, in place of %(replaced)s.",
+                 "Recorded: %(num)s periods overridden, in place of %(replaced)s.", made.count, num=count,
+                 replaced=replaced), "success")
+    elif made.is_new:
+        flash(_n("Recorded: %(num)s period overridden.", "Recorded: %(num)s periods overridden.", made.count,
+                 num=count), "success")
     else:
-        flash(f"This was recorded already: {periods} overridden. Nothing was done twice.", "info")
+        flash(_n("This was recorded already: %(num)s period overridden. Nothing was done twice.",
+                 "This was recorded already: %(num)s periods overridden. Nothing was done twice.", made.count,
+                 num=count), "info")
     return redirect(_back(forecast_query), 303)
 
 
@@ -67,7 +80,7 @@ def make_cells() -> ResponseReturnValue:
     """Save what was typed into the grid: how much was saved, or what keeps it from being saved, as JSON."""
     forecast_query = parse_forecast_query(request.form)
     if not forecast_query.keys:
-        abort(422, "Choose at least one region-item first.")
+        abort(422, _("Choose at least one region-item first."))
     try:
         made = place_cells(parse_cells(request.form), request.form.get("token", ""),
                            parts_ahead(forecast_query.keys, forecast_query.horizon))
@@ -93,8 +106,8 @@ def take_back(override_id: int) -> ResponseReturnValue:
     except OverrideError as error:
         abort(422, str(error))
     if found is None:
-        abort(404, "There is no such override.")
-    flash(f"Removed: the model's forecast of {period(found.date)} counts again.", "success")
+        abort(404, _("There is no such override."))
+    flash(_("Removed: the model's forecast of %(period)s counts again.", period=period(found.date)), "success")
     return redirect(_asked_back() or url_for("forecasts.show", ri=found.key, _anchor="overrides"), 303)
 
 
@@ -104,11 +117,12 @@ def undo_batch(batch: str) -> ResponseReturnValue:
     """Take back overrides that were made together; what they replaced holds again."""
     known = db.session.scalar(select(Override).where(Override.batch == batch).limit(1))
     if known is None:
-        abort(404, "There are no such overrides.")
+        abort(404, _("There are no such overrides."))
     key, scenario, kept = known.key, known.scenario, kept_of(batch)
     count = undo(batch)
-    done = (f"Undone: {plural(count, 'override')}. What was there before holds again." if count else
-            "Nothing was changed.")
+    done = _n("Undone: %(num)s override. What was there before holds again.",
+              "Undone: %(num)s overrides. What was there before holds again.", count, num=number(count)) if count else (
+        _("Nothing was changed."))
     flash(" ".join([done, *kept.words]), "success" if count else "info")
     if scenario and request.form.get("on") == "scenario":
         return redirect(url_for("scenarios.detail", token=scenario), 303)

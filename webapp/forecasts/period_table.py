@@ -15,6 +15,8 @@ from markupsafe import Markup
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
 from demand_assets.forecasting.series.gapped import Floats
+from webapp.language.translations import gettext as _
+from webapp.language.translations import pgettext
 from webapp.pages.money import in_currency, money, unit_price
 from webapp.pages.numbers_and_dates import NOTHING, decimals_for, signed, units
 from webapp.pages.reader_locale import number
@@ -23,14 +25,16 @@ from webapp.serving.history import History
 from webapp.tables import Override
 
 Kind = Literal["units", "bound", "signed", "driver", "price", "money"]
-OF_THE_PAST = ("Forecast before", "Last year")
-"""Titles of measures that a page leaves out where nothing is known of them; files always have them."""
+OF_THE_PAST = ("stood", "last_year")
+"""Names of measures that a page leaves out where nothing is known of them; files always have them."""
 
 
 @dataclass(frozen=True)
 class Measure:
     """One measure of every period of the table."""
 
+    name: str
+    """In scripts, whatever the reader's language; empty where they do not ask for it."""
     title: str
     kind: Kind
     values: list[Any]
@@ -62,7 +66,7 @@ class PeriodTable:
     def told(self) -> list[Measure]:
         """The measures without those of the past, and in money, that are not known in any period."""
         return [one for one in self.measures if any(value is not None for value in one.values) or (
-            one.title not in OF_THE_PAST and one.kind not in ("price", "money"))]
+            one.name not in OF_THE_PAST and one.kind not in ("price", "money"))]
 
 
 def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, back: int = 0,
@@ -94,7 +98,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     at_dates = [at.date() for at in dates]
     out = [past.out_of_stock.get(at) if at in known_units else None for at in at_dates]
     has_scenario = any(period.scenario is not None for period in periods)
-    words = f"{100 * coverage:.0f} %"
+    interval = f"{100 * coverage:.0f} %"
 
     def ahead(name: str) -> list[Any]:
         return [getattr(on[at], name) if at in on else None for at in at_dates]
@@ -103,34 +107,38 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         return [None if np.isnan(value) else value for value in values.tolist()]
 
     sold = np.array([known_units.get(at, np.nan) for at in at_dates], dtype=float)
-    measures = [Measure("Sold", "units", known(sold))] if back else []
+    measures = [Measure("sold", _("Sold"), "units", known(sold))] if back else []
     carried = [past.carried.get(at) if at in known_units else None for at in at_dates]
     if any(units is not None for units in carried):
-        measures.append(Measure("Carried over", "units", carried))
+        measures.append(Measure("carried", _("Carried over"), "units", carried))
     if back and stood is not None:
-        measures.append(Measure("Forecast before", "units", known(stood.reindex(dates).to_numpy(dtype=float))))
-    measures += _at_least("Out of stock", out)
-    bounds = [Measure(f"{words} from", "bound", ahead("lower")), Measure(f"{words} to", "bound", ahead("upper"))]
+        measures.append(Measure("stood", _("Forecast before"), "units",
+                                known(stood.reindex(dates).to_numpy(dtype=float))))
+    measures += _at_least(_("Out of stock"), out)
+    bounds = [Measure("lower", _("%(interval)s from", interval=interval), "bound", ahead("lower")),
+              Measure("upper", _("%(interval)s to", interval=interval), "bound", ahead("upper"))]
     if any(period.final is not None for period in periods):
-        measures += _overridden([on.get(at) for at in at_dates], ahead, override_words, words, all_bounds)
+        measures += _overridden([on.get(at) for at in at_dates], ahead, override_words, interval, all_bounds)
     else:
-        measures += [Measure("Plan" if has_scenario else "Model" if without_overrides else "Forecast", "units",
-                             ahead("plan")), *bounds]
+        name, title = ("plan", _("Plan")) if has_scenario else (
+            "model", _("Model")) if without_overrides else ("forecast", _("Forecast"))
+        measures += [Measure(name, title, "units", ahead("plan")), *bounds]
     if has_scenario:
         difference = [None if scenario is None else scenario - plan
                       for scenario, plan in zip(ahead("scenario"), ahead("plan"), strict=True)]
-        measures += [Measure("Scenario", "units", ahead("scenario")), Measure("Difference", "signed", difference)]
+        measures += [Measure("scenario", _("Scenario"), "units", ahead("scenario")),
+                     Measure("difference", _("Difference"), "signed", difference)]
     if len(past.history):
         last_year = known(past.last_year(dates, dataset))
-        measures.append(Measure("Last year", "bound", last_year))
-        measures += _at_least("Last year out of stock", [value if was_out else None for value, was_out in zip(
+        measures.append(Measure("last_year", _("Last year"), "bound", last_year))
+        measures += _at_least(_("Last year out of stock"), [value if was_out else None for value, was_out in zip(
             last_year, past.at_least_last_year(dates, dataset), strict=True)])
     if in_money is not None:
         measures += _in_money(in_money, at_dates, len(dates) - len(periods), has_scenario)
     if all(period.drivers for period in periods):
         before = _drivers_then(past, dates, dataset)
-        measures += [Measure(f"{driver.title}, {driver.unit}" if driver.unit else driver.title, "driver",
-                             [on[at].drivers[driver.name] if at in on else then
+        measures += [Measure(f"driver-{driver.name}", f"{driver.title}, {driver.unit}" if driver.unit else driver.title,
+                             "driver", [on[at].drivers[driver.name] if at in on else then
                               for at, then in zip(at_dates, before[driver.name], strict=True)], driver.kind)
                      for driver in dataset.drivers]
     return PeriodTable(at_dates, sum(at <= days[-1] for at in at_dates) if days else 0, measures)
@@ -140,8 +148,8 @@ def _at_least(title: str, sold: Sequence[float | None]) -> list[Measure]:
     """The measure of what was sold in periods out of stock; none where there is no such period."""
     if all(value is None for value in sold):
         return []
-    said = ["" if value is None else f"at least {units(value)}" for value in sold]
-    return [Measure(title, "driver", [(text, text) for text in said], "text")]
+    said = ["" if value is None else _("at least %(units)s", units=units(value)) for value in sold]
+    return [Measure("", title, "driver", [(text, text) for text in said], "text")]
 
 
 @dataclass(frozen=True)
@@ -162,22 +170,26 @@ class InMoney:
 def _in_money(told: InMoney, dates: Sequence[date], known: int, has_scenario: bool) -> list[Measure]:
     """The measures of a forecast in money; the past is told in units only."""
     found: list[Measure] = []
-    for title, kind in (("Price", "price"), ("Cost", "cost")):
+    for name, title, kind in (("price-Price", _("Price"), "price"), ("price-Cost", _("Cost"), "cost")):
         values = getattr(told.unit, kind) if told.unit and kind not in told.shown else None
         if values is not None:
-            found.append(Measure(in_currency(title), "price", [None] * known + values.tolist()))
-    sums = [("", told.plan), *([("Scenario ", told.scenario)] if told.scenario else [])]
-    for name, each in sums:
-        title = f"{name}revenue" if name else "Plan revenue" if has_scenario else "Revenue"
-        found.append(Measure(in_currency(title), "money", [each.revenue_on(at) for at in dates]))
+            found.append(Measure(name, in_currency(title), "price", [None] * known + values.tolist()))
+    revenue, margin = (("Plan revenue", _("Plan revenue")), ("Plan margin", _("Plan margin"))) if has_scenario else (
+        ("Revenue", _("Revenue")), ("Margin", _("Margin")))
+    sums = [(told.plan, revenue, margin)]
+    if told.scenario:
+        sums.append((told.scenario, ("Scenario revenue", _("Scenario revenue")),
+                     ("Scenario margin", _("Scenario margin"))))
+    for each, (name, title), (margin_name, margin_title) in sums:
+        found.append(Measure(f"money-{name}", in_currency(title), "money", [each.revenue_on(at) for at in dates]))
         if told.has_cost:
-            title = f"{name}margin" if name else "Plan margin" if has_scenario else "Margin"
-            found.append(Measure(in_currency(title), "money", [each.margin_on(at) for at in dates]))
+            found.append(Measure(f"money-{margin_name}", in_currency(margin_title), "money",
+                                 [each.margin_on(at) for at in dates]))
     return found
 
 
 def _overridden(periods: Sequence[Period | None], ahead: Callable[[str], list[Any]],
-                override_words: Callable[[Sequence[Override]], str], words: str, all_bounds: bool) -> list[Measure]:
+                override_words: Callable[[Sequence[Override]], str], interval: str, all_bounds: bool) -> list[Measure]:
     """The measures of a forecast with overrides, and of the model's beside it.
 
     Args:
@@ -187,14 +199,15 @@ def _overridden(periods: Sequence[Period | None], ahead: Callable[[str], list[An
     """
     said = [None if period is None else override_words(period.overrides) if period.overrides else ""
             for period in periods]
-    found = [Measure("Forecast", "units", ahead("final")),
-             Measure(f"{words} from", "bound", ahead("final_lower")),
-             Measure(f"{words} to", "bound", ahead("final_upper")),
-             Measure("Override", "driver", [None if text is None else (text, text) for text in said], "text"),
-             Measure("Model", "units", ahead("plan"))]
+    found = [Measure("forecast", _("Forecast"), "units", ahead("final")),
+             Measure("lower", _("%(interval)s from", interval=interval), "bound", ahead("final_lower")),
+             Measure("upper", _("%(interval)s to", interval=interval), "bound", ahead("final_upper")),
+             Measure("", pgettext("noun", "Override"), "driver",
+                     [None if text is None else (text, text) for text in said], "text"),
+             Measure("model", _("Model"), "units", ahead("plan"))]
     if all_bounds:
-        found += [Measure(f"Model {words} from", "bound", ahead("lower")),
-                  Measure(f"Model {words} to", "bound", ahead("upper"))]
+        found += [Measure("", _("Model %(interval)s from", interval=interval), "bound", ahead("lower")),
+                  Measure("", _("Model %(interval)s to", interval=interval), "bound", ahead("upper"))]
     return found
 
 
@@ -215,7 +228,7 @@ def driver_value(value: Any, kind: str, decimals: int | None = None) -> str:
     if value is None or (isinstance(value, float) and not isfinite(value)):
         return NOTHING
     if kind == "yes_no":
-        return "yes" if float(value) else ""
+        return _("yes") if float(value) else ""
     if not isinstance(value, int | float):
         return str(value)
     plain = f"{value:g}"
@@ -234,7 +247,7 @@ def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
     before, after = (driver_value(value, measure.driver_kind, measure.decimals) for value in found)
     if before == after:
         return after
-    return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or "no", after or "no")
+    return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or _("no"), after or _("no"))
 
 
 def add_to(app: Flask) -> None:

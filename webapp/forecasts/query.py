@@ -1,5 +1,6 @@
 """What the forecast page is asked: a selection, how far ahead, and how it is shown. The URL says it all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -9,7 +10,11 @@ from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
+from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import LARGEST_PAGE
+from webapp.pages.reader_locale import number
 from webapp.region_items.rows import pooled_row, rows_of
 from webapp.region_items.selection import MOST_LISTED, Arguments, parse_selection
 from webapp.services import services
@@ -20,8 +25,10 @@ PAGE_SIZE = 50
 LAYOUTS = ("periods", "measures")
 """What the rows of the table are."""
 PLAIN_COVERAGE, PLAIN_LAYOUT = 80, LAYOUTS[0]
-TABS = {"what-if": "What if", "why": "Why", "overrides": "Overrides", "accuracy": "Accuracy", "model": "Model",
-        "region-items": "Region-items", "unusual": "Unusual", "history": "History", "table": "Table"}
+TABS = {"what-if": lazy_gettext("What if"), "why": lazy_gettext("Why"), "overrides": lazy_gettext("Overrides"),
+        "accuracy": lazy_gettext("Accuracy"), "model": lazy_gettext("Model"),
+        "region-items": lazy_gettext("Region-items"), "unusual": lazy_gettext("Unusual"),
+        "history": lazy_gettext("History"), "table": lazy_gettext("Table")}
 """What stands under the grid, of which one is seen at a time; a page has those that it has something for."""
 
 
@@ -65,7 +72,8 @@ class ForecastQuery:
         """The selection in words."""
         if self.group:
             return self.group
-        return str(self.rows[0].region_item) if len(self.rows) == 1 else f"{len(self.keys):,} region-items, summed"
+        return str(self.rows[0].region_item) if len(self.rows) == 1 else _n(
+            "%(num)s region-items, summed", "%(num)s region-items, summed", len(self.keys), num=number(len(self.keys)))
 
     @cached_property
     def versions(self) -> str:
@@ -117,8 +125,10 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     """
     longest = services().dataset.horizon
     horizon = _whole(fields, "horizon", longest, longest,
-                     f"A horizon of {{}} is not possible; it is a whole number from 1 to {longest}.")
-    page = _whole(fields, "page", 1, LARGEST_PAGE, "There is no page {}; pages are numbered from 1.")
+                     lambda text: _("A horizon of %(text)s is not possible; it is a whole number from 1 to %(most)s.",
+                                    text=text, most=longest))
+    page = _whole(fields, "page", 1, LARGEST_PAGE,
+                  lambda text: _("There is no page %(text)s; pages are numbered from 1.", text=text))
     coverage, layout = fields.get("coverage", "") or str(PLAIN_COVERAGE), fields.get("layout", "") or PLAIN_LAYOUT
     levels = [str(round(100 * level)) for level in LEVELS]
     one_of("coverage", coverage, levels)
@@ -133,8 +143,8 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
                     fields.get("overrides", "1") != "0", tab, fields.get("adjust", "")[:10], longest)
 
 
-def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, message: str) -> int:
+def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, message: Callable[[str], str]) -> int:
     text = fields.get(name, "").strip() or str(plain)
     if not (text.isascii() and text.isdigit() and len(text) < 10) or not 1 <= int(text) <= most:
-        abort(422, message.format(repr(text[:40])))
+        abort(422, message(repr(text[:40])))
     return int(text)

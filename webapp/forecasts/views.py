@@ -24,8 +24,11 @@ from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.in_words import in_words
 from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, TABS, ForecastQuery, parse_forecast_query
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.overrides.applied import overridden, override_words
 from webapp.overrides.form import OverrideForm
+from webapp.pages.reader_locale import number
 from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.groups import find_groups
 from webapp.region_items.overview_query import View, find_page, parse_view
@@ -35,7 +38,7 @@ from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
-from webapp.serving.answer import MOST_REGION_ITEMS, Answer, plan_of, under
+from webapp.serving.answer import MOST_REGION_ITEMS, Answer, plan_of, under, words_of
 from webapp.serving.explanation import MOST_EXACT, Explanation, explain
 from webapp.serving.history import backtest_of
 from webapp.serving.line_item import analogues_of, served_by_words
@@ -82,7 +85,7 @@ def select() -> ResponseReturnValue:
     """From a selection in the overview to the page of its forecasts."""
     keys = ticked_keys(request.form)
     if not keys:
-        abort(422, "Nothing is selected. Tick region-items in the overview first.")
+        abort(422, _("Nothing is selected. Tick region-items in the overview first."))
     everything = request.form.get("everything") and not parse_view(request.form).is_narrowed
     return redirect(url_for("forecasts.show", **{"all": "1"} if everything else link_arguments(keys)), 303)
 
@@ -120,7 +123,7 @@ def change_row() -> str:
     name = request.args.get("add", "")
     plan = plan_of(services(), forecast_query.rows, forecast_query.horizon)
     if name not in services().dataset.driver_names or not plan.dates:
-        abort(422, f"{name!r} is no driver of this dataset.")
+        abort(422, _("%(name)s is no driver of this dataset.", name=repr(name)))
     number = parse_scenario(request.args, services().dataset, plan.dates).next_number
     row = new_row(number, services().dataset.driver(name), plan.dates)
     return render_template("forecasts/_change.html", change=row, known_values=_known_values(plan, name),
@@ -152,7 +155,7 @@ def why() -> ResponseReturnValue:
     """Contributions to the forecast, and under a scenario to its difference from the plan."""
     forecast_query = parse_forecast_query(request.args)
     _refuse_large(forecast_query)
-    _, answer, form, _ = answer_to(forecast_query, request.args)
+    _plan, answer, form, _status = answer_to(forecast_query, request.args)
     explanation = explain(services(), answer)
     is_told = len(answer.lines) <= MOST_EXACT  # by the sentences at the top of the page
     return render_template("forecasts/_why.html", forecast_query=forecast_query, answer=answer, form=form,
@@ -166,7 +169,7 @@ def told_in_words() -> ResponseReturnValue:
     """The sentences on a forecast with its largest parts, which take longer than all else of its page."""
     forecast_query = parse_forecast_query(request.args)
     _refuse_large(forecast_query)
-    _, answer, _, _ = answer_to(forecast_query, request.args)
+    _plan, answer, _form, _status = answer_to(forecast_query, request.args)
     return render_template("forecasts/_in_words.html", explained_by="", sentences=_sentences(
         forecast_query, answer, explain(services(), answer)))
 
@@ -190,7 +193,7 @@ def answer_to(forecast_query: ForecastQuery, fields: MultiDict[str, str]) -> tup
                 result = under(services(), plan, forecast_query.horizon,
                                form.scenario).within(forecast_query.coverage / 100)
             except ScenarioError as error:
-                form.errors.append(f"This scenario cannot be answered: {error}.")
+                form.errors.append(_("This scenario cannot be answered: %(error)s.", error=error))
         if fields.get("add") in services().dataset.driver_names:
             form.rows.append(new_row(form.next_number, services().dataset.driver(fields["add"]), plan.dates))
         elif not form.is_valid:
@@ -303,10 +306,13 @@ def _sentences(forecast_query: ForecastQuery, answer: Answer, explanation: Expla
 
 def _refuse_large(forecast_query: ForecastQuery) -> None:
     if not forecast_query.keys:
-        abort(422, "Choose at least one region-item first.")
+        abort(422, _("Choose at least one region-item first."))
     if forecast_query.is_large:
-        abort(422, f"{len(forecast_query.keys):,} region-items are too many to be forecast together at once; at most "
-                   f"{MOST_REGION_ITEMS} can be. Choose a region or an item of them.")
+        count = len(forecast_query.keys)
+        abort(422, _n("%(num)s region-items are too many to be forecast together at once; at most %(most)s can be. "
+                      "Choose a region or an item of them.",
+                      "%(num)s region-items are too many to be forecast together at once; at most %(most)s can be. "
+                      "Choose a region or an item of them.", count, num=number(count), most=MOST_REGION_ITEMS))
 
 
 def _since(row: RegionItemRow, pooled: PooledRow | None) -> datetime | None:
@@ -337,5 +343,5 @@ def _choices(find: str) -> Sequence[RegionItemRow]:
 def add_to(app: Flask) -> None:
     """Serve the forecast page; templates may say what a forecast is by."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(served_by_words=served_by_words)
+    app.jinja_env.globals.update(served_by_words=served_by_words, names_of=words_of)
     period_table.add_to(app)

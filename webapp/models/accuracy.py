@@ -14,6 +14,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
 from webapp.services import Services
 from webapp.serving.by_version import history_of_chart
@@ -80,7 +81,7 @@ def accuracy_of(services: Services, region_item: RegionItem, versions: Sequence[
     try:
         demand = services.store.read("demand", region_item)
     except NotInStoreError:
-        return {version: Since(problem="no demand is stored") for version in versions}
+        return {version: Since(problem=_("no demand is stored")) for version in versions}
     return {version: _accuracy(services, region_item, version, demand) for version in versions}
 
 
@@ -91,18 +92,18 @@ def _accuracy(services: Services, region_item: RegionItem, version: int, demand:
     except ModelFilesError as error:
         archived = _archived(services, region_item, version, demand)
         if archived is None:
-            why = str(error) if isinstance(error, OtherDriversError) else "its files are not here"
-            return Since(problem=f"{why}, and no forecast of it was kept")
+            return Since(problem=_("%(why)s, and no forecast of it was kept", why=error) if isinstance(
+                error, OtherDriversError) else _("its files are not here, and no forecast of it was kept"))
         return _told(archived, is_archived=True)
     if found is None or not found.periods:
-        return Since(problem="no period has become known since its training", has_files=True)
+        return Since(problem=_("no period has become known since its training"), has_files=True)
     return _told(found, is_archived=False)
 
 
 def _told(found: Unseen, is_archived: bool) -> Since:
     wape, naive = found.wapes[0], found.wape_seasonal_naive
     if wape != wape:
-        return Since(found.periods, problem="nothing was sold since", has_files=not is_archived)
+        return Since(found.periods, problem=_("nothing was sold since"), has_files=not is_archived)
     return Since(found.periods, wape, naive, is_archived, has_files=not is_archived)
 
 

@@ -8,6 +8,8 @@ from flask.typing import ResponseReturnValue
 from webapp.access import actor, needs
 from webapp.db.database import now
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.models.accuracy import accuracy_of, compare
 from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
 from webapp.models.versions import all_versions, find_decisions, version_of, versions_of
@@ -20,10 +22,11 @@ from webapp.tables import ModelVersion, RegionItemRow
 
 bp = Blueprint("models", __name__, url_prefix="/models")
 
-ONLY_ADMINS = ("Only administrators roll back, pin and unpin models, since everybody's forecasts change. Ask one of "
-               "them, and say which version and why.")
+ONLY_ADMINS = lazy_gettext("Only administrators roll back, pin and unpin models, since everybody's forecasts change. "
+                           "Ask one of them, and say which version and why.")
 
-DECISIONS = {"": "all decisions", "promote": "promoted", "keep": "kept", "pinned": "pinned now"}
+DECISIONS = {"": lazy_gettext("all decisions"), "promote": lazy_gettext("promoted"), "keep": lazy_gettext("kept"),
+             "pinned": lazy_gettext("pinned now")}
 LONGEST_REASON = 300
 FOUND_AT_ONCE = 25
 ANNOUNCED_AFTER = timedelta(seconds=10)
@@ -66,7 +69,7 @@ def compared() -> str:
     row = _row()
     first, second = _version(row, request.args.get("a", "")), _version(row, request.args.get("b", ""))
     if first.version == second.version:
-        abort(422, "Choose two different versions to compare.")
+        abort(422, _("Choose two different versions to compare."))
     return render_template("models/compare.html", row=row, first=first, second=second,
                            fetches=waiting_fetches(row.key), versions=all_versions(row.key),
                            found=compare(services(), row.region_item, first.version, second.version))
@@ -89,14 +92,14 @@ def act() -> ResponseReturnValue:
     row, kind = _row(), one_of("kind", request.form.get("kind", ""), KINDS)
     version, reason = _may(row, kind, request.form.get("version", "")), " ".join(request.form.get("reason", "").split())
     if not 3 <= len(reason) <= LONGEST_REASON:
-        abort(422, f"A reason of 3 to {LONGEST_REASON} characters is needed: others will read it when they wonder why. "
-                   "Go back and give one.")
+        abort(422, _("A reason of 3 to %(most)s characters is needed: others will read it when they wonder why. Go "
+                     "back and give one.", most=LONGEST_REASON))
     stored = store_act(_token(), row.key, kind, version.version if version else None, reason, actor().email,
                        also_pin=kind == "roll_back" and bool(request.form.get("also_pin")))
     if stored.waits:
-        flash("Not stored: what was asked for before, shown below, is to be carried out first.", "warning")
+        flash(_("Not stored: what was asked for before, shown below, is to be carried out first."), "warning")
     elif not stored.is_new:
-        flash("This was asked already; it is shown below.", "info")
+        flash(_("This was asked already; it is shown below."), "info")
     return redirect(url_for("models.detail", ri=row.key), 303)
 
 
@@ -108,7 +111,7 @@ def fetch() -> ResponseReturnValue:
     version = _version(row, request.form.get("version", ""))
     stored = store_act(_token(), row.key, "fetch", version.version, "to compare", actor().email)
     if stored.waits:
-        flash("Not stored: something else is being done with this model; try again in a moment.", "warning")
+        flash(_("Not stored: something else is being done with this model; try again in a moment."), "warning")
     back = request.form.get("back", "")
     return redirect(back if back.startswith("/models/compare?") else url_for("models.detail", ri=row.key), 303)
 
@@ -116,37 +119,40 @@ def fetch() -> ResponseReturnValue:
 def _row() -> RegionItemRow:
     key = request.values.get("ri", "")
     if not key:
-        abort(404, "The address names no region-item. Search for one on the page Models.")
+        abort(404, _("The address names no region-item. Search for one on the page Models."))
     return rows_of([key])[0]
 
 
 def _version(row: RegionItemRow, text: str) -> ModelVersion:
     found = version_of(row.key, int(text)) if text.isascii() and text.isdigit() and len(text) < 9 else None
     if found is None:
-        abort(404, f"{row.region_item} has no version {text[:20]!r}. Its page lists those there are.")
+        abort(404, _("%(region_item)s has no version %(text)s. Its page lists those there are.",
+                     region_item=row.region_item, text=repr(text[:20])))
     return found
 
 
 def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
     """The version that the act is about; an error page where it is not allowed or makes no sense."""
     if row.production_version is None:
-        abort(422, f"{row.region_item} has no model of its own in production, so there is nothing to do this with.")
+        abort(422, _("%(region_item)s has no model of its own in production, so there is nothing to do this with.",
+                     region_item=row.region_item))
     if kind == "unpin":
         if not row.pinned_by:
-            abort(422, f"The model of {row.region_item} is not pinned.")
+            abort(422, _("The model of %(region_item)s is not pinned.", region_item=row.region_item))
         return None
     version = _version(row, text)
     if kind == "pin" and version.version != row.production_version:
-        abort(422, f"Only the version in production can be pinned, and that is v{row.production_version}.")
+        abort(422, _("Only the version in production can be pinned, and that is v%(version)s.",
+                     version=row.production_version))
     if kind == "roll_back" and version.version == row.production_version:
-        abort(422, f"v{version.version} is in production already.")
+        abort(422, _("v%(version)s is in production already.", version=version.version))
     return version
 
 
 def _token() -> str:
     token = request.form.get("token", "")
     if not 16 <= len(token) <= 40 or not token.isalnum():
-        abort(422, "This form is not complete. Reload the page and send it again.")
+        abort(422, _("This form is not complete. Reload the page and send it again."))
     return token
 
 

@@ -20,12 +20,15 @@ from demand_assets.forecasting.forecast.order_up_to import (
 )
 from webapp.administration.segment_rules import keep_rule, remove_rule_of
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.region_items.attributes import declared
 from webapp.region_items.segments import is_in
 from webapp.services import services
 from webapp.tables import OrderUpToRule
 
-WORDS: dict[Entry, str] = {"lead_time": "lead time", "review_period": "review period", "service_level": "service level"}
+WORDS: dict[Entry, str] = {"lead_time": lazy_gettext("lead time"), "review_period": lazy_gettext("review period"),
+                           "service_level": lazy_gettext("service level")}
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,18 @@ class Rulebook:
         """
         fitting = [rule for fits, rule in self.rules if fits(region_item.region, region_item.item)]
         told = {entry: _told(entry, fitting, attributes) for entry in ENTRIES}
-        missing = [WORDS[entry] for entry, value in told.items() if value is None]
+        missing = [str(WORDS[entry]) for entry, value in told.items() if value is None]
         if missing:
-            raise NotKnownError(f"Nobody has set its {' and '.join(missing)}.")
+            what = missing[0]
+            for word in missing[1:]:
+                what = _("%(first)s and %(last)s", first=what, last=word)
+            raise NotKnownError(_("Nobody has set its %(what)s.", what=what))
         lead_time, review_period, level = (float(told[entry] or 0) for entry in ENTRIES)
         try:
             if lead_time % 1 or review_period % 1:
-                raise OrderUpToError(f"A lead time of {lead_time:g} and a review period of {review_period:g} are not "
-                                     "possible; whole periods are.")
+                raise OrderUpToError(_("A lead time of %(lead_time)s and a review period of %(review_period)s are not "
+                                       "possible; whole periods are.", lead_time=f"{lead_time:g}",
+                                       review_period=f"{review_period:g}"))
             checked_periods(int(lead_time), int(review_period))
             checked_level(level)
         except OrderUpToError as error:
@@ -115,7 +122,7 @@ def set_rule(segment: str, lead_time: int | None, review_period: int | None, ser
         TooManyRulesError: it would be one more than there may be.
     """
     if lead_time is None and review_period is None and service_level is None:
-        raise OrderUpToError("Give a lead time, a review period or a service level.")
+        raise OrderUpToError(_("Give a lead time, a review period or a service level."))
     checked_periods(lead_time or 0, 1 if review_period is None else review_period)
     if service_level is not None:
         checked_level(service_level)

@@ -13,6 +13,7 @@ from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.order_up_to.lead_times import Rulebook, Terms, rulebook
 from webapp.region_items.attributes import attributes_of
 from webapp.region_items.open_overrides import apply, open_overrides
@@ -87,7 +88,7 @@ def _line(row: RegionItemRow, stored: LoadedForecast | None, overrides: Sequence
     except NotKnownError as error:
         return Line(row, None, why=str(error))
     if stored is None:
-        return Line(row, terms, why="It has no forecast yet.")
+        return Line(row, terms, why=_("It has no forecast yet."))
     final = apply(stored.part, overrides) if overrides else stored.part
     told = Line(row, terms)
     if len(final.forecast) >= terms.periods:
@@ -96,8 +97,8 @@ def _line(row: RegionItemRow, stored: LoadedForecast | None, overrides: Sequence
         told = replace(told, first=days[0], last=days[-1], forecast=units,
                        overridden=units - float(stored.part.forecast[:terms.periods].sum()))
         if str(told.last) <= newest:
-            return replace(told, why=f"Its demand is known until {row.last_date} only: the periods that it would cover "
-                                     "are over.")
+            return replace(told, why=_("Its demand is known until %(day)s only: the periods that it would cover "
+                                       "are over.", day=row.last_date))
     try:
         quantity = errors.order_up_to(stored.part, terms.periods, terms.service_level, final.forecast)
     except NotKnownError as error:

@@ -11,7 +11,9 @@ from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToErro
 from webapp.access import needs
 from webapp.administration.segment_rules import TooManyRulesError
 from webapp.db.database import db, snapshot
-from webapp.order_up_to.lead_times import named, of_file, remove_rule, rules, set_rule
+from webapp.language.translations import ENGLISH, in_language
+from webapp.language.translations import gettext as _
+from webapp.order_up_to.lead_times import of_file, remove_rule, rules, set_rule
 from webapp.order_up_to.quantities import lines_of
 from webapp.pages.files import Cell, Exact, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
@@ -35,7 +37,7 @@ def show() -> ResponseReturnValue:
     view, filters = parse_view(LIST, request.args), parse_filters(request.args)
     query = _matching(view, filters)
     if form := requested_format(request.args):
-        with snapshot():
+        with snapshot(), in_language(ENGLISH):  # a file is the same for every reader
             keys = list(db.session.scalars(query.with_only_columns(RegionItemRow.key)))
             name = f"order_up_to_{services().dataset.name}"
             return spooled_file_of(form, name, _columns(), _cells(keys))
@@ -57,7 +59,8 @@ def change() -> ResponseReturnValue:
         changed = set_rule(segment, lead_time, review_period, _level())
     except (OrderUpToError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
-    flash(f"Kept: {named(segment)}." if changed else "Nothing was changed.", "success" if changed else "info")
+    flash(_("Kept: order up to: %(segment)s.", segment=segment or _("all")) if changed else (
+        _("Nothing was changed.")), "success" if changed else "info")
     return redirect(url_for("order_up_to.show", _anchor="rules"), 303)
 
 
@@ -67,8 +70,8 @@ def remove(rule_id: int) -> ResponseReturnValue:
     """Remove a rule, so that the next that fits counts."""
     row = remove_rule(rule_id)
     if row is None:
-        abort(404, "There is no such rule.")
-    flash(f"Removed: {named(row.segment)}.", "success")
+        abort(404, _("There is no such rule."))
+    flash(_("Removed: order up to: %(segment)s.", segment=row.segment or _("all")), "success")
     return redirect(url_for("order_up_to.show", _anchor="rules"), 303)
 
 
@@ -110,8 +113,10 @@ def _periods(name: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        one = "lead time" if name == "lead_time" else "review period"
-        raise OrderUpToError(f"A {one} of {text[:40]!r} is not possible; a whole number of periods is.")
+        raise OrderUpToError(
+            _("A lead time of %(text)s is not possible; a whole number of periods is.", text=repr(text[:40]))
+            if name == "lead_time" else
+            _("A review period of %(text)s is not possible; a whole number of periods is.", text=repr(text[:40])))
     return int(text)
 
 
@@ -120,7 +125,8 @@ def _level() -> float | None:
     try:
         return read_number(text) if text else None
     except TypedNumberError as error:
-        raise OrderUpToError(f"A service level of {text[:40]!r} is not possible. {error}") from error
+        raise OrderUpToError(_("A service level of %(text)s is not possible. %(error)s", text=repr(text[:40]),
+                               error=error)) from error
 
 
 def add_to(app: Flask) -> None:

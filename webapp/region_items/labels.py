@@ -7,6 +7,7 @@ from flask import Flask, url_for
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.whatif.explanation import CALENDAR, HISTORY, LIMITS, USUAL
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.language.translations import ngettext as _n
@@ -78,8 +79,9 @@ def forecast_link(key: str) -> str:
 
 
 def group_titles(dataset: Dataset) -> dict[str, str]:
-    """The drivers of an explanation by their titles."""
-    return {driver.name: driver.title for driver in dataset.drivers}
+    """The parts of an explanation by their titles; drivers by their own."""
+    known = {USUAL: _("usual level"), HISTORY: _("recent demand"), CALENDAR: _("calendar"), LIMITS: _("limits")}
+    return known | {driver.name: driver.title for driver in dataset.drivers}
 
 
 def selection_words(keys: Sequence[str]) -> str:

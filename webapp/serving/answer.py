@@ -13,6 +13,9 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
+from webapp.pages.reader_locale import number
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
 from webapp.serving.history import History, histories_of, history_of
@@ -162,8 +165,9 @@ def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) ->
     lines = scenario_lines(services, plan.lines, scenarios)
     for change in scenario.changes:
         if not any(change.first <= period.date <= change.last for period in plan.periods):
-            raise ScenarioError(f"the change of {change.driver} from {change.first} to {change.last} touches no period "
-                                f"of the forecast, which runs from {plan.dates[0]} to {plan.dates[-1]}")
+            raise ScenarioError(_("the change of %(driver)s from %(first)s to %(last)s touches no period of the "
+                                  "forecast, which runs from %(begin)s to %(end)s", driver=change.driver,
+                                  first=change.first, last=change.last, begin=plan.dates[0], end=plan.dates[-1]))
     return _summed(services, lines, plan.missing, plan.past) if lines else plan
 
 
@@ -217,15 +221,16 @@ def _notices(lines: Sequence[LineItem]) -> list[str]:
         (line.notice, line.row.region_item) for line in lines if line.notice).items()]
     origins = {line.plan.origin.date() for line in lines}
     if len(origins) > 1:
-        found.append(f"Known demand ends on different dates ({min(origins)} to {max(origins)}), and so do the "
-                     "forecasts: the total of a date holds the region-items that reach it.")
+        found.append(_("Known demand ends on different dates (%(first)s to %(last)s), and so do the forecasts: the "
+                       "total of a date holds the region-items that reach it.", first=min(origins), last=max(origins)))
     return found
 
 
-def words_of(region_items: Sequence[RegionItem]) -> str:
+def words_of(region_items: Sequence[RegionItem], most: int = MOST_TOLD) -> str:
     """Region-items by name, or the first of them and how many more there are."""
-    told = ", ".join(str(one) for one in region_items[:MOST_TOLD])
-    return told if len(region_items) <= MOST_TOLD else f"{told} and {len(region_items) - MOST_TOLD:,} more"
+    told, more = ", ".join(str(one) for one in region_items[:most]), len(region_items) - most
+    return told if more <= 0 else _n("%(names)s and %(num)s more", "%(names)s and %(num)s more", more, names=told,
+                                     num=number(more))
 
 
 def _grouped(pairs: Any) -> dict[str, list[RegionItem]]:

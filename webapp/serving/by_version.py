@@ -10,6 +10,7 @@ from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
+from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
 from webapp.region_items.labels import group_titles
 from webapp.region_items.rows import pooled_row
@@ -55,8 +56,12 @@ class BeforeAfter:
     @property
     def names(self) -> list[str]:
         """Before and after, with what forecasts."""
-        return [f"{when}: {version_name(each)}" for when, each in (("Before", self.before), ("After", self.after))
-                if each is not None]
+        told = []
+        if self.before is not None:
+            told.append(_("Before: %(model)s", model=version_name(self.before)))
+        if self.after is not None:
+            told.append(_("After: %(model)s", model=version_name(self.after)))
+        return told
 
     def chart(self) -> dict[str, Any]:
         """What ``chart_compare.js`` draws: past demand, and both forecasts with their 80 % intervals."""
@@ -68,8 +73,8 @@ class BeforeAfter:
 def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
     """What forecast the region-item when the retrain was asked for, and what was promoted, on the demand of today."""
     if item.state != "promoted" or item.version is None:
-        return _none("There is no forecast after: no candidate of this retrain was promoted, so the forecast is the "
-                     "one before.")
+        return _none(_("There is no forecast after: no candidate of this retrain was promoted, so the forecast is the "
+                       "one before."))
     version_before = item.numbers.get("replaced", item.version_before)
     found: list[ServingModel] = []
     for version in (version_before, item.version):
@@ -77,13 +82,13 @@ def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
             found.append(services.models.load(item.region_item, version) if version is not None
                          else services.models.without_own(pooled_row()).model)
         except ModelFilesError:
-            return _none(f"The files of v{version} are not here. Only those of the version in production and of the "
-                         "one before it are kept.", version)
+            return _none(_("The files of v%(version)s are not here. Only those of the version in production and of the "
+                           "one before it are kept.", version=version), version)
     try:
         before, after = (services.forecaster.forecast(item.region_item, model) for model in found)
         past = services.forecaster.history(item.region_item, HISTORY_HORIZONS * services.dataset.horizon)
     except (ModelFilesError, NotInStoreError) as error:
-        return _none(f"It cannot be forecast now: {error}")
+        return _none(_("It cannot be forecast now: %(error)s", error=error))
     return BeforeAfter(before, after, history_of_chart(past["date"], past["demand"]),
                        parts=_parts(services, item.region_item, *found))
 
@@ -113,7 +118,7 @@ def _parts(services: Services, region_item: RegionItem, before: ServingModel,
 
 def version_name(forecast: Forecast) -> str:
     """What a forecast is by: ``v3``, ``the pooled model``, ``seasonal naive``."""
-    return {"production": f"v{forecast.version}", "pooled": "the pooled model", "baseline": "seasonal naive"}[
+    return {"production": f"v{forecast.version}", "pooled": _("the pooled model"), "baseline": _("seasonal naive")}[
         forecast.served_by]
 
 

@@ -13,6 +13,7 @@ from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
+from webapp.language.translations import gettext as _
 from webapp.region_items.forecast_figures import look_at_again
 from webapp.region_items.labels import version_words
 from webapp.region_items.production import want_files
@@ -20,8 +21,6 @@ from webapp.services import Services
 from webapp.serving.production_models import Serving, model_words
 from webapp.tables import PooledRow, RegionItemRow
 
-DAMAGED = ("Its file is damaged: the stored demand cannot be read. It is taken in again by itself, usually in a few "
-           "minutes.")
 ANALOGUES, ANALOGUE_PERIODS = 3, 3
 """Past periods shown for each of the first changed ones."""
 
@@ -110,8 +109,8 @@ def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: Poo
         try:
             return services.forecaster.ask(row.region_item, model, horizon, known_as=row.forecast_wanted), model, notice
         except ModelFilesError as error:
-            notice = (f"{model_words(model)} is in production but cannot be used: {error}; {model_words(following)} "
-                      "forecasts until then.")
+            notice = _("%(model)s is in production but cannot be used: %(error)s; %(other)s forecasts until then.",
+                       model=model_words(model), error=error, other=model_words(following))
     raise AssertionError("the baseline needs no files")
 
 
@@ -122,12 +121,13 @@ def why_missing(row: RegionItemRow, error: NotInStoreError) -> str:
         error: what its demand was not read for.
     """
     if isinstance(error, DamagedFileError):
-        return DAMAGED
+        return _("Its file is damaged: the stored demand cannot be read. It is taken in again by itself, usually in a "
+                 "few minutes.")
     if row.quarantine_reason:
-        return f"Its demand is quarantined: {row.quarantine_reason}"
+        return _("Its demand is quarantined: %(reason)s", reason=row.quarantine_reason)
     if row.step == "kept":
-        return "It has no demand yet, and no pooled model is here that could forecast it."
-    return "No demand is stored for it yet; it appears once the pipeline has read it."
+        return _("It has no demand yet, and no pooled model is here that could forecast it.")
+    return _("No demand is stored for it yet; it appears once the pipeline has read it.")
 
 
 def analogues_of(services: Services, line: LineItem) -> list[dict[str, Any]]:

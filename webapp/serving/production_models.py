@@ -12,6 +12,7 @@ from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import Contents, ModelFilesError, PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.files import damage_is_told, verified
+from webapp.language.translations import gettext as _
 from webapp.region_items.own_pooled_or_naive import stand_in
 from webapp.tables import PooledRow, RegionItemRow
 from webapp.telemetry.counters import counters
@@ -21,7 +22,6 @@ Stamp = tuple[int, int] | None
 HELD_IN_MEMORY = 2000
 POOLED_HELD = 2
 """Versions of the pooled model that stay in memory even while no model held stands on them."""
-BASELINE_WORDS = "the seasonal-naive baseline"
 
 
 @dataclass(frozen=True)
@@ -113,15 +113,15 @@ class ProductionModels:
         try:
             return Serving(self.load(row.region_item, version))
         except ModelFilesError:
-            sorry = f"v{version} is in production, but its files here are damaged and are being fetched again"
+            pass
         if row.previous_version:
             try:
                 previous = self.load(row.region_item, row.previous_version)
-                return Serving(previous, f"{sorry}; v{row.previous_version} forecasts until then.", damaged=True)
+                return Serving(previous, _own_is_damaged(version, model_words(previous)), damaged=True)
             except ModelFilesError:
                 pass
         other = self.without_own(pooled)
-        return replace(other, notice=f"{sorry}; {model_words(other.model)} forecasts until then.", damaged=True)
+        return replace(other, notice=_own_is_damaged(version, model_words(other.model)), damaged=True)
 
     def without_own(self, pooled: PooledRow | None) -> Serving:
         """The announced pooled model; when its files are damaged, the one before; when those are too, the baseline."""
@@ -131,15 +131,25 @@ class ProductionModels:
         try:
             return Serving(self.load_pooled(version))
         except ModelFilesError:
-            sorry = (f"v{version} of the pooled model is in production, but its files here are damaged and are being "
-                     "fetched again")
+            pass
         if pooled.previous_version:
             try:
                 previous = self.load_pooled(pooled.previous_version)
-                return Serving(previous, f"{sorry}; {model_words(previous)} forecasts until then.", pooled_damaged=True)
+                return Serving(previous, _pooled_is_damaged(version, model_words(previous)), pooled_damaged=True)
             except ModelFilesError:
                 pass
-        return Serving(BASELINE, f"{sorry}; {BASELINE_WORDS} forecasts until then.", pooled_damaged=True)
+        return Serving(BASELINE, _pooled_is_damaged(version, model_words(BASELINE)), pooled_damaged=True)
+
+
+def _own_is_damaged(version: int, other: str) -> str:
+    """Why something else forecasts."""
+    return _("v%(version)s is in production, but its files here are damaged and are being fetched again; %(other)s "
+             "forecasts until then.", version=version, other=other)
+
+
+def _pooled_is_damaged(version: int, other: str) -> str:
+    return _("v%(version)s of the pooled model is in production, but its files here are damaged and are being fetched "
+             "again; %(other)s forecasts until then.", version=version, other=other)
 
 
 def _stamp(folder: Path) -> Stamp:
@@ -174,5 +184,5 @@ def read_pooled(folder: Path) -> PooledModel:
 
 def model_words(model: ServingModel) -> str:
     """What forecasts, in words."""
-    return {"production": f"v{model.version}", "pooled": f"v{model.version} of the pooled model",
-            "baseline": BASELINE_WORDS}[model.served_by]
+    return {"production": f"v{model.version}", "pooled": _("v%(version)s of the pooled model", version=model.version),
+            "baseline": _("the seasonal-naive baseline")}[model.served_by]

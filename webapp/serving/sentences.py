@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
 
-from webapp.pages.numbers_and_dates import period, period_words, plural, signed, signed_share, units
+from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
+from webapp.pages.numbers_and_dates import period, period_words, signed, signed_share, units
+from webapp.pages.reader_locale import number
 
 Name = TypeVar("Name")
 MOST_NAMED = 3
@@ -67,7 +70,7 @@ def of_forecast(last_year: AgainstLastYear | None, parts: Parts | None, unit: st
         has_model: whether anything but seasonal naive forecasts, which has no parts.
     """
     beside = [] if last_year is None else [_against_last_year(last_year, unit)]
-    made_of = ["Seasonal naive repeats past demand: the forecast has no parts."] if not has_model else (
+    made_of = [_("Seasonal naive repeats past demand: the forecast has no parts.")] if not has_model else (
         [] if parts is None else [_shared_out(parts, unit)])
     return [*beside, *made_of] if last_year and last_year.known else [*made_of, *beside]
 
@@ -76,11 +79,12 @@ def of_scenario(plan: float, scenario: float, parts: Parts | None, unit: str, ha
     """A scenario beside the plan, in units, and what the difference is made of; ``parts``, ``has_model`` as above."""
     difference = scenario - plan
     if not _shows(difference):
-        return [f"The scenario gives as many {unit} as the plan."]
-    told = (f"The scenario gives {units(abs(difference))} {unit} {_more(difference)} than the plan"
-            f"{_share(difference, plan)}.")
+        return [_("The scenario gives as many %(units)s as the plan.", units=unit)]
+    values = {"amount": units(abs(difference)), "units": unit, "share": _share(difference, plan)}
+    told = _("The scenario gives %(amount)s %(units)s more than the plan%(share)s.", **values) if difference > 0 else (
+        _("The scenario gives %(amount)s %(units)s fewer than the plan%(share)s.", **values))
     if not has_model:
-        return [told, "What the difference is made of is not known: seasonal naive has no parts."]
+        return [told, _("What the difference is made of is not known: seasonal naive has no parts.")]
     return [told] if parts is None else [told, _shared_out(parts, unit)]
 
 
@@ -91,12 +95,13 @@ def of_new_model(before: float, after: float, periods: int, parts: Parts | None,
         parts: of after minus before; None where one of them is seasonal naive.
     """
     if not _shows(after - before):
-        return [f"The new model forecasts as many {unit} over {period_words(periods)} as the one before: "
-                f"{units(after)}."]
-    told = (f"Over {period_words(periods)} the forecast goes from {units(before)} to {units(after)} {unit}: "
-            f"{signed(after - before)}{_share(after - before, before)}.")
-    return [told, "What the difference is made of is not known: seasonal naive has no parts." if parts is None
-            else _shared_out(parts, unit, "the new model")]
+        return [_("The new model forecasts as many %(units)s over %(periods)s as the one before: %(amount)s.",
+                  units=unit, periods=period_words(periods), amount=units(after))]
+    told = _("Over %(periods)s the forecast goes from %(before)s to %(after)s %(units)s: %(difference)s%(share)s.",
+             periods=period_words(periods), before=units(before), after=units(after), units=unit,
+             difference=signed(after - before), share=_share(after - before, before))
+    return [told, _("What the difference is made of is not known: seasonal naive has no parts.") if parts is None
+            else _shared_out(parts, unit, of_new=True)]
 
 
 def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
@@ -107,69 +112,125 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
         decimals: of single periods, as the page writes them.
     """
     if miss is None or not miss.dates:
-        return ["No period that was forecast has known sales yet."]
+        return [_("No period that was forecast has known sales yet.")]
     forecast, sold = sum(miss.forecast), sum(miss.sold)
-    left_out = f"; {period_words(miss.out_of_stock)} out of stock left out" if miss.out_of_stock else ""
-    began = (f"Of the last {period_words(len(miss.dates))} with a forecast, the models had {units(forecast)} {unit}, "
-             f"without overrides, and {units(sold)} were sold")
+    left_out = _("; %(periods)s out of stock left out", periods=period_words(miss.out_of_stock)) if (
+        miss.out_of_stock) else ""
+    values = {"periods": period_words(len(miss.dates)), "forecast": units(forecast), "units": unit,
+              "sold": units(sold), "left_out": left_out}
     if _shows(forecast - sold):
-        many = "too many" if forecast > sold else "too few"
-        told = f"{began}: {units(abs(forecast - sold))} {many}{_share(forecast - sold, sold)}{left_out}."
+        values |= {"amount": units(abs(forecast - sold)), "share": _share(forecast - sold, sold)}
+        told = _(
+            "Of the last %(periods)s with a forecast, the models had %(forecast)s %(units)s, without overrides, "
+            "and %(sold)s were sold: %(amount)s too many%(share)s%(left_out)s.", **values) if forecast > sold else _(
+            "Of the last %(periods)s with a forecast, the models had %(forecast)s %(units)s, without overrides, "
+            "and %(sold)s were sold: %(amount)s too few%(share)s%(left_out)s.", **values)
     else:
-        told = f"{began}{left_out}."
+        told = _("Of the last %(periods)s with a forecast, the models had %(forecast)s %(units)s, without overrides, "
+                 "and %(sold)s were sold%(left_out)s.", **values)
     off = {at: one - other for at, one, other in zip(miss.dates, miss.forecast, miss.sold, strict=True)}
     named = _largest(off, decimals)
     if not named:
         return [told]
-    values = dict(zip(miss.dates, zip(miss.forecast, miss.sold, strict=True), strict=True))
-    most = ", ".join(f"{period(at)} {signed(off[at], decimals)} ({units(values[at][0], decimals)} by the models, "
-                     f"{units(values[at][1], decimals)} sold)" for at in named)
+    values_at = dict(zip(miss.dates, zip(miss.forecast, miss.sold, strict=True), strict=True))
+    most = ", ".join(_("%(period)s %(difference)s (%(forecast)s by the models, %(sold)s sold)", period=period(at),
+                       difference=signed(off[at], decimals), forecast=units(values_at[at][0], decimals),
+                       sold=units(values_at[at][1], decimals)) for at in named)
     others = [value for at, value in off.items() if at not in named]
-    rest = f"; the other {period_words(len(others))} together {signed(sum(others))}" if others else ""
-    return [told, f"Furthest off: {most}{rest}."]
+    rest = _("; the other %(periods)s together %(difference)s", periods=period_words(len(others)),
+             difference=signed(sum(others))) if others else ""
+    return [told, _("Furthest off: %(most)s%(rest)s.", most=most, rest=rest)]
 
 
 def _against_last_year(found: AgainstLastYear, unit: str) -> str:
     if not found.known:
-        return "What was sold in these periods last year is not known."
+        return _("What was sold in these periods last year is not known.")
     difference = found.forecast - found.sold
-    sold = units(found.sold)
-    out = f"; more may have been wanted then, out of stock in {period_words(found.out_of_stock)}" if (
-        found.out_of_stock) else ""
-    amount = f"{units(abs(difference))} {_more(difference)} than" if _shows(difference) else "as many as"
+    out = _("; more may have been wanted then, out of stock in %(periods)s", periods=period_words(
+        found.out_of_stock)) if found.out_of_stock else ""
+    values = {"forecast": units(found.forecast), "units": unit, "amount": units(abs(difference)),
+              "sold": units(found.sold), "periods": period_words(found.periods), "out": out,
+              "share": _share(difference, found.sold)}
     if found.known < found.periods:
-        return (f"In the {found.known} of {period_words(found.periods)} whose sales of last year are known, "
-                f"{units(found.forecast)} {unit} are forecast: {amount} the {sold} sold then"
-                f"{_share(difference, found.sold)}{out}.")
-    return (f"{units(found.forecast)} {unit} are forecast: {amount} the {sold} sold in the same "
-            f"{period_words(found.periods)} last year{_share(difference, found.sold)}{out}.")
+        values["known"] = str(found.known)
+        if not _shows(difference):
+            return _("In the %(known)s of %(periods)s whose sales of last year are known, %(forecast)s %(units)s are "
+                     "forecast: as many as the %(sold)s sold then%(share)s%(out)s.", **values)
+        if difference > 0:
+            return _("In the %(known)s of %(periods)s whose sales of last year are known, %(forecast)s %(units)s are "
+                     "forecast: %(amount)s more than the %(sold)s sold then%(share)s%(out)s.", **values)
+        return _("In the %(known)s of %(periods)s whose sales of last year are known, %(forecast)s %(units)s are "
+                 "forecast: %(amount)s fewer than the %(sold)s sold then%(share)s%(out)s.", **values)
+    if not _shows(difference):
+        return _("%(forecast)s %(units)s are forecast: as many as the %(sold)s sold in the same %(periods)s last year"
+                 "%(share)s%(out)s.", **values)
+    if difference > 0:
+        return _("%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold in the same %(periods)s "
+                 "last year%(share)s%(out)s.", **values)
+    return _("%(forecast)s %(units)s are forecast: %(amount)s fewer than the %(sold)s sold in the same %(periods)s "
+             "last year%(share)s%(out)s.", **values)
 
 
-def _shared_out(parts: Parts, unit: str, who: str = "the model") -> str:
-    """What the parts are, the largest by name; what they do not add up to is named too."""
+def _shared_out(parts: Parts, unit: str, of_new: bool = False) -> str:
+    """What the parts are, the largest by name; what they do not add up to is named too.
+
+    Args:
+        of_new: whether they are of the new model, beside the one before.
+    """
     values = dict(enumerate(value for _, value in parts.units))
     titles, decimals = [title for title, _ in parts.units], parts.decimals
     named = _largest(values, decimals)
-    start = f"{who[0].upper()}{who[1:]}" if parts.usual is None else (
-        f"From a usual level of {units(parts.usual, decimals)} {unit} {who}")
-    said, clauses = parts.usual is not None, []  # whether the unit was said
-    for verb, places in (("adds", [at for at in named if values[at] > 0]),
-                         ("takes off", [at for at in named if values[at] < 0])):
+    said, phrases = parts.usual is not None, []  # whether the unit was said
+    for places in ([at for at in named if values[at] > 0], [at for at in named if values[at] < 0]):
         words = []
         for at in places:
-            words.append(f"{units(abs(values[at]), decimals)}{'' if said else f' {unit}'} for {titles[at]}")
+            amount = units(abs(values[at]), decimals)
+            words.append(_("%(amount)s for %(part)s", amount=amount, part=titles[at]) if said else
+                         _("%(amount)s %(units)s for %(part)s", amount=amount, units=unit, part=titles[at]))
             said = True
-        if words:
-            clauses.append(f"{verb} {_listed(words)}")
-    told = f"{start} {' and '.join(clauses)}" if clauses else f"{start} adds and takes off nothing that shows"
+        phrases.append(_listed(words) if words else "")
+    added, taken = phrases
+    told = _added_and_taken(added, taken, of_new) if parts.usual is None else _from_usual_level(
+        f"{units(parts.usual, decimals)} {unit}", added, taken)
     rest = sum(value for at, value in values.items() if at not in named)
     if named and _shows(rest, decimals):
-        told += f"; all else {'adds' if rest > 0 else 'takes off'} {units(abs(rest), decimals)}"
+        amount = units(abs(rest), decimals)
+        told += _("; all else adds %(amount)s", amount=amount) if rest > 0 else (
+            _("; all else takes off %(amount)s", amount=amount))
     beside = parts.whole - sum(values.values()) - (parts.usual or 0.0)
     if _shows(beside, decimals):
-        of = f", of {plural(parts.without, 'region-item')} without parts" if parts.without else ""
-        told += f"; {signed(beside, decimals)} {unit} are in none of the parts{of}"
+        amount = signed(beside, decimals)
+        told += _n("; %(amount)s %(units)s are in none of the parts, of %(num)s region-item without parts",
+                   "; %(amount)s %(units)s are in none of the parts, of %(num)s region-items without parts",
+                   parts.without, num=number(parts.without), amount=amount, units=unit) if parts.without else (
+            _("; %(amount)s %(units)s are in none of the parts", amount=amount, units=unit))
     return f"{told}."
+
+
+def _from_usual_level(usual: str, added: str, taken: str) -> str:
+    """What the model adds to the usual level and takes off it; empty where that is nothing."""
+    if added and taken:
+        return _("From a usual level of %(usual)s the model adds %(added)s and takes off %(taken)s", usual=usual,
+                 added=added, taken=taken)
+    if added:
+        return _("From a usual level of %(usual)s the model adds %(added)s", usual=usual, added=added)
+    if taken:
+        return _("From a usual level of %(usual)s the model takes off %(taken)s", usual=usual, taken=taken)
+    return _("From a usual level of %(usual)s the model adds and takes off nothing that shows", usual=usual)
+
+
+def _added_and_taken(added: str, taken: str, of_new: bool) -> str:
+    """What a model adds and takes off; empty where that is nothing."""
+    if added and taken:
+        return _("The new model adds %(added)s and takes off %(taken)s", added=added, taken=taken) if of_new else (
+            _("The model adds %(added)s and takes off %(taken)s", added=added, taken=taken))
+    if added:
+        return _("The new model adds %(added)s", added=added) if of_new else _("The model adds %(added)s", added=added)
+    if taken:
+        return _("The new model takes off %(taken)s", taken=taken) if of_new else (
+            _("The model takes off %(taken)s", taken=taken))
+    return _("The new model adds and takes off nothing that shows") if of_new else (
+        _("The model adds and takes off nothing that shows"))
 
 
 def _largest(values: Mapping[Name, float], decimals: int | None) -> list[Name]:
@@ -183,13 +244,9 @@ def _shows(value: float, decimals: int | None = None) -> bool:
     return signed(value, decimals)[0] in "+−"
 
 
-def _more(difference: float) -> str:
-    return "more" if difference > 0 else "fewer"
-
-
 def _share(difference: float, of: float) -> str:
     return f" ({signed_share(difference / of)})" if of and _shows(difference) else ""
 
 
 def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return words[0] if len(words) == 1 else _("%(first)s and %(last)s", first=", ".join(words[:-1]), last=words[-1])

@@ -10,6 +10,8 @@ from sqlalchemy import ColumnElement, case, func, select
 from demand_assets.forecasting.dataset.attributes import AXES
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import place_of
 from webapp.region_items.attributes import (
     ARGUMENT,
@@ -22,7 +24,7 @@ from webapp.region_items.attributes import (
 )
 from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 
-KINDS = {"region": "By region", "item": "By item"}
+KINDS = {"region": lazy_gettext("By region"), "item": lazy_gettext("By item")}
 GROUPS_AT_ONCE = 50
 GROUP_ORDERS: dict[str, ColumnElement[Any]] = {
     "name": GroupForecast.name.expression, "total": GroupForecast.total.expression,
@@ -161,7 +163,7 @@ def rest_of(kind: str, within: Filter | None) -> Rest | None:
 
 def kinds() -> dict[str, str]:
     """What totals are made by, with words for it: regions, items and attributes."""
-    return KINDS | {name: f"By {one.title}" for name, one in groupable().items()}
+    return KINDS | {name: _("By %(title)s", title=one.title) for name, one in groupable().items()}
 
 
 def group_conditions(kind: str, within: Filter | None) -> list[ColumnElement[bool]]:
@@ -172,8 +174,8 @@ def group_conditions(kind: str, within: Filter | None) -> list[ColumnElement[boo
 def _is_part_of(kind: str, within: Filter) -> ColumnElement[bool]:
     """Whether a group lies in the value of an attribute; an error page where groups of that kind may lie across."""
     if not is_within(kind, within[0]):
-        abort(422, f"Totals by {kind} are not parts of those by {within[0]}; a level of a hierarchy lies in the levels "
-                   "above it, and items and regions lie in their own attributes.")
+        abort(422, _("Totals by %(kind)s are not parts of those by %(above)s; a level of a hierarchy lies in the "
+                     "levels above it, and items and regions lie in their own attributes.", kind=kind, above=within[0]))
     owners = owners_of(within[0], [within[1]])
     if kind in KINDS:
         return GroupForecast.name.in_(owners)

@@ -11,16 +11,19 @@ from sqlalchemy import ColumnElement, Select, desc, func, select
 from demand_assets.forecasting.contract.periods import Frequency, ordinals, period_dates
 from webapp.accuracy.judged_sums import FIELDS, leads_of
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.region_items.attributes import groupable
 from webapp.services import services
 from webapp.tables import User, ValueAdded
 
 Method = Literal["naive", "model", "plan"]
-METHODS: dict[Method, str] = {"naive": "Seasonal naive", "model": "Model", "plan": "With overrides"}
-AXES = {"period": "Period", "lead": "Lead", "planner": "Planner"}
+METHODS: dict[Method, str] = {"naive": lazy_gettext("Seasonal naive"), "model": lazy_gettext("Model"),
+                            "plan": lazy_gettext("With overrides")}
+AXES = {"period": lazy_gettext("Period"), "lead": lazy_gettext("Lead"), "planner": lazy_gettext("Planner")}
 """What rows can be for, beside kinds of groups."""
-SORTS = {"worth": "gained or lost most", "lost": "lost most", "gained": "gained most", "error": "largest error",
-         "name": "name"}
+SORTS = {"worth": lazy_gettext("gained or lost most"), "lost": lazy_gettext("lost most"),
+         "gained": lazy_gettext("gained most"), "error": lazy_gettext("largest error"), "name": lazy_gettext("name")}
 RANGES: Mapping[Frequency, Sequence[int]] = {"D": (4, 13, 26, 52), "W": (4, 13, 26, 52), "M": (3, 6, 12, 24),
                                              "Q": (2, 4, 8)}
 """Buckets back from the newest that may be asked for."""
@@ -128,7 +131,7 @@ class Comparison:
 
 def kinds() -> dict[str, str]:
     """Kinds of groups that rows can be for, and their titles; without an attribute called as one of ``AXES``."""
-    return {"region": "Region", "item": "Item"} | {
+    return {"region": _("Region"), "item": _("Item")} | {
         name: one.title for name, one in groupable().items() if name not in AXES}
 
 

@@ -5,10 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
 from webapp.administration.segment_rules import TooManyRulesError
+from webapp.language.translations import gettext as _
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.segments import SegmentError, parsed_segment
 from webapp.value_added.comparing import kinds
-from webapp.value_added.targets import TargetError, named, remove_target, set_target, targets
+from webapp.value_added.targets import TargetError, remove_target, set_target, targets
 
 bp = Blueprint("targets", __name__, url_prefix="/admin/targets")
 
@@ -27,11 +28,14 @@ def change() -> ResponseReturnValue:
     try:
         segment = parsed_segment(request.form.get("segment", ""))
         if segment and segment.partition(":")[0] not in kinds():
-            raise TargetError(f"Accuracy is not summed by {segment.partition(':')[0]}. It is by {', '.join(kinds())}.")
-        changed = set_target(segment, _share("wape", "WAPE"), _share("tolerance", "tolerance"), _share("bias", "bias"))
+            raise TargetError(_("Accuracy is not summed by %(kind)s. It is by %(kinds)s.",
+                                kind=segment.partition(":")[0], kinds=", ".join(kinds())))
+        changed = set_target(segment, _share("wape", _("WAPE")), _share("tolerance", _("tolerance")),
+                             _share("bias", _("bias")))
     except (SegmentError, TargetError, TooManyRulesError) as error:
         abort(422, str(error))
-    flash(f"Kept: {named(segment)}." if changed else "Nothing was changed.", "success" if changed else "info")
+    flash(_("Kept: accuracy target: %(segment)s.", segment=segment or _("all")) if changed else (
+        _("Nothing was changed.")), "success" if changed else "info")
     return redirect(url_for("targets.show"), 303)
 
 
@@ -41,8 +45,8 @@ def remove(target_id: int) -> ResponseReturnValue:
     """Remove a target; the one for all counts then, if there is one."""
     row = remove_target(target_id)
     if row is None:
-        abort(404, "There is no such target.")
-    flash(f"Removed: {named(row.segment)}.", "success")
+        abort(404, _("There is no such target."))
+    flash(_("Removed: accuracy target: %(segment)s.", segment=row.segment or _("all")), "success")
     return redirect(url_for("targets.show"), 303)
 
 
@@ -52,9 +56,11 @@ def _share(name: str, words: str) -> float:
     try:
         return round(read_number(text) / 100, 6)
     except AmbiguousNumberError as error:
-        raise TargetError(f"{error} You wrote {text[:40]!r} for {words}.") from error
+        raise TargetError(_("%(error)s You wrote %(text)s for %(field)s.", error=error, text=repr(text[:40]),
+                            field=words)) from error
     except TypedNumberError as error:
-        raise TargetError(f"Give a number of percent for {words}, not {text[:40]!r}.") from error
+        raise TargetError(_("Give a number of percent for %(field)s, not %(text)s.", field=words,
+                            text=repr(text[:40]))) from error
 
 
 def add_to(app: Flask) -> None:

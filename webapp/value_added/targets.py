@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from webapp.administration.segment_rules import keep_rule, remove_rule_of
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.tables import AccuracyTarget
 from webapp.value_added.comparing import Compared
 
@@ -76,10 +77,10 @@ def set_target(segment: str, wape: float, tolerance: float, bias: float) -> bool
         TargetError: the numbers cannot be.
         TooManyRulesError: it would be one more than there may be.
     """
-    for words, value, least in (("WAPE", wape, 0.001), ("Tolerance", tolerance, 0.0), ("Bias", bias, 0.0)):
+    for words, value, least in ((_("WAPE"), wape, 0.001), (_("Tolerance"), tolerance, 0.0), (_("Bias"), bias, 0.0)):
         if not least <= value <= LARGEST:
-            raise TargetError(f"{words}: {100 * value:g} % is not possible; {100 * least:g} % to {100 * LARGEST:g} % "
-                              "is.")
+            raise TargetError(_("%(name)s: %(value)s %% is not possible; %(least)s %% to %(most)s %% is.", name=words,
+                                value=f"{100 * value:g}", least=f"{100 * least:g}", most=f"{100 * LARGEST:g}"))
     wanted: dict[str, float] = {"wape": wape, "tolerance": tolerance, "bias": bias}
     return keep_rule(AccuracyTarget, {"segment": segment}, wanted, "target set", named(segment))
 

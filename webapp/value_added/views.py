@@ -10,6 +10,8 @@ from werkzeug.datastructures import MultiDict
 from webapp.access import actor, needs
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS
 from webapp.http.choices import one_of
+from webapp.language.translations import ENGLISH, in_language, lazy_gettext
+from webapp.language.translations import gettext as _
 from webapp.pages.files import Cell, Exact, file_of, requested_format
 from webapp.pages.money import in_currency, rounded_money
 from webapp.pages.numbers_and_dates import day, period, period_words
@@ -36,11 +38,13 @@ from webapp.value_added.verdicts import judged_scenarios, verdict_of
 
 bp = Blueprint("value_added", __name__, url_prefix="/value-added")
 
-PLACES = {"inside": "within its interval", "above": "above its interval", "below": "below its interval"}
-APPLIED = {"all": "Applied: the plan followed it.", "some": "Applied in part.",
-           "none": "Not applied: the plan did not follow it."}
-CAME = {"all": "Its drivers came as asked.", "some": "Its drivers came as asked in part.",
-        "none": "Its drivers did not come as asked.", "unknown": "Whether its drivers came as asked is not known."}
+PLACES = {"inside": lazy_gettext("within its interval"), "above": lazy_gettext("above its interval"),
+          "below": lazy_gettext("below its interval")}
+APPLIED = {"all": lazy_gettext("Applied: the plan followed it."), "some": lazy_gettext("Applied in part."),
+           "none": lazy_gettext("Not applied: the plan did not follow it.")}
+CAME = {"all": lazy_gettext("Its drivers came as asked."), "some": lazy_gettext("Its drivers came as asked in part."),
+        "none": lazy_gettext("Its drivers did not come as asked."),
+        "unknown": lazy_gettext("Whether its drivers came as asked is not known.")}
 
 
 @bp.get("")
@@ -52,8 +56,9 @@ def show() -> ResponseReturnValue:
     comparison = compare(question, None) if form else compare(question)
     wanted = current()
     if form:
-        return file_of(form, f"{services().dataset.name}-value-added-{date.today()}", _columns(question), (
-            _cells(question, one, target_of(wanted, question, one)) for one in comparison.rows))
+        with in_language(ENGLISH):  # a file is the same for every reader
+            return file_of(form, f"{services().dataset.name}-value-added-{date.today()}", _columns(question), (
+                _cells(question, one, target_of(wanted, question, one)) for one in comparison.rows))
     is_grouped = question.by not in AXES
     rows = comparison.rows
     gained, lost = worth_time(question) if is_grouped else ([], [])
@@ -91,22 +96,24 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     allowed = leads()
     lead = fields.get("lead", "") or str(allowed[0])
     if lead not in map(str, allowed):
-        abort(422, f"A lead of {lead[:40]!r} is not judged; {', '.join(map(str, allowed))} are.")
+        abort(422, _("A lead of %(lead)s is not judged; %(leads)s are.", lead=repr(lead[:40]),
+                     leads=", ".join(map(str, allowed))))
     back = fields.get("back", "")
     if back not in ("", *map(str, RANGES[services().dataset.frequency])):
-        abort(422, f"{back[:40]!r} cannot be chosen; "
-                   f"{', '.join(map(str, RANGES[services().dataset.frequency]))} can, or nothing for all.")
+        abort(422, _("%(text)s cannot be chosen; %(ranges)s can, or nothing for all.", text=repr(back[:40]),
+                     ranges=", ".join(map(str, RANGES[services().dataset.frequency]))))
     segment = fields.get("segment", "").strip()
-    kind, _, name = segment.partition(":")
+    kind, _colon, name = segment.partition(":")
     if segment:
         one_of("segment", kind, kinds())
         if by not in AXES:
-            abort(422, "Sums are kept by one kind of segment at a time. Choose a row for each period, lead or planner.")
+            abort(422, _("Sums are kept by one kind of segment at a time. Choose a row for each period, lead or "
+                         "planner."))
         if "\x00" in name or not is_judged(kind, name):
-            abort(422, f"Nothing was judged of {segment[:100]!r}.")
+            abort(422, _("Nothing was judged of %(segment)s.", segment=repr(segment[:100])))
     planner = fields.get("planner", "")
     if planner and planner not in planners():
-        abort(422, f"No override of {planner[:100]!r} was judged.")
+        abort(422, _("No override of %(planner)s was judged.", planner=repr(planner[:100])))
     return Question(by, int(lead), int(back) if back else None, kind if segment else "all", name if segment else "",
                     planner, one_of("sort", fields.get("sort", "") or "worth", SORTS))
 
@@ -128,10 +135,10 @@ def target_of_total(wanted: Targets, question: Question) -> Target | None:
 def name_of(question: Question, one: Compared) -> str:
     """What a row is called on a page."""
     if question.by == "lead":
-        return f"{period_words(int(one.name))} ahead"
+        return _("%(periods)s ahead", periods=period_words(int(one.name)))
     if question.by != "period":
         return one.name
-    return f"Week of {day(one.name)}" if services().dataset.frequency == "D" else period(one.name)
+    return _("Week of %(day)s", day=day(one.name)) if services().dataset.frequency == "D" else period(one.name)
 
 
 def _query(question: Question, **changes: Any) -> dict[str, str]:
@@ -152,14 +159,14 @@ def _chart(rows: list[Compared]) -> dict[str, Any] | None:
         return [None if (wape := one.wape(method)) is None else round(100 * wape, 1) for one in rows]
 
     return {"dates": [one.name for one in rows],
-            "series": [{"name": words, "values": percent(method)} for method, words in METHODS.items()]}
+            "series": [{"name": str(words), "values": percent(method)} for method, words in METHODS.items()]}
 
 
 def _columns(question: Question) -> list[str]:
     unit = services().dataset.unit
-    title = (kinds() | AXES)[question.by]
+    title = str((kinds() | AXES)[question.by])
     by_method = [f"{words}, {name}" for name in METHODS.values() for words in ("WAPE", "Bias", f"Error in {unit}")]
-    money = [in_currency(f"Error, {name.lower()}") for name in METHODS.values()] + [
+    money = [in_currency(f"Error, {str(name).lower()}") for name in METHODS.values()] + [
         in_currency("Error saved by overrides"), "Rows with a price"] if services().dataset.has_money else []
     return [title, "Rows compared", "Rows in all", "Without forecast", "Without demand", "Without naive",
             f"Sold, {unit}", *by_method, "Rows overridden", f"Error saved by overrides, {unit}", *money,

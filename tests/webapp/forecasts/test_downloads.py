@@ -122,3 +122,14 @@ def test_what_cannot_be_downloaded_is_told(client: FlaskClient, args: dict[str, 
 
     assert response.status_code == 422
     assert message in text_of(page(response).main)
+
+
+def test_a_file_is_the_same_whatever_language_the_reader_speaks(client: FlaskClient) -> None:
+    german = {"Accept-Language": "de"}
+    asked = {"ri": [KETTLE.key, ODD.key], "horizon": "3", "format": "csv", "past": "1"}
+
+    for of in ("periods", "region-items"):
+        files = [client.get(URL, query_string={**asked, "of": of}, headers=headers) for headers in ({}, german)]
+        assert csv_rows(files[0]) == csv_rows(files[1])
+    shown = page(client.get("/forecasts", query_string=asked, headers=german))
+    assert [text_of(head) for head in shown.select("#by-period thead th")][:3] == ["Datum", "Verkauft", "Prognose"]

@@ -175,3 +175,19 @@ def test_the_grid_begins_with_as_much_of_the_past_as_is_known(client: FlaskClien
     assert pd.DatetimeIndex(grid["dates"]).is_monotonic_increasing
     assert grid["dates"][grid["ahead"][0]] == "2026-07-01"
     assert ODD.key not in json.dumps(grid)
+
+
+def test_rows_have_the_same_names_for_scripts_in_every_language(app: Flask, client: FlaskClient,
+                                                                overridden: None) -> None:
+    declare_money(app, {"price": {"driver": "price"}})
+
+    def grid(language: str) -> list[dict[str, Any]]:
+        shown = page(client.get("/forecasts", query_string={"ri": KETTLE.key}, headers={"Accept-Language": language}))
+        found: list[dict[str, Any]] = json.loads(text_of(shown.select_one("#grid-data")))["rows"]
+        return found
+
+    english, german = grid("en"), grid("de")
+    assert [row["name"] for row in german] == [row["name"] for row in english]
+    assert {"sold", "override", "forecast", "model", "lower", "upper", "money-Revenue"} <= {
+        row["name"] for row in german}
+    assert next(row["title"] for row in german if row["name"] == "override") == "Übersteuerung"

@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 from flask import Flask
 
+from webapp.language.translations import in_language
 from webapp.serving.sentences import (
     AgainstLastYear,
     Miss,
@@ -107,3 +108,13 @@ def test_a_perfect_forecast_and_one_that_met_no_demand() -> None:
     assert of_miss(None, "units", 0) == ["No period that was forecast has known sales yet."]
     assert of_miss(Miss([date(2026, 7, 1)], [5], [5]), "units", 0) == [
         "Of the last 1 day with a forecast, the models had 5 units, without overrides, and 5 were sold."]
+
+
+def test_another_language_says_them_in_its_own_order_with_the_same_numbers() -> None:
+    with in_language("de"):
+        assert of_forecast(None, MADE, "Stück") == [
+            "Ausgehend vom üblichen Niveau von 812 Stück fügt das Modell 94 für recent demand und 34 für Promo hinzu "
+            "und zieht 12 für Price ab; alles Übrige fügt 3 hinzu."]
+    with in_language("fr"):
+        assert of_scenario(1000.0, 900.0, None, "unités") == [
+            "Le scénario donne 100 unités de moins que le plan (−10,0\xa0%)."]
