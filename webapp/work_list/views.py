@@ -11,6 +11,7 @@ from webapp.access import actor, needs
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.language.stored_words import stored_words
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
@@ -154,8 +155,8 @@ def _now(entry: WorkEntry, today: date) -> str:
     state = states.state_of(entry, today)
     told = {"open": _("open"), "assigned": _("assigned to %(person)s", person=entry.owner),
             "snoozed": _("snoozed until %(date)s", date=day(entry.snoozed_until)),
-            "resolved": _("resolved (%(reason)s)", reason=entry.reason if entry.resolved_by or not entry.reason
-                          else _(entry.reason))}[state]
+            "resolved": _("resolved (%(reason)s)", reason=entry.reason if entry.resolved_by
+                          else stored_words(entry.reason))}[state]
     return (_("%(state)s, by %(person)s", state=told, person=entry.changed_by) if entry.changed_by else
             _("%(state)s, as it was found again", state=told))
 
