@@ -28,5 +28,5 @@ OF_THE_PIPELINE = {
 
 def glossary_page() -> str:
     """The page: terms in the order of the alphabet."""
-    terms = {**OF_THE_PIPELINE, **dict(TERMS.values())}
+    terms = {**OF_THE_PIPELINE, **{str(title): str(sentence) for title, sentence in TERMS.values()}}
     return "# Glossary\n\n" + table(("term", "what it means"), *sorted(terms.items(), key=lambda one: one[0].lower()))

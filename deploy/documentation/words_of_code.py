@@ -31,7 +31,7 @@ def as_markdown(words: str) -> str:
 def table(*rows: tuple[str, ...]) -> str:
     """A table in Markdown; the first row is its head."""
     head, *rest = rows
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, tuple("---" for _ in head), *rest)) + "\n"
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (head, tuple("---" for _ in head), *rest)) + "\n"
 
 
 def _names(statement: ast.stmt) -> list[str]:

@@ -8,6 +8,8 @@ from webapp.access import actor
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent
+from webapp.language.translations import gettext as _
+from webapp.pages.reader_locale import number
 from webapp.tables import Favourite, RegionItemRow
 
 MOST = 2000
@@ -45,4 +47,5 @@ def set_favourite(key: str, wanted: bool) -> None:
         new = insert_absent(Favourite, [{"person": person, "key": key}])
         count = db.session.scalar(select(func.count()).select_from(Favourite).where(Favourite.person == person)) or 0
         if new and count > MOST:
-            raise TooManyFavouritesError(f"You have {MOST:,} favourites, which is the most. Take some away first.")
+            raise TooManyFavouritesError(_("You have %(most)s favourites, which is the most. Take some away first.",
+                                           most=number(MOST)))

@@ -15,6 +15,8 @@ from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked, once_more
+from webapp.language.translations import gettext as _
+from webapp.pages.reader_locale import clock, day, number
 from webapp.tables import SavedView, SavedViewItem, StartView
 
 LONGEST_NAME = 80
@@ -43,11 +45,12 @@ def checked_name(text: str) -> str:
     """
     name = " ".join(text.split())
     if not name:
-        raise SavedViewError("A saved view needs a name.")
+        raise SavedViewError(_("A saved view needs a name."))
     if len(name) > LONGEST_NAME:
-        raise SavedViewError(f"A name of {len(name):,} characters is too long; at most {LONGEST_NAME} can be kept.")
+        raise SavedViewError(_("A name of %(count)s characters is too long; at most %(most)s can be kept.",
+                               count=number(len(name)), most=LONGEST_NAME))
     if any(category(each) in ("Cc", "Cs") or each in _UNSEEN for each in name):
-        raise SavedViewError("The name holds characters that cannot be seen. Type it anew.")
+        raise SavedViewError(_("The name holds characters that cannot be seen. Type it anew."))
     return name
 
 
@@ -63,13 +66,14 @@ def save(name: str, is_shared: bool, arguments: Mapping[str, Any], picked: Seque
     name, person = checked_name(name), actor().email
     _may_share(is_shared)
     if len(picked) > MOST_PICKED:
-        raise SavedViewError(f"{len(picked):,} region-items are more than {MOST_PICKED:,}, the most that a view can "
-                             "hold one by one. Filter the overview, and save the filters.")
+        raise SavedViewError(_("%(count)s region-items are more than %(most)s, the most that a view can hold one by "
+                               "one. Filter the overview, and save the filters.", count=number(len(picked)),
+                               most=number(MOST_PICKED)))
     with writing():
         _refuse_taken(person, name)
         if (db.session.scalar(select(func.count()).select_from(SavedView).where(SavedView.person == person)) or 0
                 ) >= MOST:
-            raise SavedViewError(f"You have {MOST} saved views, which is the most. Remove some first.")
+            raise SavedViewError(_("You have %(most)s saved views, which is the most. Remove some first.", most=MOST))
         view = SavedView(person=person, name=name, is_shared=is_shared, is_picked=bool(picked),
                          arguments=dict(arguments), changed_by=person)
         db.session.add(view)
@@ -96,23 +100,26 @@ def change(view_id: int, seen: int, name: str | None = None, is_shared: bool | N
         view = _held(view_id)
         is_mine = view.person == actor().email
         if not is_mine and not actor().may("admin"):
-            raise SavedViewError(f"Only {view.person} can change this view. Save it as one of yours instead.")
+            raise SavedViewError(_("Only %(person)s can change this view. Save it as one of yours instead.",
+                                   person=view.person))
         if view.revision != seen:
-            raise ChangedMeanwhileError(
-                f"{view.changed_by} changed this view on {view.changed_at:%Y-%m-%d at %H:%M} UTC, after you opened it "
-                f"here. It is called “{view.name}” now. Look at it again, and decide then.")
+            raise ChangedMeanwhileError(_(
+                "%(person)s changed this view (%(day)s, %(time)s), after you opened it here. It is called “%(name)s” "
+                "now. Look at it again, and decide then.", person=view.changed_by, day=day(view.changed_at),
+                time=clock(view.changed_at), name=view.name))
         before, stood = _facts(view), (view.name, view.is_shared, dict(view.arguments))
         if name is not None and name != view.name:
             _refuse_taken(view.person, name)
             view.name = name
         if is_shared is not None and is_shared != view.is_shared:
             if not is_mine:
-                raise SavedViewError(f"Only {view.person} can make this view private. You can remove it.")
+                raise SavedViewError(_("Only %(person)s can make this view private. You can remove it.",
+                                       person=view.person))
             _may_share(is_shared)
             view.is_shared = is_shared
         if arguments is not None:
             if not is_mine:
-                raise SavedViewError(f"Only {view.person} can change what this view shows.")
+                raise SavedViewError(_("Only %(person)s can change what this view shows.", person=view.person))
             view.arguments = dict(arguments)
         if stood == (view.name, view.is_shared, view.arguments):
             return
@@ -129,7 +136,7 @@ def remove(view_id: int) -> str:
     with writing():
         view = _held(view_id)
         if view.person != actor().email and not actor().may("admin"):
-            raise SavedViewError(f"Only {view.person} or an administrator can remove this view.")
+            raise SavedViewError(_("Only %(person)s or an administrator can remove this view.", person=view.person))
         name = view.name
         record("removed", "view", _recorded(view), before=_facts(view))
         db.session.execute(delete(StartView).where(StartView.view_id == view.id))
@@ -155,18 +162,18 @@ def _held(view_id: int) -> SavedView:
     """The view that whoever asks may open, locked until the transaction ends."""
     view = locked(SavedView, view_id)
     if view is None or not (view.is_shared or view.person == actor().email):
-        raise SavedViewError("There is no such saved view any more.")
+        raise SavedViewError(_("There is no such saved view any more."))
     return view
 
 
 def _refuse_taken(person: str, name: str) -> None:
     if db.session.scalar(select(SavedView.id).where(SavedView.person == person, SavedView.name == name)) is not None:
-        raise SavedViewError(f"There is a view called “{name}” already. Choose another name.")
+        raise SavedViewError(_("There is a view called “%(name)s” already. Choose another name.", name=name))
 
 
 def _may_share(is_shared: bool) -> None:
     if is_shared and not actor().may("planner"):
-        raise SavedViewError("Planners and administrators share views; you can save this one for yourself.")
+        raise SavedViewError(_("Planners and administrators share views; you can save this one for yourself."))
 
 
 def _recorded(view: SavedView) -> str:

@@ -88,7 +88,7 @@ def pick() -> ResponseReturnValue:
             return redirect(url_for("saved_views.new", **kept_arguments(view)), 303)
     keys = ticked_keys(request.form)
     if not keys:
-        abort(422, "Nothing is selected. Tick region-items in the overview first.")
+        abort(422, _("Nothing is selected. Tick region-items in the overview first."))
     return redirect(_address("saved_views.new", {"of": "picked", **link_arguments(keys)}), 303)
 
 
@@ -127,7 +127,7 @@ def forecasts(view_id: int) -> ResponseReturnValue:
         return redirect(url_for("forecasts.show", **arguments or {"all": "1"}), 303)
     keys = keys_in(found)
     if not keys:
-        abort(404, f"Nothing is in the view “{found.view.name}” now.")
+        abort(404, _("Nothing is in the view “%(name)s” now.", name=found.view.name))
     return redirect(_address("forecasts.show", link_arguments(keys)), 303)
 
 
@@ -144,7 +144,8 @@ def edit(view_id: int) -> ResponseReturnValue:
 def replace_filters(view_id: int) -> ResponseReturnValue:
     """Let a view hold what the overview shows now."""
     if _view(view_id).is_picked:
-        abort(422, "This view has the region-items that were picked for it. Save what is shown as a view of its own.")
+        abort(422, _("This view has the region-items that were picked for it. Save what is shown as a view of its "
+                     "own."))
     return _changed(view_id, arguments=_meant(request.form)[1])
 
 
@@ -167,7 +168,7 @@ def start_with() -> ResponseReturnValue:
     """Let the overview open with a view, with favourites or with everything."""
     what = request.form.get("start", "")
     if what not in ("", FAVOURITES) and visible_view(what) is None:
-        abort(404, "There is no such saved view, or it is not shared with you.")
+        abort(404, _("There is no such saved view, or it is not shared with you."))
     try:
         set_start(what)
     except SavedViewError as error:
@@ -197,7 +198,7 @@ def favourite_forecasts() -> ResponseReturnValue:
     """The forecast of one's favourites."""
     keys = matching_keys(parse_overview(MultiDict({"flag": "favourite"})))
     if not keys:
-        abort(404, "You have no favourites yet. Give a region-item a star in the overview.")
+        abort(404, _("You have no favourites yet. Give a region-item a star in the overview."))
     return redirect(_address("forecasts.show", link_arguments(keys)), 303)
 
 
@@ -224,7 +225,7 @@ def _meant(fields: MultiDict[str, str]) -> tuple[list[str], dict[str, Any]]:
             [(name, value) for name in fields if name in KEPT for value in fields.getlist(name)])))
     keys, args, _words = parse_selection(fields)
     if not keys:
-        abort(422, "Nothing is selected. Tick region-items in the overview first.")
+        abort(422, _("Nothing is selected. Tick region-items in the overview first."))
     if set(args) <= {"all"} or set(args) in ({ARGUMENT}, {"region"}, {"item"}):
         [axis] = set(args)
         given = args[axis]
@@ -236,21 +237,21 @@ def _meant(fields: MultiDict[str, str]) -> tuple[list[str], dict[str, Any]]:
 def _view(view_id: int) -> SavedView:
     found = visible_view(str(view_id))
     if found is None:
-        abort(404, "There is no such saved view, or it is not shared with you.")
+        abort(404, _("There is no such saved view, or it is not shared with you."))
     return found
 
 
 def _refuse_lost(found: Opened) -> None:
     if found.lost:
-        abort(422, f"“{found.view.name}” also asks for {', '.join(found.lost)}, which this dataset no longer has. Open "
-                   "it, and save it again as it is meant.")
+        abort(422, _("“%(name)s” also asks for %(lost)s, which this dataset no longer has. Open it, and save it "
+                     "again as it is meant.", name=found.view.name, lost=", ".join(found.lost)))
 
 
 def _changed(view_id: int, **wanted: Any) -> ResponseReturnValue:
     _view(view_id)
     seen = request.form.get("seen", "")
     if not (seen.isascii() and seen.isdigit() and len(seen) < 10):
-        abort(422, f"The revision {seen[:40]!r} is none. Open the page again.")
+        abort(422, _("The revision “%(seen)s” is none. Open the page again.", seen=seen[:40]))
     try:
         change(view_id, int(seen), **wanted)
     except ChangedMeanwhileError as error:
