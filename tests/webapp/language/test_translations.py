@@ -1,5 +1,6 @@
 """Words in the reader's language."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,12 @@ LATER = lazy_gettext("80 % of <all>")
 
 
 @pytest.fixture(autouse=True)
-def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "de.po").write_text(GERMAN, encoding="utf-8")
     monkeypatch.setattr(translations, "CATALOGUES", tmp_path)
     monkeypatch.setitem(translations.LANGUAGES, "de", "Deutsch")
+    translations.catalogue.cache_clear()
+    yield
     translations.catalogue.cache_clear()
 
 
