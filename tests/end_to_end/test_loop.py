@@ -47,7 +47,7 @@ def test_the_overview_lists_every_region_item(page):
 
 def test_a_search_narrows_the_overview(page):
     page.goto("/")
-    page.get_by_role("searchbox").fill("south")
+    page.get_by_role("searchbox", name="Search region or item").fill("south")
 
     expect(page.locator("#table tbody tr")).to_have_count(3)
     assert "q=south" in page.url

@@ -209,8 +209,8 @@ def axe() -> Any:
 
 @pytest.fixture
 def planner(site: Site, signed_in: StorageState, browser: Browser) -> Iterator[BrowserContext]:
-    """A fresh browser in which the planner is signed in; a German one."""
-    context = browser.new_context(base_url=site.url, storage_state=signed_in, locale="de-DE",
+    """A fresh browser in which the planner is signed in: of one who reads English and writes numbers as in Germany."""
+    context = browser.new_context(base_url=site.url, storage_state=signed_in, locale="en-DE",
                                   viewport={"width": 1440, "height": 900})
     yield context
     context.close()
