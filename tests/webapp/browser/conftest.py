@@ -192,7 +192,7 @@ def held_after_signing_in(site: Site, browser: Browser, email: str) -> StorageSt
     page.goto("/sign-in")
     page.locator("[name=email]").fill(email)
     page.locator("[name=password]").fill(PASSWORD)
-    page.locator("form [type=submit]").click()
+    page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Sign out").wait_for()
     held = context.storage_state()
     context.close()

@@ -286,7 +286,7 @@ def test_region_items_that_are_ticked_stay_when_others_are_searched(page: Page, 
     slow.answer()
     page.get_by_label("north · item 03").check()
     page.get_by_label("kettle · all regions").uncheck()
-    page.get_by_role("button", name="Show", exact=True).click()
+    page.locator("#change-selection").get_by_role("button", name="Show").click()
 
     page.wait_for_url("**/forecasts?*ri=*")
     assert sorted(each.get_attribute("value") or "" for each in page.locator("#selected [name=ri]").all()) == [
