@@ -156,7 +156,8 @@ VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:token_id>": "999",
           "<int:link_id>": "1", "<int:plan_id>": "1", "<int:number>": "1",
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
           "<int:override_id>": "1", "<int:rule_id>": "1", "<int:target_id>": "1",
-          "<int:webhook_id>": "1", "<int:view_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1"}
+          "<int:webhook_id>": "1", "<int:view_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1",
+          "<tag>": "de"}
 API_NEEDS = {
     "DELETE /api/v1/adjustments/<int:id>": "planner",
     "GET /api/v1/dataset": "viewer",

@@ -102,7 +102,7 @@ def test_every_filter_follows_the_reader(app: Flask) -> None:
         assert share(0.1234) == "12,3\u00a0%"
         assert signed(-1234.0) == "−1.234"
         assert signed(0.04) == "+0,04"
-        assert plural(30_000, "region-item") == "30.000 region-items"
+        assert plural(30_000, "region-item") == "30.000 Region-Artikel"
         assert driver_value(9.95, "number") == "9,95"
         assert driver_value(1e9, "number") == "1e+09"
         assert "30.06.2020, 14:05 UTC" in str(moment(at))
@@ -119,7 +119,7 @@ def test_page_and_swapped_part_are_written_the_same(client: FlaskClient, backgro
     assert "12,3 %" in text_of(whole.select_one("tbody"))
     assert "12,3 %" in text_of(part.select_one("tbody"))
     assert whole.html is not None
-    assert (whole.html["lang"], whole.html["data-locale"]) == ("en", "de")
+    assert (whole.html["lang"], whole.html["data-locale"]) == ("de", "de")
 
 
 @pytest.mark.parametrize(("value", "words"), [
