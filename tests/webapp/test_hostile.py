@@ -60,7 +60,7 @@ HOSTILE = {
     "empty": "",
     "words": "null",
 }
-CASES, SEED = int(os.environ.get("HOSTILE_CASES", "1000")), int(os.environ.get("HOSTILE_SEED", "20261123"))
+CASES, SEED = int(os.environ.get("HOSTILE_CASES", "700")), int(os.environ.get("HOSTILE_SEED", "20261123"))
 """The attack ends then, however many cases are left; the seed says in which order they come."""
 MOST_PAGES = 70
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}

@@ -35,11 +35,12 @@ def test_no_spelling_of_a_header_is_an_error_of_ours(
     signed_on, token = template_app.test_client(), token_for(template_app, "viewer")
     if name != "Cookie":
         with_session(signed_on, session_cookies[EMAIL])
-    for value in VALUES:
-        for client, path in ((signed_on, "/account"), (template_app.test_client(), "/api/v1/me"),
-                             (template_app.test_client(), "/static/app.css"), (signed_on, "/nowhere")):
-            headers = {"Authorization": f"Bearer {token}", name: value}
-            assert client.get(path, headers=headers).status_code < 500, (path, value)
+    ways = ((signed_on, "/account"), (template_app.test_client(), "/api/v1/me"),
+            (template_app.test_client(), "/static/app.css"), (signed_on, "/nowhere"))
+    for place, value in enumerate(VALUES, NAMES.index(name)):  # each value goes each way, with some of the headers
+        client, path = ways[place % len(ways)]
+        headers = {"Authorization": f"Bearer {token}", name: value}
+        assert client.get(path, headers=headers).status_code < 500, (path, value)
     if name == "Content-Type":
         for value in VALUES:
             posted = signed_on.post("/retrains", headers={name: value}, data=b"a=b")
