@@ -86,7 +86,7 @@ def test_an_outage_shows_up_and_goes_away_without_a_reload(page: Page, site: Sit
 def test_moments_and_numbers_are_written_as_the_reader_writes_them(page: Page) -> None:
     page.goto("/data/loads")
 
-    expect(page.locator("tbody th").first).to_have_text(re.compile(r"^\s*\d\d\.\d\d\.\d{4}, \d\d:\d\d\s*$"))
+    expect(page.locator("tbody th").first).to_have_text(re.compile(r"^\s*\d\d? \w{3} \d{4}, \d\d:\d\d\s*$"))
     expect(page.locator("tbody td").nth(2)).to_have_text("3.100")
 
 
