@@ -101,7 +101,7 @@ def test_each_status_says_why(client: FlaskClient, background: Background, regis
     assert "worse than seasonal naive" in words[str(kept)]
     assert "3 of 5 rows were refused" in words[str(refused)]
     assert "retraining" in words[str(busy)]
-    assert "1 row quarantined" in words[str(plain)]
+    assert "1 row rejected" in words[str(plain)]
     assert "Jun 30, 2026" in words[str(plain)]
 
 
