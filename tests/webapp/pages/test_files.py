@@ -83,7 +83,7 @@ def test_more_rows_than_excel_takes_are_refused_with_the_way_out(monkeypatch: py
     monkeypatch.setattr(files, "MOST_EXCEL_ROWS", 2)
     rows: list[tuple[Cell]] = [(1,), (2,), (3,)]
 
-    with pytest.raises(UnprocessableEntity, match="take it as CSV"):
+    with pytest.raises(UnprocessableEntity, match="nehmen Sie CSV"):
         file_of("xlsx", "x", ("a",), rows)
     assert len(csv_rows(file_of("csv", "x", ("a",), rows))) == 4
 
