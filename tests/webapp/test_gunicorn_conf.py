@@ -78,7 +78,7 @@ def chunked(body: bytes, size: int = 1000) -> bytes:
 def test_what_is_too_long_is_not_read_on(port: int) -> None:
     """A body of unknown length whose end is a form that signs in."""
     _, page = ask(port, b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    [cookie], [token] = re.findall(r"Set-Cookie: (demand_shop=[^;]+)", page), re.findall(
+    [cookie], [token, *_] = re.findall(r"Set-Cookie: (demand_shop=[^;]+)", page), re.findall(
         r'name="csrf_token"[^>]*value="([^"]+)"', page)
     right = urlencode({"email": EMAIL, "password": PASSWORD, "csrf_token": token}).encode()
 

@@ -167,6 +167,7 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> dict[str, _Made 
     lines = lines_of(services, rows, [services.models.serving(row, pooled) for row in rows], pooled, dataset.horizon)
     found: dict[str, _Made | None] = {}
     for row, line in zip(rows, lines, strict=True):
+        key = row.key
         try:
             if isinstance(line, NotInStoreError):
                 raise line
@@ -174,15 +175,15 @@ def _made(services: Services, rows: Sequence[RegionItemRow]) -> dict[str, _Made 
         except NotInStoreError as error:
             if isinstance(error, DamagedFileError):
                 _have_made_again(services, row, error)
-            found[row.key] = None
+            found[key] = None
             continue
         origin = line.plan.origin.date()
         history = history[history["date"] <= line.plan.origin]
-        past = [one for one in before[row.key] if one.origin < origin]
+        past = [one for one in before[key] if one.origin < origin]
         prices = past_prices(dataset, history, amounts[row.region_item])
-        archived = Standing(row.key, origin, line.mark, line.plan.part, _naive(line.plan.part, history, dataset))
-        found[row.key] = _Made(line, history, past, amounts[row.region_item], prices,
-                               _judged(row.key, past, history, prices, dataset), archived)
+        archived = Standing(key, origin, line.mark, line.plan.part, _naive(line.plan.part, history, dataset))
+        found[key] = _Made(line, history, past, amounts[row.region_item], prices,
+                           _judged(key, past, history, prices, dataset), archived)
     return found
 
 
