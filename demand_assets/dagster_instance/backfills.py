@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from demand_assets.dagster_instance.loop_lock import LoopLock, lock_of
 from demand_assets.forecasting.contract.dagster_names import BACKFILL_TAG
 from demand_assets.forecasting.contract.database_urls import with_driver
+from demand_assets.forecasting.store.changes import Sign, files_of_database, written
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.backfills")
@@ -163,23 +164,9 @@ class Backfills:
         return True
 
 
-def written_in_files(home: Path) -> Callable[[], object]:
+def written_in_files(home: Path) -> Sign:
     """Tells when Dagster's runs and backfills were written last, by the times of SQLite's files."""
-    database = home / "history" / "runs.db"
-    files = (database, database.with_name("runs.db-wal"))
-
-    def written() -> object:
-        return tuple(map(_state_of, files))
-
-    return written
-
-
-def _state_of(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.stat()
-    except FileNotFoundError:  # whoever closes the database last removes its log
-        return None
-    return found.st_mtime_ns, found.st_size
+    return written(files_of_database(home / "history" / "runs.db"))
 
 
 def written_in_database(url: str) -> Callable[[], object]:
