@@ -7,11 +7,11 @@ leans on are listed in ``private_parts``.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as db
 from dagster._core.storage.runs import SqliteRunStorage
@@ -82,16 +82,21 @@ def _file_of(url: str) -> Path:
     return Path(str(db.make_url(url).database))
 
 
-class KeptRunStorage(SqliteRunStorage):  # type: ignore[misc]  # Dagster does not tell its type
+class _Kept:
     """The same tables and rows as Dagster's own; each process looks through a database's migrations once."""
 
+    FILE: ClassVar[str]
+    """Of the database, in the folder that the instance's settings name."""
+    _conn_string: str
+    from_local: ClassVar[Callable[..., Any]]
+
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> "KeptRunStorage":
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> Any:
         """The storage that an instance's settings describe."""
-        file = Path(config_value["base_dir"]).absolute() / "runs.db"
+        file = Path(config_value["base_dir"]).absolute() / cls.FILE
         if DATABASES.is_known(file):
-            return cls(f"sqlite:///{file}", inst_data)
-        storage: KeptRunStorage = cls.from_local(inst_data=inst_data, **config_value)
+            return cls(f"sqlite:///{file}", inst_data)  # type: ignore[call-arg]  # of the storage behind it
+        storage = cls.from_local(inst_data=inst_data, **config_value)
         DATABASES.engine(file)
         return storage
 
@@ -102,21 +107,13 @@ class KeptRunStorage(SqliteRunStorage):  # type: ignore[misc]  # Dagster does no
             yield connection
 
 
-class KeptScheduleStorage(SqliteScheduleStorage):  # type: ignore[misc]  # as above
-    """The same tables and rows as Dagster's own; each process looks through a database's migrations once."""
+class KeptRunStorage(_Kept, SqliteRunStorage):  # type: ignore[misc]  # Dagster does not tell its type
+    """Dagster's runs."""
 
-    @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> "KeptScheduleStorage":
-        """The storage that an instance's settings describe."""
-        file = Path(config_value["base_dir"]).absolute() / "schedules.db"
-        if DATABASES.is_known(file):
-            return cls(f"sqlite:///{file}", inst_data)
-        storage: KeptScheduleStorage = cls.from_local(inst_data=inst_data, **config_value)
-        DATABASES.engine(file)
-        return storage
+    FILE = "runs.db"
 
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A transaction on a connection that stays open afterwards."""
-        with _transaction(self._conn_string) as connection:
-            yield connection
+
+class KeptScheduleStorage(_Kept, SqliteScheduleStorage):  # type: ignore[misc]  # as above
+    """The ticks of its schedules and sensors, and where they are."""
+
+    FILE = "schedules.db"
