@@ -21,7 +21,8 @@ from rich.table import Table
 
 from benchmarks.support.gate_contests import DATA, GAINS, KINDS, Contest, contests
 from benchmarks.support.machine import described
-from demand_assets.forecasting.gate.gate import Gate, judge
+from demand_assets.forecasting.dataset.gate_entries import Gate
+from demand_assets.forecasting.gate.gate import judge
 
 Rule = Callable[[Contest], bool]
 
@@ -84,9 +85,14 @@ def worth(played: Sequence[Contest], promoted: Sequence[bool]) -> dict[str, Any]
             "wape_change_if_all_were_worse": _mean([-contest.gain * verdict for contest, verdict in chosen
                                                     if contest.gain < 0])}
 
-    return {"all": of(lambda _: True),
-            **{data: of(lambda contest, data=data: contest.data == data) for data in DATA},
-            **{kind: of(lambda contest, kind=kind: contest.kind == kind) for kind in KINDS}}
+    def of_data(data: str) -> dict[str, float | None]:
+        return of(lambda contest: contest.data == data)
+
+    def of_kind(kind: str) -> dict[str, float | None]:
+        return of(lambda contest: contest.kind == kind)
+
+    return {"all": of(lambda _: True), **{data: of_data(data) for data in DATA},
+            **{kind: of_kind(kind) for kind in KINDS}}
 
 
 def _classes_table(classes: list[dict[str, Any]]) -> Table:

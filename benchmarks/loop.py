@@ -58,10 +58,21 @@ def main() -> None:
     """Measure and report."""
     given = _parser().parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it stops all that it started
+    result: dict[str, Any] = {"machine": described()}
+    try:
+        _measure(given, result)
+    finally:
+        if given.json:
+            given.json.write_text(json.dumps(result, indent=2) + "\n")  # what was measured before something failed, too
+    _print(result)
+
+
+def _measure(given: argparse.Namespace, result: dict[str, Any]) -> None:
+    """Fill in the result, part by part, and tell each part as it comes."""
     with tempfile.TemporaryDirectory(prefix="loop-") as folder:
         dataset = _dataset(Path(folder), given.region_items)
         with running(dataset, ready=r"nothing is missing|(\d+) of \1 decided") as product:
-            result = {"machine": described(), "first_forecasts_seconds": round(product.seconds_to_forecast, 1)}
+            result["first_forecasts_seconds"] = round(product.seconds_to_forecast, 1)
             store = DemandStore(str(product.folder / "demand"))
             keys = [one.key for one in store.read_catalogue()]
             region = [key for key in keys if key.split("|")[0] == keys[0].split("|")[0]]
@@ -69,11 +80,14 @@ def main() -> None:
             picks = {"1": ([[key] for key in keys[1::7][:given.retrains]]), "20_scattered": [keys[::2][:20]] * 2,
                      "region": [region], "500": [large]}
             result["picks"] = {name: len(pick[0]) for name, pick in picks.items()}
-            result["stages"] = {name: _stages([_retrain(product, store, pick) for pick in repeats])
-                                for name, repeats in picks.items()}
+            result["stages"] = {}
+            for name, repeats in picks.items():
+                result["stages"][name] = _stages([_retrain(product, store, pick) for pick in repeats])
+                _tell(name, result["stages"][name])
             result["retrain_seconds"] = result["stages"]["1"]["visible"]
             result["batch_seconds"] = round(_batch(product, large, Path(folder)), 1)
             result["ratio_to_batch"] = round(result["stages"]["500"]["visible"]["p50"] / result["batch_seconds"], 2)
+            _tell("batch_seconds", result["batch_seconds"])
             result["registered_models"] = fill(product, given.registered)
             with counted(product) as counts:
                 time.sleep(SETTLE_SECONDS)
@@ -81,12 +95,14 @@ def main() -> None:
                 began = time.monotonic()
                 result["visible_seconds"] = _summary(_promotions(product, RegionItem.from_key(keys[1]),
                                                                  given.promotions))
+                _tell("visible_seconds", result["visible_seconds"])
                 result["queries_per_second"] = round(registry_queries(counts) / (time.monotonic() - began), 2)
                 result["queries"] = dict(counts)
                 result["burst_seconds"] = _summary(_burst(product, keys[2:2 + given.burst]))
-    _print(result)
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _tell(name: str, measured: object) -> None:
+    print(f"{datetime.now():%H:%M:%S} {name}: {measured}", file=sys.stderr, flush=True)
 
 
 def _dataset(folder: Path, region_items: int) -> Path:

@@ -60,13 +60,21 @@ def main() -> int:
         if not given.only_product:
             subprocess.run(["sh", str(PROJECT / "deploy" / "separate_environment.sh"), "benchmarks"],
                            check=False)  # for (c)
-            result |= _bare(place, result)
-            result |= _naive(place, result)
-            result |= _peer(place, result)
+            try:
+                result |= _bare(place, result)
+                result |= _naive(place, result)
+                result |= _peer(place, result)
+            except BaseException:
+                _write(result, given.json)  # what was measured before a rival failed
+                raise
     _print(result)
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+    _write(result, given.json)
     return taken.status
+
+
+def _write(result: dict[str, Any], file: Path | None) -> None:
+    if file:
+        file.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def _simulated(region_items: int, folder: Path) -> Path:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
@@ -65,7 +66,8 @@ def _databases(folder: Path) -> Iterator[dict[str, str]]:
 
 def _seconds(home: Path, url: str, storage: str, count: int) -> float:
     """Seconds of a run that records two events for each of so many partitions."""
-    prepare_home(home, Settings(DAGSTER_STORAGE=storage, DAGSTER_DATABASE_URL=url))
+    given: dict[str, Any] = {"DAGSTER_STORAGE": storage, "DAGSTER_DATABASE_URL": url}
+    prepare_home(home, Settings(**given))
     with open_instance(home) as instance:
         _run(instance, 2)  # makes the tables
         started = time.monotonic()

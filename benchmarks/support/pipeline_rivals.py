@@ -146,7 +146,7 @@ def naive(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
         with pipeline.registry.batch("naive", {}) as batch:
             task = Train([one], (CANDIDATE_MODEL, PRODUCTION_MODEL), asked, True,
                          pipeline.registry.pooled_production() or 0,
-                         LogModelBatch(batch.registry, batch.run_id, batch.artifact_uri))
+                         LogModelBatch(batch.session, batch.run_id, batch.artifact_uri))
             for outcome in TrainStage(pipeline.dataset, pipeline.store, pipeline.registry).train(task).outcomes:
                 if outcome.status == "failed":
                     raise RuntimeError(outcome.trace)

@@ -87,14 +87,14 @@ def page(session: requests.Session, url: str, **arguments: object) -> BeautifulS
 
     Raises: requests.HTTPError: it is an error page.
     """
-    answer = session.get(url, timeout=60, **arguments)  # type: ignore[arg-type]
+    answer = session.get(url, timeout=60, **arguments)
     answer.raise_for_status()
     return BeautifulSoup(answer.text, "html.parser")
 
 
 def form_fields(form: BeautifulSoup) -> dict[str, str]:
     """The values that a form's hidden fields send."""
-    return {field["name"]: field.get("value", "") for field in form.select("input[type=hidden][name]")}
+    return {str(field["name"]): str(field.get("value", "")) for field in form.select("input[type=hidden][name]")}
 
 
 def sign_up(link: str, email: str, password: str) -> requests.Session:
