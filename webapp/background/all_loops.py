@@ -12,6 +12,9 @@ from threading import Event
 
 from flask import Flask
 
+from demand_assets.forecasting.store.changes import files_of_database
+from demand_assets.forecasting.store.journal import Journal
+from webapp.background.file_events import FileEvents, together
 from webapp.background.loops import (
     audit,
     expiry,
@@ -29,6 +32,7 @@ from webapp.background.loops.registry import SECONDS as REGISTRY_SECONDS
 from webapp.background.loops.registry import RegistryLoop
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
+from webapp.db.changes import files_of
 from webapp.models.new_versions import Registry
 from webapp.services import Services
 from webapp.stored_forecasts.worker_process import AppFactory
@@ -36,16 +40,23 @@ from webapp.stored_forecasts.worker_process import AppFactory
 
 def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagster: Dagster) -> list[Loop]:
     """Every loop, with the name that ``systems.reachability.LOOP_WORDS`` has words for."""
+    settings, events = services.settings, FileEvents()
+    database = files_of(settings.database_url)
+    registered = files_of_database(settings.mlflow_database_file) if settings.mlflow_database_file else None
     return [
-        Loop("store", lambda: store.StoreLoop(services).step, store.SECONDS),
-        Loop("registry", lambda: RegistryLoop(services, registry).step, REGISTRY_SECONDS),
+        Loop("store", lambda: store.StoreLoop(services).step, store.SECONDS,
+             wake=events.wake(lambda: together(database, Journal(services.store).folders()))),
+        Loop("registry", lambda: RegistryLoop(services, registry).step, REGISTRY_SECONDS,
+             wake=events.wake(lambda: together(database, registered))),
         Loop("forecasts", lambda: stored_forecast.StoredForecastLoop(services, make_app).step,
-             stored_forecast.SECONDS),
-        Loop("scenario", lambda: scenario.ScenarioLoop(services).step, scenario.SECONDS),
-        Loop("dagster", lambda: DagsterLoop(dagster, services.settings.database_url).step, DAGSTER_SECONDS),
+             stored_forecast.SECONDS, wake=events.wake(lambda: database)),
+        Loop("scenario", lambda: scenario.ScenarioLoop(services).step, scenario.SECONDS,
+             wake=events.wake(lambda: database)),
+        Loop("dagster", lambda: DagsterLoop(dagster, settings.database_url).step, DAGSTER_SECONDS,
+             wake=events.wake(lambda: database)),
         Loop("expiry", lambda: expiry.ExpiryLoop(services).step, expiry.SECONDS),
         Loop("hand_over", lambda: hand_over.HandOverLoop(services).step, hand_over.SECONDS),
-        Loop("audit", lambda: audit.AuditLoop().step, audit.SECONDS),
+        Loop("audit", lambda: audit.AuditLoop(settings.database_url).step, audit.SECONDS),
         Loop("notices", lambda: notice.NoticeLoop(services).step, notice.SECONDS),
         Loop("work", lambda: work.WorkLoop(services).step, work.SECONDS),
         Loop("value_added", lambda: value_added.ValueAddedLoop(services).step, value_added.SECONDS),

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from time import monotonic
 
+QUIET = float("inf")
+"""What a loop's step returns that waits for nothing but a change of what its loop is woken by."""
+
 
 @dataclass
 class Paced:

@@ -16,7 +16,9 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from webapp.background.beat import beat
+from webapp.background.file_events import Wake
 from webapp.background.heard import Heard
+from webapp.background.pacing import QUIET
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import now
 from webapp.systems.reachability import NOTED_EVERY, LoopReport, note_loops
@@ -37,8 +39,12 @@ STOP_SECONDS = 10.0
 """How long loops may take to end their step when the process is told to stop; what they leave, the next one does."""
 LONGEST_WHY = 300
 
+QUIET_SECONDS = 5.0
+"""After so long a quiet loop takes a step all the same."""
+UNTOLD_SECONDS = 0.25
+"""After so long, or its own seconds, a quiet loop takes a step whom nobody tells of changes."""
 Step = Callable[[], float | None]
-"""Seconds to wait before the next one, where those are not the loop's."""
+"""Seconds to wait before the next one, where those are not the loop's; or ``QUIET``."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Loop:
     seconds: float
     """Between two steps."""
     patience_seconds: float = PATIENCE_SECONDS
+    wake: Wake | None = None
+    """Tells when something was written that it looks at."""
     longest_step_seconds: float = LONGEST_STEP_SECONDS
     first_pause_seconds: float = FIRST_PAUSE_SECONDS
 
@@ -102,6 +110,11 @@ class Supervised:
             return
         self._thread = thread
 
+    def wake(self) -> None:
+        """Let it go on where it waits for a change."""
+        if self._loop.wake is not None:
+            self._loop.wake.wake()
+
     def report(self) -> LoopReport:
         """How it is now."""
         with self._lock:
@@ -130,11 +143,12 @@ class Supervised:
         if self._tried_again is not None:
             self._stop.wait(self._tried_again - monotonic())
         step: Step | None = None
-        counted = counters()
+        counted, wake = counters(), self._loop.wake
         while not self._stop.is_set():
             try:
                 with self._lock:
                     self._step_began = monotonic()
+                is_told = wake.begin() if wake else False
                 with counted.step(self.name) if counted else nullcontext():
                     step = step or self._loop.begin()
                     with self._app.app_context():
@@ -148,7 +162,24 @@ class Supervised:
                 self._stop.wait(patience)
             else:
                 self._worked()
-                self._stop.wait(self._loop.seconds if pause is None else pause)
+                self._pause(pause, is_told)
+
+    def _pause(self, seconds: float | None, is_told: bool) -> None:
+        """Wait so long, less when something was written meanwhile, but never less than the loop's seconds.
+
+        Args:
+            is_told: whether all that was written since before the step is told.
+        """
+        shortest = self._loop.seconds
+        if seconds is None:
+            seconds = shortest
+        if seconds == QUIET:
+            seconds = QUIET_SECONDS if is_told else max(shortest, UNTOLD_SECONDS)
+        if is_told and self._loop.wake is not None:
+            paused = monotonic()
+            self._loop.wake.wait(seconds)
+            seconds = min(seconds, shortest) - (monotonic() - paused)
+        self._stop.wait(seconds)
 
     def _failed(self, error: BaseException) -> float:
         """Note a failure; how long to pause, in seconds."""
@@ -184,8 +215,12 @@ def supervise(app: Flask, loops: Sequence[Loop], stop: Event) -> bool:
         if lost := [one.name for one in watched if one.is_lost]:
             log.error("the %s loop does not come back; the process ends, so that it is started again", lost[0])
             stop.set()
+            for one in watched:
+                one.wake()
             return False
         stop.wait(LOOK_SECONDS)
+    for one in watched:
+        one.wake()
     until = monotonic() + STOP_SECONDS
     for one in watched:
         if not one.is_ended(until - monotonic()):

@@ -56,6 +56,11 @@ class Rest:
         self._last, self._looked, self._once_more = sign, now, is_news
         return True
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing but a change, or time, makes another look due."""
+        return self._looked is not None and not self._once_more
+
     def end(self) -> None:
         """Let the next look be due: the last one failed, or left something open."""
         self._looked = None

@@ -21,6 +21,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -133,9 +134,16 @@ class Journal:
 
     def changed(self) -> object:
         """Another value whenever ``write`` added entries, by clocks that are right within a day; or always another."""
+        return tuple(map(self._store.changed, self._lately()))
+
+    def folders(self) -> list[Path] | None:
+        """Where ``write`` adds entries, by clocks that are right within a day; None when not on this machine."""
+        places = [self._store.local_folder(folder) for folder in self._lately()]
+        return [place for place in places if place] if all(places) else None
+
+    def _lately(self) -> list[str]:
         now = datetime.now(UTC)
-        days = (f"{now + timedelta(days=number):%Y%m%d}" for number in (-1, 0, 1))
-        return tuple(self._store.changed(folder) for folder in (_FOLDER, *(f"{_FOLDER}/{day}" for day in days)))
+        return [_FOLDER, *(f"{_FOLDER}/{now + timedelta(days=number):%Y%m%d}" for number in (-1, 0, 1))]
 
     def days(self) -> list[str]:
         """The days that have a folder, in order: ``20260101``."""

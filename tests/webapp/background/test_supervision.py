@@ -1,9 +1,8 @@
 """Loops that fail, hang, die and come back; and what is told of them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 from flask import Flask
@@ -11,9 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from tests.webapp.background.supervised import supervised, until
 from tests.webapp.conftest import page, text_of
 from webapp.audit.seals import seal_some
-from webapp.background.supervision import LONGEST_PAUSE_SECONDS, Loop, Supervised, supervise, why
+from webapp.background.supervision import LONGEST_PAUSE_SECONDS, Loop, Supervised, why
 from webapp.db.database import db, now
 from webapp.systems.reachability import LOOP
 from webapp.tables import SystemState
@@ -21,28 +21,6 @@ from webapp.tables import SystemState
 
 def loop(name: str, step: Callable[[], None], **changes: float) -> Loop:
     return Loop(name, lambda: step, **{"seconds": 0.01, "first_pause_seconds": 0.05, **changes})
-
-
-@contextmanager
-def supervised(app: Flask, *loops: Loop) -> Iterator[tuple[Event, list[bool]]]:
-    """Loops at work in the background process; how it ended."""
-    stop, ended = Event(), list[bool]()
-    process = Thread(target=lambda: ended.append(supervise(app, loops, stop)))
-    process.start()
-    try:
-        yield stop, ended
-    finally:
-        stop.set()
-        process.join(30)
-    assert not process.is_alive()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(300):
-        if is_so():
-            return
-        Event().wait(0.1)
-    raise AssertionError("it never came to be so")
 
 
 def banner(client: FlaskClient) -> str:

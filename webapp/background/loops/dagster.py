@@ -1,7 +1,7 @@
 """Stored retrain requests go to Dagster, and what became of them comes back."""
 
 from webapp.background.heard import Heard
-from webapp.background.pacing import Paced
+from webapp.background.pacing import QUIET, Paced
 from webapp.dagster_client import Dagster, DagsterDownError
 from webapp.db.changes import rest_of
 from webapp.retrains.dispatch import clear_dead_activities, follow_sent, send_stored
@@ -26,13 +26,13 @@ class DagsterLoop:
         self._dead = Paced(DEAD_ACTIVITY_SECONDS)
         self._listed = set[int]()
 
-    def step(self) -> None:
+    def step(self) -> float | None:
         """Look once."""
         try:
             if self._to_send.is_over() and send_stored(self._dagster):
                 self._to_send.end()
             if not self._follow.is_due():
-                return
+                return None
             if self._sent.is_over() and follow_sent(self._dagster, self._listed):
                 self._sent.end()
             if self._dead.is_due():
@@ -45,3 +45,4 @@ class DagsterLoop:
             self._to_send.end()
             self._sent.end()
             self._heard.failed(str(error))
+        return QUIET if self._to_send.is_settled and self._sent.is_settled else None

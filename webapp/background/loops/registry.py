@@ -2,7 +2,7 @@
 
 from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.heard import Heard
-from webapp.background.pacing import Paced
+from webapp.background.pacing import QUIET, Paced
 from webapp.db.changes import rest_of
 from webapp.models.actions import carry_out
 from webapp.models.lost_files import CacheWatch
@@ -89,7 +89,9 @@ class RegistryLoop:
         else:
             if asked:
                 self._heard.well()
-        return None if asked or self._is_announcing else RESTING_SECONDS
+        if asked or self._is_announcing:
+            return None
+        return QUIET if looked and self._rest.is_settled and self._rest_of_acts.is_settled else RESTING_SECONDS
 
     def _look_or_begin(self) -> None:
         """Look for what changed; as long as not everything was seen once, see the next part of it instead."""

@@ -1,5 +1,6 @@
 """Scenarios that are too large to be computed while their sender waits."""
 
+from webapp.background.pacing import QUIET
 from webapp.db.changes import rest_of
 from webapp.scenarios.queue import compute_wanted
 from webapp.services import Services
@@ -15,7 +16,7 @@ class ScenarioLoop:
         self._services = services
         self._rest = rest_of(services.settings.database_url)
 
-    def step(self) -> None:
+    def step(self) -> float | None:
         """Compute one that waits."""
         try:
             if self._rest.is_over() and compute_wanted(self._services):
@@ -23,3 +24,4 @@ class ScenarioLoop:
         except OSError as error:
             self._rest.end()
             note("store", False, f"the demand store cannot be read: {error}")
+        return QUIET if self._rest.is_settled else None

@@ -8,7 +8,7 @@ from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file
 from webapp.background.heard import Heard
 from webapp.background.journal import read_catalogue, read_journal
-from webapp.background.pacing import Paced
+from webapp.background.pacing import QUIET, Paced
 from webapp.data_quality.uploads import finish_upload
 from webapp.db.changes import rest_of
 from webapp.region_items.attributes import follow
@@ -39,7 +39,7 @@ class StoreLoop:
         self._sweep = Paced(SWEEP_SECONDS)
         self._followed: Attributes | None = None
 
-    def step(self) -> None:
+    def step(self) -> float | None:
         """Look once."""
         try:
             if self._catalogue.is_due():
@@ -66,3 +66,4 @@ class StoreLoop:
             self._heard.failed(f"the demand store cannot be read: {error}")
         else:
             self._heard.well()
+        return QUIET if self._unread.is_settled and self._untold.is_settled else None

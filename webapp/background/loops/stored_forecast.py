@@ -1,6 +1,6 @@
 """Stored forecasts, made anew of what changed, and the totals they are in."""
 
-from webapp.background.pacing import Paced
+from webapp.background.pacing import QUIET, Paced
 from webapp.db.changes import rest_of
 from webapp.services import Services
 from webapp.stored_forecasts.computing import make_due
@@ -22,7 +22,7 @@ class StoredForecastLoop:
         self._groups = Paced(GROUPS_SECONDS)
         self._groups_meanwhile = Paced(GROUPS_MEANWHILE_SECONDS)
 
-    def step(self) -> None:
+    def step(self) -> float | None:
         """Make some of what is due; sum up once all is made, and now and then meanwhile."""
         try:
             is_making = self._rest.is_over() and make_due(self._services, self._make_app)
@@ -35,3 +35,6 @@ class StoredForecastLoop:
             self._rest.end()
             self._rest_of_groups.end()
             note("store", False, f"the demand store cannot be read: {error}")
+        if not (self._rest.is_settled and self._rest_of_groups.is_settled):
+            return None
+        return self._groups.seconds_left or QUIET  # totals may be due of what was written lately
