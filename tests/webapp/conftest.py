@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -29,6 +29,8 @@ from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import Entry, Journal
+from deploy.services import Services as Servers
+from tests.services import copy_database
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
 from webapp.accounts.views import create_user
@@ -134,7 +136,37 @@ def compiled_rules() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's database with every table and nothing in it; to be copied, for all migrations take seconds."""
+    app = create_app(settings_in(tmp_path_factory.mktemp("empty")))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    folder: Path = app.extensions["services"].settings.folder
+    return folder / "app.db"
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Name -> the URL of a new database with every table and nothing in it."""
+    servers.add_databases("empty_")
+    url = servers.environment("empty_")["WEB_DATABASE_URL"]
+    folder = tmp_path_factory.mktemp("empty")
+    app = create_app(settings_in(folder).model_copy(update={"web_database_url": url}))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    source = url.rpartition("/")[2]
+
+    def copied(name: str) -> str:
+        copy_database(servers, source, name)
+        return url.removesuffix(source) + name
+
+    return copied
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A state directory with one planner, a catalogue and demand of every region-item; copied for each test."""
     folder = tmp_path_factory.mktemp("template")
     app = create_app(settings_in(folder))
@@ -142,8 +174,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     services.store.write_catalogue(REGION_ITEMS)
     for region_item in REGION_ITEMS:
         services.store.write("demand", region_item, demand_of(12.0))
+    shutil.copy(empty_database, services.settings.folder)
     with app.app_context():
-        upgrade()
         create_user(EMAIL, PASSWORD, "planner")
         create_user(VIEWER, PASSWORD, "viewer")
         create_user(ADMIN, PASSWORD, "admin")
