@@ -33,7 +33,7 @@ from deploy.services import Services as Servers
 from tests.services import copy_database
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
-from webapp.accounts.views import create_user
+from webapp.accounts.views import SECURITY_SETTINGS, create_user
 from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.db.database import db, now, writing
@@ -133,6 +133,26 @@ def compiled_rules() -> Iterator[None]:
     Flask.url_rule_class = RuleCompiledOnce
     yield
     Flask.url_rule_class = before
+
+
+QUICK_HASHES = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords are hashed in a hundredth of the time that the product takes for it, so that a guess costs something.
+
+    What the product takes is tested in ``accounts/test_passwords.py``.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(SECURITY_SETTINGS, "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS", QUICK_HASHES)
+        yield
+
+
+@pytest.fixture
+def costly_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apps that are made from here on hash as the product does."""
+    monkeypatch.delitem(SECURITY_SETTINGS, "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS")
 
 
 @pytest.fixture(scope="session")
