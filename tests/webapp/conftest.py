@@ -1,5 +1,6 @@
 """The real app on its own database and demand store; only Dagster and MLflow are stood in for."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, Tag
-from flask import Flask
+from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from flask_wtf.csrf import generate_csrf
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import update
 from typing_extensions import override
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -27,7 +30,6 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
-from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import Entry, Journal
 from deploy.services import Services as Servers
 from tests.services import copy_database
@@ -104,7 +106,10 @@ def demand_of(units: float, days: int = DAYS) -> pd.DataFrame:
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The pages' templates are compiled once for the apps of all tests; by itself each app compiles its own."""
     before = Flask.jinja_options
-    cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "templates"  # one for all processes
+    folder.mkdir(exist_ok=True)
+    cache = FileSystemBytecodeCache(str(folder))
     Flask.jinja_options = {**before, "bytecode_cache": cache}
     yield
     Flask.jinja_options = before
@@ -133,6 +138,28 @@ def compiled_rules() -> Iterator[None]:
     Flask.url_rule_class = RuleCompiledOnce
     yield
     Flask.url_rule_class = before
+
+
+class CompiledOnce(dict[Any, Any]):
+    """Statements as SQLAlchemy compiled them, for the databases of all tests; by itself each compiles its own."""
+
+    @override
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)  # the dialect is each engine's own
+
+    @override
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__((key[0].name, *key[1:]), value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_statements() -> Iterator[None]:
+    """What is asked of a database is compiled once for the apps of all tests."""
+    before = Flask.default_config
+    options = {"execution_options": {"compiled_cache": CompiledOnce()}}
+    Flask.default_config = ImmutableDict({**before, "SQLALCHEMY_ENGINE_OPTIONS": options})
+    yield
+    Flask.default_config = before
 
 
 QUICK_HASHES = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
@@ -270,7 +297,11 @@ def session_cookies(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("sessions")
     shutil.copytree(template / "var", folder / "var")
     app = create_app(settings_in(folder))
-    cookies = {email: session_cookie(signed_in(app.test_client(), email)) for email in (EMAIL, VIEWER, ADMIN)}
+    cookies = {}
+    for email in (EMAIL, VIEWER, ADMIN):
+        client = signed_in(app.test_client(), email)
+        assert client.get("/").status_code == 200  # from the first page on the session has a token of forms
+        cookies[email] = session_cookie(client)
     columns = [column for column in UserSession.__table__.columns if column.name != "id"]
     with app.app_context():
         rows = [dict(row) for row in db.session.execute(db.select(*columns)).mappings()]
@@ -329,14 +360,6 @@ def dagster() -> FakeDagster:
 @pytest.fixture
 def registry(settings: Settings, tmp_path: Path) -> FakeRegistry:
     return FakeRegistry(tmp_path / "registry", settings.dataset.name)
-
-
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database as it is before the first model; its making takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Registry(f"sqlite:///{file}", "shop").entries()
-    return file
 
 
 @pytest.fixture(scope="session")
@@ -472,9 +495,24 @@ def first_hidden(response: TestResponse, name: str) -> str:
     return hidden(BeautifulSoup(field.group(), "html.parser"), name)
 
 
-def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "/", **more: Any) -> TestResponse:
-    """Send a form with the token of the page that it stands on."""
-    return client.post(url, data={"csrf_token": first_hidden(client.get(form_on), "csrf_token"), **data}, **more)
+def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "", **more: Any) -> TestResponse:
+    """Send a form with the token of the page that it stands on; of any page where none is named.
+
+    That all forms of all pages have the token, ``test_hostile.py`` tests.
+    """
+    token = first_hidden(client.get(form_on), "csrf_token") if form_on else form_token(client)
+    return client.post(url, data={"csrf_token": token, **data}, **more)
+
+
+def form_token(client: FlaskClient) -> str:
+    """What the client's forms hold, without making a page for it if its session has begun with one."""
+    app = client.application
+    name = app.config["SESSION_COOKIE_NAME"]
+    cookie = client.get_cookie(name)
+    with app.test_request_context(headers={"Cookie": f"{name}={cookie.decoded_value}"} if cookie else {}):
+        if "csrf_token" in session:
+            return str(generate_csrf())
+    return first_hidden(client.get("/"), "csrf_token")
 
 
 def ask_for_retrain(client: FlaskClient, keys: list[str], **more: Any) -> TestResponse:
