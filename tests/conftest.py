@@ -100,15 +100,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ServersToget
 
 @pytest.hookimpl(tryfirst=True)  # before -m picks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what their fixtures start. Those with the real servers, which take longest, begin at once where the
-    others run beside them."""
+    """Mark tests by what their fixtures start.
+
+    Where several processes run them, those with the real servers, which take longest, begin at once, and files that
+    take long begin before others, so that nobody waits for one at the end.
+    """
     for item in items:
         for marker in {MARKERS[name] for name in MARKERS.keys() & set(getattr(item, "fixturenames", ()))}:
             item.add_marker(marker)
         if item.nodeid.startswith(SLOW) or item.nodeid.partition("[")[0] in SLOW_TESTS:
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.path.parent.name != END_TO_END)
+        items.sort(key=lambda item: (item.path.parent.name != END_TO_END, not item.nodeid.startswith(SLOW)))
 
 
 def pytest_sessionstart() -> None:
