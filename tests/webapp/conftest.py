@@ -140,6 +140,10 @@ def compiled_rules() -> Iterator[None]:
     Flask.url_rule_class = before
 
 
+MOST_STATEMENTS = 2000
+"""That are kept at once; each takes some ten kilobytes."""
+
+
 class CompiledOnce(dict[Any, Any]):
     """Statements as SQLAlchemy compiled them, for the databases of all tests; by itself each compiles its own."""
 
@@ -149,6 +153,8 @@ class CompiledOnce(dict[Any, Any]):
 
     @override
     def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) == MOST_STATEMENTS:
+            self.clear()
         super().__setitem__((key[0].name, *key[1:]), value)
 
 
