@@ -328,7 +328,8 @@ def all_or_nothing(world: World, change_: Change) -> None:
 def contents(engine: Engine) -> dict[str, list[str]]:
     """Every row of every table, as the database has it."""
     with engine.connect() as connection:
-        return {name: sorted(repr(tuple(row)) for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"'))
+        return {name: sorted(repr([bytes(one) if isinstance(one, memoryview) else one for one in row])
+                             for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"'))
                 for name in Base.metadata.tables}
 
 
