@@ -36,6 +36,10 @@ OVERWRITE ?=
 FILE ?=
 YES ?=
 
+# What Python compiled is kept, whatever the machine's settings say: without, every process of the product and of the
+# tests compiles thousands of modules anew, which takes longer than their import.
+export PYTHONDONTWRITEBYTECODE :=
+
 # With `make -C project …`, relative paths are still those of the caller.
 CALLED_FROM := $(if $(findstring w,$(firstword -$(MAKEFLAGS))),$(PWD),$(CURDIR))
 PY := .venv/bin/python

@@ -19,6 +19,8 @@ from deploy.services import Services
 from tests.services import services_or_skip
 
 END_TO_END = "end_to_end"
+TOGETHER = (f"tests/{END_TO_END}/", "tests/webapp/browser/")
+"""Folders whose tests share what is made once in a process and costs much: the whole product; a site and a browser."""
 MARKERS = {"browser": "browser", "servers": "servers", "s3_url": "servers"}
 """A fixture -> the marker of every test that uses it, directly or by way of others."""
 SLOW = tuple(f"tests/{place}" for place in (
@@ -85,11 +87,11 @@ def own_instance_urls(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class ServersTogether(LoadFileScheduling):
-    """One process takes all tests with the real servers, others the rest file by file."""
+    """One process takes all tests with the real servers, one all with a browser, others the rest file by file."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
-        return END_TO_END if nodeid.startswith(f"tests/{END_TO_END}/") else super()._split_scope(nodeid)
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -100,15 +102,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ServersToget
 
 @pytest.hookimpl(tryfirst=True)  # before -m picks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by what their fixtures start. Those with the real servers, which take longest, begin at once where the
-    others run beside them."""
+    """Mark tests by what their fixtures start.
+
+    Where several processes run them, those with the real servers, which take longest, begin at once, those with a
+    browser next, and files that take long before others, so that nobody waits for one at the end.
+    """
     for item in items:
         for marker in {MARKERS[name] for name in MARKERS.keys() & set(getattr(item, "fixturenames", ()))}:
             item.add_marker(marker)
         if item.nodeid.startswith(SLOW) or item.nodeid.partition("[")[0] in SLOW_TESTS:
             item.add_marker("slow")
     if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: item.path.parent.name != END_TO_END)
+        items.sort(key=lambda item: [not item.nodeid.startswith(first) for first in (*TOGETHER, SLOW)])
 
 
 def pytest_sessionstart() -> None:

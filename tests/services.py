@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import psycopg2
 import pytest
+from psycopg2 import sql
 
-from deploy.services import Services, missing, running
+from deploy.services import OWNER, Services, missing, running
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
@@ -34,3 +36,12 @@ def services_or_skip() -> Iterator[Services]:
             yield services
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_database(services: Services, source: str, target: str) -> None:
+    """Make a database as another is now, to which nobody may be connected."""
+    with contextlib.closing(psycopg2.connect(host="127.0.0.1", port=services.postgres_port, user=OWNER,
+                                             dbname="postgres")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*map(sql.Identifier, (target, source))))

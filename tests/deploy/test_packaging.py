@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -91,6 +92,13 @@ def test_each_command_leads_to_a_function_and_the_makefile_calls_it() -> None:
 
         assert callable(getattr(importlib.import_module(module), function))
         assert f".venv/bin/{command}" in makefile
+
+
+def test_what_python_compiled_is_kept_on_a_machine_that_says_otherwise() -> None:
+    told = subprocess.run(["make", "--eval", "told: ; @echo \"[$$PYTHONDONTWRITEBYTECODE]\"", "told"], cwd=PROJECT,
+                          env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=True)
+
+    assert told.stdout == "[]\n"
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
 """The real app on its own database and demand store; only Dagster and MLflow are stood in for."""
 
+import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, Tag
-from flask import Flask
+from flask import Flask, session
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from flask_wtf.csrf import generate_csrf
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import update
 from typing_extensions import override
+from werkzeug.datastructures import ImmutableDict
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
@@ -27,11 +30,12 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
-from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import Entry, Journal
+from deploy.services import Services as Servers
+from tests.services import copy_database
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp import create_app
-from webapp.accounts.views import create_user
+from webapp.accounts.views import SECURITY_SETTINGS, create_user
 from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.db.database import db, now, writing
@@ -102,7 +106,10 @@ def demand_of(units: float, days: int = DAYS) -> pd.DataFrame:
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The pages' templates are compiled once for the apps of all tests; by itself each app compiles its own."""
     before = Flask.jinja_options
-    cache = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "templates"  # one for all processes
+    folder.mkdir(exist_ok=True)
+    cache = FileSystemBytecodeCache(str(folder))
     Flask.jinja_options = {**before, "bytecode_cache": cache}
     yield
     Flask.jinja_options = before
@@ -133,8 +140,86 @@ def compiled_rules() -> Iterator[None]:
     Flask.url_rule_class = before
 
 
+MOST_STATEMENTS = 2000
+"""That are kept at once; each takes some ten kilobytes."""
+
+
+class CompiledOnce(dict[Any, Any]):
+    """Statements as SQLAlchemy compiled them, for the databases of all tests; by itself each compiles its own."""
+
+    @override
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get((key[0].name, *key[1:]), default)  # the dialect is each engine's own
+
+    @override
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if len(self) == MOST_STATEMENTS:
+            self.clear()
+        super().__setitem__((key[0].name, *key[1:]), value)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_statements() -> Iterator[None]:
+    """What is asked of a database is compiled once for the apps of all tests."""
+    before = Flask.default_config
+    options = {"execution_options": {"compiled_cache": CompiledOnce()}}
+    Flask.default_config = ImmutableDict({**before, "SQLALCHEMY_ENGINE_OPTIONS": options})
+    yield
+    Flask.default_config = before
+
+
+QUICK_HASHES = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Passwords are hashed in a hundredth of the time that the product takes for it, so that a guess costs something.
+
+    What the product takes is tested in ``accounts/test_passwords.py``.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(SECURITY_SETTINGS, "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS", QUICK_HASHES)
+        yield
+
+
+@pytest.fixture
+def costly_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apps that are made from here on hash as the product does."""
+    monkeypatch.delitem(SECURITY_SETTINGS, "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS")
+
+
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's database with every table and nothing in it; to be copied, for all migrations take seconds."""
+    app = create_app(settings_in(tmp_path_factory.mktemp("empty")))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    folder: Path = app.extensions["services"].settings.folder
+    return folder / "app.db"
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Name -> the URL of a new database with every table and nothing in it."""
+    servers.add_databases("empty_")
+    url = servers.environment("empty_")["WEB_DATABASE_URL"]
+    folder = tmp_path_factory.mktemp("empty")
+    app = create_app(settings_in(folder).model_copy(update={"web_database_url": url}))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    source = url.rpartition("/")[2]
+
+    def copied(name: str) -> str:
+        copy_database(servers, source, name)
+        return url.removesuffix(source) + name
+
+    return copied
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """A state directory with one planner, a catalogue and demand of every region-item; copied for each test."""
     folder = tmp_path_factory.mktemp("template")
     app = create_app(settings_in(folder))
@@ -142,8 +227,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     services.store.write_catalogue(REGION_ITEMS)
     for region_item in REGION_ITEMS:
         services.store.write("demand", region_item, demand_of(12.0))
+    shutil.copy(empty_database, services.settings.folder)
     with app.app_context():
-        upgrade()
         create_user(EMAIL, PASSWORD, "planner")
         create_user(VIEWER, PASSWORD, "viewer")
         create_user(ADMIN, PASSWORD, "admin")
@@ -218,7 +303,11 @@ def session_cookies(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("sessions")
     shutil.copytree(template / "var", folder / "var")
     app = create_app(settings_in(folder))
-    cookies = {email: session_cookie(signed_in(app.test_client(), email)) for email in (EMAIL, VIEWER, ADMIN)}
+    cookies = {}
+    for email in (EMAIL, VIEWER, ADMIN):
+        client = signed_in(app.test_client(), email)
+        assert client.get("/").status_code == 200  # from the first page on the session has a token of forms
+        cookies[email] = session_cookie(client)
     columns = [column for column in UserSession.__table__.columns if column.name != "id"]
     with app.app_context():
         rows = [dict(row) for row in db.session.execute(db.select(*columns)).mappings()]
@@ -277,14 +366,6 @@ def dagster() -> FakeDagster:
 @pytest.fixture
 def registry(settings: Settings, tmp_path: Path) -> FakeRegistry:
     return FakeRegistry(tmp_path / "registry", settings.dataset.name)
-
-
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database as it is before the first model; its making takes seconds."""
-    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Registry(f"sqlite:///{file}", "shop").entries()
-    return file
 
 
 @pytest.fixture(scope="session")
@@ -420,9 +501,24 @@ def first_hidden(response: TestResponse, name: str) -> str:
     return hidden(BeautifulSoup(field.group(), "html.parser"), name)
 
 
-def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "/", **more: Any) -> TestResponse:
-    """Send a form with the token of the page that it stands on."""
-    return client.post(url, data={"csrf_token": first_hidden(client.get(form_on), "csrf_token"), **data}, **more)
+def post(client: FlaskClient, url: str, data: dict[str, Any], form_on: str = "", **more: Any) -> TestResponse:
+    """Send a form with the token of the page that it stands on; of any page where none is named.
+
+    That all forms of all pages have the token, ``test_hostile.py`` tests.
+    """
+    token = first_hidden(client.get(form_on), "csrf_token") if form_on else form_token(client)
+    return client.post(url, data={"csrf_token": token, **data}, **more)
+
+
+def form_token(client: FlaskClient) -> str:
+    """What the client's forms hold, without making a page for it if its session has begun with one."""
+    app = client.application
+    name = app.config["SESSION_COOKIE_NAME"]
+    cookie = client.get_cookie(name)
+    with app.test_request_context(headers={"Cookie": f"{name}={cookie.decoded_value}"} if cookie else {}):
+        if "csrf_token" in session:
+            return str(generate_csrf())
+    return first_hidden(client.get("/"), "csrf_token")
 
 
 def ask_for_retrain(client: FlaskClient, keys: list[str], **more: Any) -> TestResponse:

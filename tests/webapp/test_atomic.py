@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask_migrate import upgrade
 from sqlalchemy import Engine, select
 
 from demand_assets.forecasting.forecast.totals import Bounds
 from demand_assets.forecasting.model.own import ForecastModel
-from deploy.services import Services as Servers
 from tests.webapp import account_changes as accounts
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
@@ -279,14 +277,11 @@ def on_sqlite(app: Flask, registry: FakeRegistry, model: ForecastModel) -> World
 
 
 @pytest.fixture
-def on_postgres(settings: Settings, servers: Servers, registry: FakeRegistry, model: ForecastModel,
+def on_postgres(settings: Settings, empty_postgres: Callable[[str], str], registry: FakeRegistry, model: ForecastModel,
                 request: pytest.FixtureRequest) -> Iterator[World]:
-    prefix = f"atomic{list(CHANGES).index(request.node.callspec.params['name'])}_"
-    servers.add_databases(prefix)
-    url = servers.environment(prefix)["WEB_DATABASE_URL"]
+    url = empty_postgres(f"atomic{list(CHANGES).index(request.node.callspec.params['name'])}")
     app = create_app(settings.model_copy(update={"web_database_url": url}))
     with app.app_context():
-        upgrade()
         read_catalogue(app.extensions["services"].store)
     registry.promote(KETTLE, model)
     yield World(app, registry)
@@ -331,10 +326,11 @@ def all_or_nothing(world: World, change_: Change) -> None:
 
 
 def contents(engine: Engine) -> dict[str, list[str]]:
-    """Every row of every table."""
+    """Every row of every table, as the database has it."""
     with engine.connect() as connection:
-        return {table.name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
-                for table in Base.metadata.sorted_tables}
+        return {name: sorted(repr([bytes(one) if isinstance(one, memoryview) else one for one in row])
+                             for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"'))
+                for name in Base.metadata.tables}
 
 
 def entries() -> int:

@@ -174,6 +174,9 @@ def test_hostile_values_break_nothing(furnished: Flask, settings: Settings) -> N
     targets = [(rule_of(furnished, target), target) for target in found_by(clients["admin"])]
     forms = {route for route, role in NEEDS.items()
              if route.startswith("POST") and role != "nobody" and not route.startswith("POST /api/")}
+    without_token = {rule for rule, target in targets
+                     if target.method == "POST" and "csrf_token" not in dict(target.fields)}
+    assert without_token == set()
     assert forms - NOT_ON_PAGES - {rule for rule, _ in targets} == set(), "forms that are on none of the pages"
     cases = [case for role in clients for case in cases_of(role, [
         target for rule, target in targets if ROLES.index(role) >= ROLES.index(NEEDS[rule])])]

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Bounds
-from tests.services import services_or_skip
+from deploy.services import Services as Servers
 from tests.webapp.conftest import settings_in
 from webapp import create_app
 from webapp.access import role_of
@@ -229,14 +229,14 @@ def test_totals_of_before_are_kept_and_overridden_ones_made_again(tmp_path: Path
 
 @pytest.mark.parametrize(("keeps", "prefix"), [
     (keeps_region_items, "migrated_"), (keeps_the_audit_log, "sealed_"), (makes_overridden_totals_again, "totals_")])
-def test_what_is_there_is_kept_on_postgres_too(tmp_path: Path, keeps: Callable[[Flask], None], prefix: str) -> None:
-    with services_or_skip() as servers:
-        servers.add_databases(prefix)
-        url = servers.environment(prefix)["WEB_DATABASE_URL"]
-        app = create_app(settings_in(tmp_path).model_copy(update={"web_database_url": url}))
-        keeps(app)
-        with app.app_context():
-            db.engine.dispose()
+def test_what_is_there_is_kept_on_postgres_too(tmp_path: Path, servers: Servers, keeps: Callable[[Flask], None],
+                                               prefix: str) -> None:
+    servers.add_databases(prefix)
+    url = servers.environment(prefix)["WEB_DATABASE_URL"]
+    app = create_app(settings_in(tmp_path).model_copy(update={"web_database_url": url}))
+    keeps(app)
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_stored_selections_of_before_count_as_used_now_and_are_there_after_the_way_back(tmp_path: Path) -> None:

@@ -25,12 +25,20 @@ COOKIE = "language"
 IN_SCRIPTS = "in scripts"
 """Comment in the catalogues at what scripts say."""
 _asked: ContextVar[str | None] = ContextVar("language", default=None)
+_NOT_ASKED = "not asked yet"
 
 
 def language() -> str:
     """Tag of the reader's language: what ``in_language`` says, what they chose, what their browser asks for; English
     where that is not offered, of the API, and outside a request."""
-    return chosen() or (_of_browser() if has_request_context() and not _is_api() else ENGLISH)
+    if found := chosen():
+        return found
+    if not has_request_context():
+        return ENGLISH
+    asked: str | None = g.get("language_of_browser")
+    if asked is None:
+        asked = g.language_of_browser = ENGLISH if _is_api() else _of_browser()
+    return asked
 
 
 def chosen() -> str | None:
@@ -38,18 +46,19 @@ def chosen() -> str | None:
     browser, on the page to sign in; None where nobody did."""
     if asked := _asked.get():
         return asked
-    if not has_request_context() or _is_api():
+    if not has_request_context():
         return None
-    if "language" not in g:
-        g.language = _offered(getattr(current_user, "language", None)) or _offered(request.cookies.get(COOKIE))
-    found: str | None = g.language
+    found: str | None = g.get("language", _NOT_ASKED)
+    if found is _NOT_ASKED:  # once in a request, whose pages say some thousand words
+        found = g.language = None if _is_api() else (
+            _offered(getattr(current_user, "language", None)) or _offered(request.cookies.get(COOKIE)))
     return found
 
 
 def forget_reader() -> None:
     """Ask the database no more who reads this, where it does not answer: the browser alone says the language then."""
     if has_request_context():
-        g.setdefault("language", _offered(request.cookies.get(COOKIE)))
+        g.setdefault("language", None if _is_api() else _offered(request.cookies.get(COOKIE)))
 
 
 @contextmanager

@@ -212,7 +212,8 @@ def test_what_is_typed_is_masked_and_password_managers_may_fill_it_in(
         assert not {"onpaste", "readonly", "oncopy"} & set(field.attrs)
 
 
-def test_a_password_is_kept_as_argon2(app: Flask) -> None:
+def test_a_password_is_kept_as_argon2(costly_passwords: None, app: Flask) -> None:
+    """With 64 MiB and three passes for each guess; tests of other things hash more cheaply."""
     with app.app_context():
-        user = db.session.get_one(User, id_of(app, EMAIL))
-        assert (user.password or "").startswith("$argon2id$")
+        user = create_user("new@example.com", "a passphrase for the tests", "viewer")
+        assert (user.password or "").startswith("$argon2id$v=19$m=65536,t=3,p=4$")

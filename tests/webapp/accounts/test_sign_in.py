@@ -69,7 +69,7 @@ def test_nobody_learns_whether_an_address_is_known(with_mail: Flask, letters: tu
 
 
 @pytest.mark.slow
-def test_an_address_that_is_known_costs_as_much_as_one_that_is_not(with_mail: Flask) -> None:
+def test_an_address_that_is_known_costs_as_much_as_one_that_is_not(costly_passwords: None, with_mail: Flask) -> None:
     def seconds(email: str) -> float:
         client = with_mail.test_client()
         client.get("/forgotten-password")

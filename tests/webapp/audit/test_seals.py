@@ -1,5 +1,6 @@
 """The audit log's guards and its chain of seals, against somebody with the app's own connection; on both databases."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from demand_assets.forecasting.contract.database_urls import with_driver
 from deploy.services import Services as Servers
-from tests.services import services_or_skip
 from tests.webapp.conftest import PASSWORD, settings_in
 from webapp import create_app
 from webapp.access import COMMAND
@@ -74,23 +74,15 @@ BEHIND_THE_GUARDS = {
 """What -> the statements, and what the chain says; None where only a seal that somebody kept shows it."""
 
 
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    with services_or_skip() as running:
-        yield running
-
-
 def with_sql(app: Flask, *statements: str) -> None:
     with app.app_context(), writing():
         for statement in statements:
             db.session.connection().exec_driver_sql(statement)
 
 
-def database_of(request: pytest.FixtureRequest, servers: Servers, prefix: str) -> str:
-    """A new database of its own."""
-    name = f"{prefix}{abs(hash(request.node.nodeid)) % 10**9}_"
-    servers.add_databases(name)
-    return servers.environment(name)["WEB_DATABASE_URL"]
+def name_of_database(request: pytest.FixtureRequest, prefix: str) -> str:
+    """Of a test's own."""
+    return f"{prefix}{abs(hash(request.node.nodeid)) % 10**9}_"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -98,11 +90,11 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     """With four sealed entries, and nothing else."""
     settings = settings_in(tmp_path)
     if request.param == "postgresql":
-        url = database_of(request, request.getfixturevalue("servers"), "seals_")
+        url = request.getfixturevalue("empty_postgres")(name_of_database(request, "seals_"))
         settings = settings.model_copy(update={"web_database_url": url})
+    else:
+        shutil.copy(request.getfixturevalue("empty_database"), settings.folder)
     made = create_app(settings)
-    with made.app_context():
-        upgrade()
     write(made, 4)
     seal(made)
     yield made
@@ -279,7 +271,9 @@ def test_the_newest_seal_is_printed_and_an_unknown_one_is_told(app: Flask) -> No
 @pytest.fixture
 def apart(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Makes the app whose role is not the tables' owner."""
-    url = database_of(request, servers, "apart_")
+    prefix = name_of_database(request, "apart_")
+    servers.add_databases(prefix)
+    url = servers.environment(prefix)["WEB_DATABASE_URL"]
     name = url.rsplit("/", 1)[1]
     with create_engine(with_driver(url), isolation_level="AUTOCOMMIT").connect() as superuser:
         for role in ("keeper", "plain"):

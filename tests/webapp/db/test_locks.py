@@ -19,7 +19,6 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.store.journal import Entry
 from deploy.services import Services as Servers
-from tests.services import services_or_skip
 from tests.webapp.conftest import KETTLE, ODD, PASSWORD, REGION_ITEMS, settings_in
 from webapp import create_app
 from webapp.access import Actor, role_of
@@ -65,12 +64,6 @@ BOSS = "boss@example.com"
 KEYS = [one.key for one in REGION_ITEMS]
 ROUNDS, AT_ONCE = 6, 6
 SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[Servers]:
-    with services_or_skip() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
