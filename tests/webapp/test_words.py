@@ -7,7 +7,8 @@ import pytest
 
 WEBAPP = Path(__file__).parents[2] / "webapp"
 RETIRED = {
-    "Take back": "Undo", "Take the pin off": "Unpin", "pin is taken off": "unpinned", "What came of it": "Decision",
+    "Take back": "Undo", "Taking back": "Undo", "taken back together": "undone together",
+    "Take the pin off": "Unpin", "pin is taken off": "unpinned", "What came of it": "Decision",
     "Did they help": "Override accuracy", "Did overrides help": "Override accuracy", "On last year": "vs last year",
     "none known yet": "no actuals yet", "No period has become known": "no actuals yet",
     "Take care": "Outside past experience", "no demand bears": "no sales history at such values",
