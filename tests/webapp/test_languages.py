@@ -14,9 +14,9 @@ from tests.webapp.conftest import ADMIN, Background, page, signed_in
 from tests.webapp.doors import NEEDS
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.furnished import STARTS, furnish
+from tests.webapp.language.brackets import CLOSE, OPEN, Bracketing
 from webapp.language import translations
 
-OPEN, CLOSE = "⟦", "⟧"
 NO_PAGES = ("/api/", "/health", "/metrics", "/fs-static", "/sign-in/sso")
 UNSEEN = ("script", "style", "noscript", "code", "kbd", "template", "time")
 ATTRIBUTES = ("title", "aria-label", "placeholder", "alt", "data-label", "data-done", "data-none")
@@ -36,29 +36,13 @@ DATA = [
     (r"\b(a fair|new packaging|Ours|better|region:north|region|item|date)\b", "what somebody typed, or types as it is"),
     (r"\b(Ctrl|Shift)\+\w+", "keys"),
     (r"\ba command\b", "who acted, as the audit log has it"),
-    (r"is not known for \d+ of \d+ periods: (the last known value is repeated|“no” is assumed)",
-     "a sentence of the pipeline"),
 ]
 """What is no word of ours, and why."""
 AS_STORED = {
     "/admin/audit": "tbody, #filter-who, #filter-act",  # the audit log is English for everybody
-    "/notices": "#list a",  # in the language in which it was told
     "/admin/webhooks": "tbody th",  # what other systems were told
 }
 """Parts of pages that show what was written once."""
-
-
-class Bracketing:
-    """A catalogue that has everything, in brackets."""
-
-    def gettext(self, message: str) -> str:
-        return f"{OPEN}{message}{CLOSE}"
-
-    def ngettext(self, one: str, more: str, count: int) -> str:
-        return self.gettext(one if count == 1 else more)
-
-    def pgettext(self, _context: str, message: str) -> str:
-        return self.gettext(message)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.pages.listing import Kind, Query, View, containing, in_order
 from webapp.pages.numbers_and_dates import period_words, units
+from webapp.pages.stored_words import stored_words
 from webapp.services import Services
 from webapp.tables import RegionItemRow
 
@@ -82,7 +83,7 @@ def measured(services: Services, row: RegionItemRow) -> tuple[Drift | None, str]
         drift = drift_of(services.store.read("demand", row.region_item), services.dataset, model, row.region_item)
     except OtherDriversError as error:
         return None, _("v%(version)s cannot be compared with the demand of today: %(problem)s.",
-                       version=row.production_version, problem=error)
+                       version=row.production_version, problem=stored_words(str(error)))
     except ModelFilesError:
         return None, _("The files of v%(version)s are not here yet; they are fetched from the registry.",
                        version=row.production_version)

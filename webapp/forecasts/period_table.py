@@ -112,7 +112,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     if any(units is not None for units in carried):
         measures.append(Measure("carried", _("Carried over"), "units", carried))
     if back and stood is not None:
-        measures.append(Measure("stood", _("Forecast before"), "units",
+        measures.append(Measure("stood", _("Past forecast"), "units",
                                 known(stood.reindex(dates).to_numpy(dtype=float))))
     measures += _at_least(_("Out of stock"), out)
     bounds = [Measure("lower", _("%(interval)s from", interval=interval), "bound", ahead("lower")),

@@ -14,7 +14,8 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po, write_po
 
 from demand_assets.forecasting.contract.periods import WORDS
-from webapp.language.translations import CATALOGUES, IN_SCRIPTS
+from webapp.language.stored_sentences import sentences
+from webapp.language.translations import CATALOGUES, IN_SCRIPTS, STORED
 
 PACKAGE = Path(__file__).parent.parent
 METHODS = [("static/vendor/**", "ignore"), ("node_modules/**", "ignore"), ("**.py", "python"),
@@ -24,6 +25,9 @@ OPTIONS = {"templates/**": {"extensions": "jinja2.ext.i18n", "trimmed": "true", 
 COUNTED = parse_keywords(["plural:2", "pager:3"])
 """Functions and macros that write a count with a word, which is one more message: ``plural(count, "region-item")``."""
 KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "_l", "pgettext:1c,2"])
+IN_STORE = ("data_quality/rule_words.py", "serving/", "notices/new_events.py", "work_list/actions.py",
+            "work_list/thresholds.py", "retrains/states.py", "scenarios/", "systems/reachability.py")
+"""Files and folders of which what is said is stored too, in English: in notices, results of scenarios, retrains."""
 LINE_WIDTH = 120
 
 
@@ -34,6 +38,8 @@ class Message:
     words: str | tuple[str, str]
     context: str | None
     in_scripts: bool
+    is_stored: bool = False
+    """Whether it is stored in English, and said in the reader's language when it is shown."""
 
     @property
     def counts(self) -> bool:
@@ -54,7 +60,7 @@ def messages(package: Path = PACKAGE) -> Iterator[Message]:
     for file, _line, words, _comments, context in extract_from_dir(package, METHODS, OPTIONS, KEYWORDS):
         if "${" in str(words):  # made of what it is given, as ``plural`` is
             continue
-        yield Message(words, context, in_scripts=file.endswith(".js"))  # type: ignore[arg-type]  # two forms, at most
+        yield Message(words, context, file.endswith(".js"), file.startswith(IN_STORE))  # type: ignore[arg-type]  # two forms, at most
     for file, _line, word, _comments, _context in extract_from_dir(package, METHODS, OPTIONS, COUNTED):
         if isinstance(word, str) and "${" not in word:  # and no {% trans %}, which Jinja finds whatever is asked for
             yield Message((f"%(num)s {word}", f"%(num)s {word}s"), None, in_scripts=file.endswith(".js"))
@@ -70,12 +76,14 @@ def updated(before: bytes, tag: str, said: list[Message]) -> bytes:
     """A catalogue with those messages and no other: new ones empty, the translations of the others as they were."""
     old = read_po(BytesIO(before), locale=tag)
     new = Catalog(locale=tag)
-    scripts = {(message.first, message.context) for message in said if message.in_scripts}
+    comments = {IN_SCRIPTS: {(message.first, message.context) for message in said if message.in_scripts},
+                STORED: {(message.first, message.context) for message in said if message.is_stored}}
     for message in {(each.first, each.context): each for each in sorted(said, key=lambda each: each.counts)}.values():
         known = old.get(message.first, message.context)
         kept = known.string if known and isinstance(known.id, tuple) == message.counts else None
         added = new.add(message.words, kept, context=message.context)
-        added.auto_comments = [IN_SCRIPTS] if (message.first, message.context) in scripts else []
+        added.auto_comments = [comment for comment, those in comments.items()
+                               if (message.first, message.context) in those]
         added.user_comments = known.user_comments if known else []
         added.flags.clear()
     written = BytesIO()
@@ -84,8 +92,8 @@ def updated(before: bytes, tag: str, said: list[Message]) -> bytes:
 
 
 def all_messages() -> list[Message]:
-    """Those of the app, with those that are made of what the dataset is."""
-    return [*messages(), *_periods()]
+    """Those of the app, with those that are made of what the dataset is, and what the pipeline stores."""
+    return [*messages(), *_periods(), *(Message(each, None, in_scripts=False, is_stored=True) for each in sentences())]
 
 
 def main() -> int:

@@ -24,6 +24,8 @@ COOKIE = "language"
 """In which a browser keeps what was chosen in it, so that the page to sign in speaks it too."""
 IN_SCRIPTS = "in scripts"
 """Comment in the catalogues at what scripts say."""
+STORED = "stored in English"
+"""Comment at what is stored as it stands here, and said in the reader's language when it is shown."""
 _asked: ContextVar[str | None] = ContextVar("language", default=None)
 _NOT_ASKED = "not asked yet"
 
@@ -72,18 +74,18 @@ def in_language(tag: str | None) -> Iterator[None]:
         _asked.reset(before)
 
 
-def gettext(message: str, **values: object) -> str:
+def gettext(message: str, /, **values: object) -> str:
     """The message in the reader's language, with the values in place of its ``%(name)s``; markup where one of them is,
     as a moment."""
     return _filled(catalogue(language()).gettext(message), values)
 
 
-def ngettext(one: str, more: str, count: int, **values: object) -> str:
+def ngettext(one: str, more: str, count: int, /, **values: object) -> str:
     """As ``gettext``, in the form that so many take; ``%(num)s`` is the count unless it is given."""
     return _filled(catalogue(language()).ngettext(one, more, count), {"num": count, **values})
 
 
-def pgettext(context: str, message: str, **values: object) -> str:
+def pgettext(context: str, message: str, /, **values: object) -> str:
     """As ``gettext``, for a message that other languages say differently from place to place."""
     return _filled(catalogue(language()).pgettext(context, message), values)
 
@@ -134,6 +136,20 @@ def of_scripts(tag: str) -> dict[str, str | list[str]]:
             found[str(message.id[0] if counts else message.id)] = (
                 [str(form) for form in message.string] if counts else str(message.string))
     return found
+
+
+@lru_cache(maxsize=8)
+def stored_messages(tag: str) -> tuple[tuple[str, ...], ...]:
+    """What may be stored in English and is looked up when it is shown: each in one form, or two where it counts. That
+    language's catalogue says so; for English, which has none, another's."""
+    file = _file(tag if tag != ENGLISH else next(each for each in LANGUAGES if each != ENGLISH))
+    return tuple(tuple(message.id) if isinstance(message.id, tuple) else (str(message.id),)
+                 for message in file if message.id and STORED in message.auto_comments)
+
+
+def has_catalogue() -> bool:
+    """Whether the reader's language says things otherwise than the code."""
+    return type(catalogue(language())) is not NullTranslations
 
 
 def _offered(tag: str | None) -> str | None:

@@ -16,6 +16,7 @@ from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
+from webapp.pages.stored_words import stored_words
 from webapp.services import Services
 from webapp.serving.by_version import history_of_chart
 from webapp.tables import ArchivedForecast
@@ -92,8 +93,9 @@ def _accuracy(services: Services, region_item: RegionItem, version: int, demand:
     except ModelFilesError as error:
         archived = _archived(services, region_item, version, demand)
         if archived is None:
-            return Since(problem=_("%(why)s, and no forecast of it was kept", why=error) if isinstance(
-                error, OtherDriversError) else _("its files are not here, and no forecast of it was kept"))
+            return Since(problem=_("%(why)s, and no forecast of it was kept", why=stored_words(str(error)))
+                         if isinstance(error, OtherDriversError) else (
+                             _("its files are not here, and no forecast of it was kept")))
         return _told(archived, is_archived=True)
     if found is None or not found.periods:
         return Since(problem=_("no period has become known since its training"), has_files=True)
@@ -134,7 +136,7 @@ def compare(services: Services, region_item: RegionItem, first: int, second: int
         since = since_training(demand, services.dataset, models, region_item)
         windows = unseen_windows(demand, services.dataset, models, region_item)
     except (ModelFilesError, NotInStoreError) as error:
-        return Comparison(problem=str(error))
+        return Comparison(problem=stored_words(str(error)))
     return Comparison(
         Compared(since, (first, second)) if since is not None and since.periods else None,
         Compared(windows, (first, second)) if windows is not None and windows.periods else None)

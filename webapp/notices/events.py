@@ -72,8 +72,10 @@ class Told:
 
 
 def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
-    """How many people are told who were not before, each as they chose and in their language; webhooks that
-    want the event are told too. Part of the caller's transaction.
+    """How many people are told who were not before, each as they chose; webhooks that want the event are told too.
+    Part of the caller's transaction.
+
+    A notice is stored in English, and read in any language; what is sent is in the receiver's.
 
     Args:
         is_mail_set: whether e-mails can be sent at all.
@@ -86,14 +88,14 @@ def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
         NoticeChoice.event == told.event))}
     for person in dict.fromkeys(people):
         how = chosen.get(person, EVENTS[told.event].how)
-        text = told.said(speaks.get(person))
-        notice = {"person": person, "cause": cause, "event": told.event, "text": text, "link": told.link, "at": at}
+        notice = {"person": person, "cause": cause, "event": told.event, "text": content["text"], "link": told.link,
+                  "at": at}
         if how == "off" or not insert_absent(Notice, [notice]):
             continue
         count += 1
         if is_mail_set and how in ("mail", "daily"):
             insert_absent(Delivery, [{"way": how, "receiver": person, "cause": cause, "at": at,
-                                      "content": {**content, "text": text},
+                                      "content": {**content, "text": told.said(speaks.get(person))},
                                       "next_at": _next_digest(at) if how == "daily" else at}])
     for hook in db.session.scalars(select(Webhook).order_by(Webhook.id)):
         if told.event in hook.events:

@@ -130,10 +130,14 @@ def _bad_data(since: datetime) -> Iterator[tuple[Told, list[str]]]:
     people = people_for("data")
     for run in db.session.scalars(select(DataLoadRun).where(
             DataLoadRun.last_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"), DataLoadRun.kept > 0)):
-        yield Told("data", f"data {run.run_id}", partial(
-            _n, "New data of %(num)s region-item was rejected; its last good data is used",
-            "New data of %(num)s region-items was rejected; their last good data is used", run.kept),
+        yield Told("data", f"data {run.run_id}", partial(bad_data_words, run.kept),
                    path_to("data_quality.load", run_id=run.run_id)), people
+
+
+def bad_data_words(region_items: int) -> str:
+    """What is told of a load in which the new demand of so many region-items was rejected."""
+    return _n("New data of %(num)s region-item was rejected; its last good data is used",
+              "New data of %(num)s region-items was rejected; their last good data is used", region_items)
 
 
 def _published(since: datetime) -> Iterator[tuple[Told, list[str]]]:

@@ -135,11 +135,20 @@ def _around(view: View, found: Counts, part: bool = False, is_start: bool = Fals
     return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": offered_columns(),
             "orders": offered_orders(),
             "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
-            "attribute_words": words_of(view.attributes),
+            "attribute_words": words_of(view.attributes), "totals_query": _totals_query(view),
             "sizes": PAGE_SIZES, "since_words": SINCE_WORDS,
             "changes": None if part else changes_since(view),
             "is_bare": request.endpoint == "overview.show" and (
                 not set(request.args) - {"since", "tour", "view"} or is_start)}
+
+
+def _totals_query(view: View) -> dict[str, str]:
+    """The URL's arguments for the totals of what the view filters by: of one value, for totals are stored by one."""
+    if len(view.attributes) != 1:
+        return {}
+    name, value = view.attributes[0]
+    attribute = declared().get(name)
+    return {"by": name, "q": value} if attribute is None else {"by": attribute.of, "within": f"{name}:{value}"}
 
 
 def _with_address(text: str, address: str) -> Response:

@@ -75,7 +75,7 @@ def note_step(row: RegionItemRow, entry: Entry) -> bool:
             row.demand_at = datetime.fromisoformat(entry.at)
         row.last_date = last_date
     if entry.step == "quarantined":
-        row.quarantine_reason = entry.reason or "its new demand was refused"
+        row.quarantine_reason = entry.reason or "its new demand was rejected"
     row.activity = ACTIVITY_AFTER.get(entry.step, "")
     row.activity_run = entry.run_id if row.activity else ""
     return True

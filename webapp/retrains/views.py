@@ -10,7 +10,6 @@ from demand_assets.forecasting.telemetry.tracing import trace_id_of
 from webapp.access import actor, needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
-from webapp.language.stored_words import stored_words
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import parse_page
@@ -215,5 +214,4 @@ def _retrain(retrain_id: int) -> Retrain:
 def add_to(app: Flask) -> None:
     """Serve the pages of retrains; templates may say how long a training took."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(seconds_of=seconds_of, trace_id_of=trace_id_of, asked_by_words=asked_by_words,
-                                 stored_words=stored_words)
+    app.jinja_env.globals.update(seconds_of=seconds_of, trace_id_of=trace_id_of, asked_by_words=asked_by_words)

@@ -12,6 +12,7 @@ from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
+from webapp.pages.stored_words import stored_words
 from webapp.region_items.labels import group_titles
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
@@ -88,7 +89,7 @@ def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
         before, after = (services.forecaster.forecast(item.region_item, model) for model in found)
         past = services.forecaster.history(item.region_item, HISTORY_HORIZONS * services.dataset.horizon)
     except (ModelFilesError, NotInStoreError) as error:
-        return _none(_("It cannot be forecast now: %(error)s", error=error))
+        return _none(_("It cannot be forecast now: %(error)s", error=stored_words(str(error))))
     return BeforeAfter(before, after, history_of_chart(past["date"], past["demand"]),
                        parts=_parts(services, item.region_item, *found))
 

@@ -14,6 +14,7 @@ from demand_assets.forecasting.store.demand_store import DamagedFileError, NotIn
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
 from webapp.language.translations import gettext as _
+from webapp.pages.stored_words import stored_words
 from webapp.region_items.forecast_figures import look_at_again
 from webapp.region_items.labels import version_words
 from webapp.region_items.production import want_files
@@ -110,7 +111,7 @@ def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: Poo
             return services.forecaster.ask(row.region_item, model, horizon, known_as=row.forecast_wanted), model, notice
         except ModelFilesError as error:
             notice = _("%(model)s is in production but cannot be used: %(error)s; %(other)s forecasts until then.",
-                       model=model_words(model), error=error, other=model_words(following))
+                       model=model_words(model), error=stored_words(str(error)), other=model_words(following))
     raise AssertionError("the baseline needs no files")
 
 
@@ -124,7 +125,7 @@ def why_missing(row: RegionItemRow, error: NotInStoreError) -> str:
         return _("Its file is damaged: the stored demand cannot be read. It is taken in again by itself, usually in a "
                  "few minutes.")
     if row.quarantine_reason:
-        return _("Its demand is quarantined: %(reason)s", reason=row.quarantine_reason)
+        return _("Its demand is quarantined: %(reason)s", reason=stored_words(row.quarantine_reason))
     if row.step == "kept":
         return _("It has no demand yet, and no pooled model is here that could forecast it.")
     return _("No demand is stored for it yet; it appears once the pipeline has read it.")

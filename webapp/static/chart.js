@@ -180,12 +180,22 @@
 
   const kinds = { contributions, accuracy };
 
-  // What a reader zoomed to stays when the result is swapped for a newer one, as dates.
-  let zoomed = null;
-  const remember = (chart, dates) => chart.on("datazoom", () => {
+  // What a reader zoomed to stays when the result is swapped for a newer one, and stands in the address, so that Back, a
+  // reload and a sent link show the same: how many periods of the past, "all", or the first and the last date.
+  let zoomed = new URLSearchParams(location.search).get("range"), noting = 0;
+  const remember = (chart, data) => chart.on("datazoom", () => {
     const { startValue, endValue } = chart.getOption().dataZoom[0];
-    zoomed = { first: dates[startValue], last: dates[endValue] };
+    const presets = [...document.querySelectorAll("[data-range]")].map((button) => button.dataset.range);
+    zoomed = presets.find((range) => endValue === data.dates.length - 1 && startValue === rangeStart(data, range)) ?? `${data.dates[startValue]}..${data.dates[endValue]}`;
+    clearTimeout(noting);
+    noting = setTimeout(noteRange, 200);  // not at each step of a wheel
   });
+  const noteRange = () => {
+    const address = new URL(location.href);
+    if (zoomed && zoomed !== firstRange()) address.searchParams.set("range", zoomed); else address.searchParams.delete("range");
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
+  };
+  document.addEventListener("htmx:pushedIntoHistory", () => { if (zoomed) noteRange(); });
   const dataOf = (place) => JSON.parse(place.parentElement.querySelector(".chart-data").textContent);
 
   // The legend is made of buttons, which wrap and work by keyboard; what was taken off the chart stays off when it is drawn again.
@@ -217,9 +227,10 @@
     }));
     if (had) [...box.children].find((button) => button.textContent === had)?.focus();
   };
-  const zoomAgain = (option) => {
-    const dates = option.xAxis.data, start = zoomed ? dates.indexOf(zoomed.first) : -1, end = zoomed ? dates.indexOf(zoomed.last) : -1;
-    if (start >= 0 && end > start) Object.assign(option.dataZoom[0], { startValue: start, endValue: end });
+  const zoomAgain = (option, data) => {
+    const [first, last] = (zoomed ?? "").split("..").map((date) => data.dates.indexOf(date));
+    if (/^(all|\d{1,4})$/.test(zoomed)) option.dataZoom[0].startValue = rangeStart(data, zoomed);
+    else if (first >= 0 && last > first) Object.assign(option.dataZoom[0], { startValue: first, endValue: last });
     return option;
   };
 
@@ -227,13 +238,13 @@
     const data = dataOf(place), isNew = !echarts.getInstanceByDom(place);
     const chart = isNew ? echarts.init(place, null, { renderer: "canvas" }) : echarts.getInstanceByDom(place);
     const kind = kinds[place.dataset.kind];
-    const option = kind ? kind(data, place.dataset.unit, place) : zoomAgain(forecast(data, place.dataset.unit));
+    const option = kind ? kind(data, place.dataset.unit, place) : zoomAgain(forecast(data, place.dataset.unit), data);
     option.legend.selected = Object.fromEntries([...off].map((name) => [name, false]));
     chart.setOption(option, true);
     legend(place, chart, option.series);
     if (!kind) {
       asSeen(chart, data);
-      if (isNew) { remember(chart, data.dates); chart.on("datazoom", () => asSeen(chart, dataOf(place))); }
+      if (isNew) { remember(chart, data); chart.on("datazoom", () => asSeen(chart, dataOf(place))); }
     }
     place.dataset.drawn = "yes";
   });

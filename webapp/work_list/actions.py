@@ -7,6 +7,7 @@ told; the same act sent twice is done once.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from webapp.db.database import db, writing
 from webapp.db.locks import locked_rows, once_more
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
+from webapp.language.translations import ngettext as _n
 from webapp.notices.events import Told, path_to, tell
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
@@ -136,10 +138,17 @@ def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
 
 def _tell_owner(owner: str, given: Sequence[WorkEntry]) -> None:
     """Let somebody know that tasks are theirs now: once for each act."""
-    what = f"{_recorded(given[0])} is" if len(given) == 1 else f"{len(given)} tasks are"
-    tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {len(given)}",
-              f"{what} assigned to you by {actor().email}", path_to("work.show", owner="me")), [owner],
-         services().settings.web_mail_server is not None)
+    by, count = actor().email, len(given)
+    tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {count}", partial(_given, given[0], count, by),
+              path_to("work.show", owner="me")), [owner], services().settings.web_mail_server is not None)
+
+
+def _given(first: WorkEntry, count: int, by: str) -> str:
+    """What somebody is told of tasks that are theirs now, in the language that is spoken when it is asked for."""
+    if count == 1:
+        return _("%(task)s is assigned to you by %(person)s", task=named(first), person=by)
+    return _n("%(num)s task is assigned to you by %(person)s", "%(num)s tasks are assigned to you by %(person)s", count,
+              person=by)
 
 
 @once_more

@@ -25,7 +25,8 @@ OF_ROWS = ("moved", "missed", "bias", "failed", "kept", "refused", "stale", "unu
 """Kinds that are found in the rows of region-items and what belongs to them."""
 OF_PASTS = ("override", "scenario")
 """Kinds that change when periods become known, and take longer to find."""
-LONGEST_WHY = 300
+LONGEST_WHY = 2000
+"""So that no sentence is cut that is looked up in a language."""
 FEW, FEW_OF = 5, 0.1
 """While more region-items than these, and than this share, were never trained, the first training is under way."""
 _READ = (

@@ -23,6 +23,7 @@ from webapp.pages.numbers_and_dates import (
     units,
 )
 from webapp.pages.reader_locale import number
+from webapp.pages.stored_words import stored_words
 from webapp.region_items.labels import forecast_link
 from webapp.scenarios.repository import by_tokens
 from webapp.services import services
@@ -108,7 +109,7 @@ def _bias(told: Mapping[str, Any]) -> str:
 
 def _refused(told: Mapping[str, Any]) -> str:
     if "why" in told:
-        return str(told["why"])
+        return stored_words(told["why"])
     return _n("%(num)s row of %(all)s", "%(num)s rows of %(all)s", told["rows"], num=number(told["rows"]),
               all=amount(told["of"]))
 
@@ -129,7 +130,7 @@ _FORECAST_BY = {"baseline": lazy_gettext("forecast by the baseline"), "untrained
                 "quarantined": lazy_gettext("its data is rejected")}
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "moved": _moved, "missed": _missed, "bias": _bias, "refused": _refused, "stale": _stale, "override": _override,
-    "failed": lambda told: str(told["why"]), "kept": lambda told: str(told["why"]),
+    "failed": lambda told: stored_words(told["why"]), "kept": lambda told: stored_words(told["why"]),
     "unusual": lambda told: _("%(periods)s, the newest %(date)s", periods=period_words(told["periods"]),
                               date=period(told["newest"])),
     "stock_out": lambda told: _("%(periods)s up to %(date)s", periods=period_words(told["periods"]),

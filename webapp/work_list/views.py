@@ -11,7 +11,6 @@ from webapp.access import actor, needs
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.http.choices import one_of
-from webapp.language.stored_words import stored_words
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
@@ -20,6 +19,7 @@ from webapp.pages.listing import find_page
 from webapp.pages.money import rounded_money
 from webapp.pages.numbers_and_dates import day
 from webapp.pages.reader_locale import number
+from webapp.pages.stored_words import stored_words
 from webapp.region_items.attributes import groupable
 from webapp.region_items.rows import known_keys
 from webapp.services import services

@@ -13,7 +13,7 @@ from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, Ordinals, in_words, period_dates
-from demand_assets.forecasting.contract.quarantine import COLUMNS
+from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -576,7 +576,7 @@ def _much_refused(dataset: Dataset, refused: int, rows: int, quarantine: pd.Data
     rule = quarantine["rule"].mode().iloc[0]
     example = quarantine.loc[quarantine["rule"] == rule, "message"].iloc[0]
     return (f"{refused} of its {rows} rows are in quarantine, more than the allowed {allowed:.0%}. Most frequent rule: "
-            f"{rule}, as in: {example} Correct the source, or raise rules.quarantined_share.")
+            f"{RULES[rule]}, as in: {example} Correct the source, or raise rules.quarantined_share.")
 
 
 def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:

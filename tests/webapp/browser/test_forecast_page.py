@@ -119,6 +119,42 @@ def test_ranges_legend_and_weekends_of_the_chart(page: Page) -> None:
     expect(page.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_address_has_the_charts_range_for_back_a_reload_and_a_link(page: Page) -> None:
+    page.goto("/models")
+    page.goto(ONE)
+    page.get_by_role("button", name="1 year").click()
+    page.wait_for_url("**range=364*")
+    whole = shown(page)
+    page.locator("#coverage-50").click()  # swaps the chart, and has an address of its own
+    page.wait_for_url("**coverage=50*range=364*")
+    expect(page.locator("#coverage-50")).to_have_attribute("aria-current", "true")
+    page.locator(".chart[data-drawn]").first.wait_for()
+    assert shown(page) == whole
+
+    page.evaluate("""echarts.getInstanceByDom(document.querySelector('.chart:not([data-kind])')).dispatchAction(
+        { type: 'dataZoom', startValue: 100, endValue: 130 })""")
+    page.wait_for_url("**range=20*..20*")
+    zoomed = shown(page)
+    page.reload()
+    page.locator(".chart[data-drawn]").first.wait_for()
+    assert shown(page) == zoomed
+    page.get_by_role("link", name="Models", exact=True).first.click()
+    page.wait_for_url("**/models*")
+    page.go_back()
+    page.locator(".chart[data-drawn]").first.wait_for()
+    assert shown(page) == zoomed
+
+    page.get_by_role("button", name="3 months").click()  # as the page begins: nothing to say
+    page.wait_for_function("() => !location.search.includes('range')")
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "99999", "2020-01-01..2020-02-01", "2026-07-01..2026-06-01", "..", "<b>"])
+def test_a_range_that_is_none_is_as_the_page_begins(page: Page, wrong: str) -> None:
+    page.goto(f"{ONE}&range={quote(wrong)}")
+
+    expect(page.get_by_role("button", name="3 months")).to_have_attribute("aria-pressed", "true")
+
+
 @pytest.mark.parametrize(("at", "lines"), [("2026-08-03T12:00:00", 1), ("2027-03-01T12:00:00", 0)])
 def test_today_is_a_line_where_the_chart_reaches_it(page: Page, at: str, lines: int) -> None:
     page.clock.install(time=at)

@@ -22,7 +22,7 @@ def test_a_planner_overrides_a_forecast_and_takes_it_back(page: Page) -> None:
 
     page.get_by_role("link", name="Without overrides").click()
     expect(page.locator("#totals h2")).to_have_text(before)
-    page.get_by_role("button", name="Take back").click()
+    page.get_by_role("button", name="Undo").click()
 
     expect(page.locator("#overrides")).to_contain_text("None of these days is overridden")
     expect(page.locator("#totals h2")).to_have_text(before)

@@ -230,7 +230,7 @@ def test_refused_rows_are_shown_with_row_date_value_and_rule(client: FlaskClient
     url = f"/data/quarantine?ri={KETTLE.key}"
 
     rows = [text_of(row) for row in page(client.get(url)).select("tbody tr")]
-    assert rows[0] == "2 2026-06-01 demand -3 demand is negative Demand -3 is below 0."
+    assert rows[0] == "2 2026-06-01 Demand -3 demand is negative Demand -3 is below 0."
     assert len(rows) == 3
     assert len(page(client.get(f"{url}&rule=negative")).select("tbody tr")) == 1
     assert csv_of(client, f"{url}&format=csv")[3] == ["9", "2026-06-03", "demand", "'=1+1", "not_a_number",

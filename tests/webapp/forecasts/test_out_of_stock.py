@@ -139,7 +139,7 @@ def test_each_period_stands_once_and_in_order_where_demand_ends_on_different_day
     soup = page(client.get("/forecasts?ri=north%7Ckettle&ri=north%7Citem+00&past=1&horizon=14"))
 
     heads = [text_of(one) for one in soup.select("#by-period thead th")]
-    assert "Forecast before" not in heads  # nothing is known of it in any period
+    assert "Past forecast" not in heads  # nothing is known of it in any period
     assert "Last year" not in heads
     rows = [[text_of(one) for one in row.find_all(["th", "td"])] for row in soup.select("#by-period tbody tr")]
     assert len({row[0] for row in rows}) == len(rows) == 20 + 14

@@ -129,7 +129,7 @@ def test_own_models_stay_when_the_pooled_model_is_promoted(app: Flask, client: F
 
     assert status(app, KETTLE) == "production"
     assert "production v1 promoted" in model_card(client, KETTLE)
-    assert "It stands on v1 of the pooled model" in model_card(client, KETTLE)
+    assert "Built on pooled model v1." in model_card(client, KETTLE)
 
 
 def test_the_pooled_version_is_in_memory_once(background: Background, registry: FakeRegistry,

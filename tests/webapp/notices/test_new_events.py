@@ -128,7 +128,8 @@ def test_a_published_plan_is_told_to_the_others_and_its_hand_over_to_all(app: Fl
     assert sorted(notices(app, EMAIL)) == ["The plan “Week 27” was handed over"]  # who published it knows
 
 
-def test_each_is_told_in_the_language_that_they_chose(app: Flask) -> None:
+def test_notices_are_stored_in_english_and_read_in_any_language(
+        app: Flask, client: FlaskClient, viewer: FlaskClient) -> None:
     told = Told("data", "data y", lazy_gettext("The plan “%(plan)s” was handed over", plan="Week 27"), "/data")
     with app.test_request_context("/", headers={"Accept-Language": "fr"}):  # of who does it, not of who is told
         db.session.query(User).filter_by(email=VIEWER).one().language = "de"
@@ -137,4 +138,6 @@ def test_each_is_told_in_the_language_that_they_chose(app: Flask) -> None:
             tell_people(told, [EMAIL, VIEWER], is_mail_set=False)
         texts = dict(db.session.query(Notice.person, Notice.text).filter_by(cause="data y").all())
 
-    assert texts == {EMAIL: "The plan “Week 27” was handed over", VIEWER: "Der Plan „Week 27“ wurde übergeben"}
+    assert texts == dict.fromkeys((EMAIL, VIEWER), "The plan “Week 27” was handed over")
+    assert "Der Plan „Week 27“ wurde übergeben" in text_of(page(viewer.get("/notices")))
+    assert "Le plan « Week 27 » a été remis" in text_of(page(client.get("/notices", headers={"Accept-Language": "fr"})))

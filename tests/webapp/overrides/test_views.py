@@ -274,7 +274,7 @@ def test_one_day_of_several_is_removed(client: FlaskClient) -> None:
 def test_what_was_made_for_more_says_how_many_it_takes_back(client: FlaskClient) -> None:
     override(client, ri=[KETTLE.key, ODD.key], form_on=f"{PAGE}&ri={ODD.key}")
 
-    assert text_of(show(client).select_one("#overridden form button")) == "Take back all 4"
+    assert text_of(show(client).select_one("#overridden form button")) == "Undo all 4"
 
 
 def test_a_viewer_sees_overrides_and_cannot_change_them(client: FlaskClient, viewer: FlaskClient, app: Flask) -> None:

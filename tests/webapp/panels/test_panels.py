@@ -166,3 +166,16 @@ def test_counts_agree_with_what_is_shown(app: Flask, client: FlaskClient) -> Non
             for value, count in counted(soup, axis).items():
                 narrowed = {**asked, "attribute": f"{level}:{value}", "size": "250"}
                 assert len(shown(page(client.get("/", query_string=narrowed)))) == count, (asked, value)
+
+
+@pytest.mark.parametrize(("asked", "totals"), [
+    ("?attribute=department:Kitchen", "by=item&within=department:Kitchen"),
+    ("?attribute=chain:city", "by=region&within=chain:city"),
+    ("?attribute=region:north", "by=region&q=north"),
+    ("?attribute=department:Kitchen&attribute=chain:city", ""), ("", "")])
+def test_totals_and_the_heat_map_are_of_what_the_panels_chose(client: FlaskClient, asked: str, totals: str) -> None:
+    links = {text_of(link): str(link["href"]) for link in page(client.get(f"/{asked}")).select("#tabs a")}
+
+    assert links["Totals"].partition("?")[2] == totals
+    assert all(chosen in links["Heat map"] for chosen in asked.removeprefix("?").split("&"))
+    assert client.get(links["Totals"]).status_code == client.get(links["Heat map"]).status_code == 200

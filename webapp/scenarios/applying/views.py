@@ -52,7 +52,7 @@ def make(token: str) -> ResponseReturnValue:
             told = _n("%(overrides)s, in place of %(num)s earlier override",
                       "%(overrides)s, in place of %(num)s earlier overrides", made.replaced,
                       num=number(made.replaced), overrides=told)
-        flash(_("Applied: %(overrides)s. They can be taken back together here.", overrides=told), "success")
+        flash(_("Applied: %(overrides)s. They can be undone together here.", overrides=told), "success")
     else:
         flash(_("This was applied already. Nothing was done twice."), "info")
     return redirect(url_for("scenarios.detail", token=token), 303)

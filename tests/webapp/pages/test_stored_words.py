@@ -1,0 +1,85 @@
+"""What is stored in English is read in the reader's language, by the message that it was written from."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from tests.webapp import pipeline_sentences
+from tests.webapp.language.brackets import CLOSE, OPEN, Bracketing
+from webapp.language import translations
+from webapp.language.stored_sentences import sentences
+from webapp.language.translations import in_language
+from webapp.pages.stored_words import MOST_PARTS, stored_words
+
+VALUE = re.compile(r"%\((\w+)\)s")
+MADE_UP = dict.fromkeys(("num", "version", "production", "first", "last"), "3")
+"""For values that must look so."""
+
+
+def said(app: Flask, text: str, tag: str) -> str:
+    with app.test_request_context("/"), in_language(tag):
+        return stored_words(text).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(("text", "in_german"), [
+    ("WAPE 12.3 % against 14.1 % of the model in production, in the 2 of 3 windows that it had not seen, on the same "
+     "demand: the margin of 1.0 % is not reached",
+     "WAPE 12,3 % gegen 14,1 % des Modells in Produktion, in den 2 von 3 Fenstern, die es nicht gesehen hatte, bei "
+     "derselben Nachfrage: Der Mindestabstand von 1,0 % ist nicht erreicht"),
+    ("Its demand ends on 2026-01-01, 40 days before the dataset's (2026-02-10); at most 28 are allowed. It is no "
+     "longer sold, or its feed has stopped: restore the feed, or raise rules.stale_periods.",
+     "Die Nachfrage endet am 01.01.2026, 40 Tage vor der des Datensatzes (10.02.2026); höchstens 28 sind erlaubt. Der "
+     "Artikel wird nicht mehr verkauft, oder die Lieferung der Daten ist abgebrochen: Stellen Sie sie wieder her, oder "
+     "erhöhen Sie rules.stale_periods."),
+    ("price is outside what the model has seen (4.5 to 12345.25) in 3 of 28 periods: no sales history at such values; "
+     "treat the forecast with caution.",
+     "price liegt außerhalb dessen, was das Modell gesehen hat (4,5 bis 12.345,25), in 3 von 28 Perioden: keine "
+     "Verkäufe bei solchen Werten; behandeln Sie die Prognose mit Vorsicht."),
+    ("Retrain 5 is over: 3 promoted, 1 kept", "Neutraining 5 ist beendet: 3 in Produktion genommen, 1 beibehalten"),
+    ("attributes in the demand: 3 items ('a', 'b', 'c') are without a known size.",
+     "Attribute in der Nachfrage: ohne bekanntes Attribut size: 3 Artikel ('a', 'b', 'c')."),
+])
+def test_a_stored_sentence_is_said_with_its_values_as_the_reader_writes_them(
+        app: Flask, text: str, in_german: str) -> None:
+    assert said(app, text, "de") == in_german
+    assert said(app, text, "en") == text
+
+
+@pytest.mark.parametrize("text", [
+    "", "x", "Because our customer asked for 3,000 of them (see mail: Monday, 9.30)", "a sentence of another version",
+    "a, " * (2 * MOST_PARTS), "((((", "%(num)s", "100 %"])
+def test_what_no_message_fits_stays_as_it_is(app: Flask, text: str) -> None:
+    assert said(app, text, "de") == text
+
+
+def test_names_are_never_read_as_numbers_dates_or_words(app: Flask) -> None:
+    text = "12345.5 has no demand yet; it is forecast once there is a pooled model"
+
+    assert said(app, text, "de").startswith("12345.5 hat noch keine Nachfrage")
+
+
+def test_every_sentence_is_recognised_as_itself(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its values are: the whole of it is said by one message, and that has all of its words."""
+    monkeypatch.setattr(translations, "catalogue", lambda _tag: Bracketing())
+    wrong = []
+    with app.test_request_context("/"), in_language("en"):
+        for sentence in sentences():
+            text = VALUE.sub(lambda found: MADE_UP.get(found[1], f"qx{found[1]}"), sentence)
+            text = text.replace("%%", "%") if "%(" in sentence else text
+            found = stored_words(text)
+            is_whole = found.startswith(OPEN) and found.endswith(CLOSE)
+            if not is_whole or re.sub(f"[{OPEN}{CLOSE}]", "", found) != text:
+                wrong.append((text, found))
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("tag", ["de", "fr"])
+def test_what_the_pipelines_code_says_has_no_english_words_left(app: Flask, tag: str) -> None:
+    why, refused = pipeline_sentences.quarantine()
+    for text in (pipeline_sentences.promoted(), pipeline_sentences.kept(), pipeline_sentences.failed(), why,
+                 *refused["message"]):
+        words = said(app, text, tag)
+        assert words != text
+        assert re.findall(r"\b(the|of|is|are|and|its|than|against)\b", words) == [], words
