@@ -12,7 +12,7 @@ from flask_security.decorators import auth_required
 
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
-from webapp.tables import RoleName, User
+from webapp.tables import RoleName, User, UserGroup
 
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 """From the one that may least on."""
@@ -71,8 +71,14 @@ def sees_of(user: User) -> Sees | None:
     """
     if role_of(user) == "admin" or not user.groups or not all(group.rules for group in user.groups):
         return None
-    return tuple({field: tuple(rule.value for rule in group.rules if rule.field == field)
-                  for field in dict.fromkeys(rule.field for rule in group.rules)} for group in user.groups)
+    return tuple(one for group in user.groups for one in sees_of_group(group) or ())
+
+
+def sees_of_group(group: UserGroup) -> Sees | None:
+    """Which region-items a group lets its members see; None for all, where it has no rules."""
+    fields = dict.fromkeys(rule.field for rule in group.rules)
+    return ({field: tuple(rule.value for rule in group.rules if rule.field == field) for field in fields},
+            ) if fields else None
 
 
 def actor() -> Actor:

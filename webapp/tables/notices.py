@@ -28,7 +28,8 @@ class Notice(Base):
     at: Mapped[datetime] = mapped_column(default=now, index=True)
     read_at: Mapped[datetime | None]
     keys: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    """Of the region-items that it names, so that it is not shown to somebody who sees them no longer."""
+    """Of the region-items that it names, so that it is not shown to somebody who does not see them (any more); None of
+    one from before that was kept, which is shown to those only who see everything."""
 
 
 class NoticeChoice(Base):

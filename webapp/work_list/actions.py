@@ -21,7 +21,7 @@ from webapp.db.database import db, writing
 from webapp.db.locks import locked_rows, once_more
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
-from webapp.notices.events import Told, path_to, tell
+from webapp.notices.events import Told, path_to, tell, who_see
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.services import services
@@ -128,6 +128,8 @@ def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
             _record(entry, wanted, before, facts(entry, today))
             changed.append(entry)
         done.changed = len(changed)
+        if changed and wanted.act == "assign" and not who_see(_keys_of(changed), [wanted.owner]):
+            raise WorkError(_("%(person)s does not see all of that, so cannot see to it.", person=wanted.owner))
         if changed and wanted.act == "assign" and wanted.owner != actor().email:
             _tell_owner(wanted.owner, changed)
         _tell_apart(done)
@@ -138,8 +140,13 @@ def _tell_owner(owner: str, given: Sequence[WorkEntry]) -> None:
     """Let somebody know that tasks are theirs now: once for each act."""
     what = f"{_recorded(given[0])} is" if len(given) == 1 else f"{len(given)} tasks are"
     tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {len(given)}",
-              f"{what} assigned to you by {actor().email}", path_to("work.show", owner="me")), [owner],
+              f"{what} assigned to you by {actor().email}", path_to("work.show", owner="me"), _keys_of(given)), [owner],
          services().settings.web_mail_server is not None)
+
+
+def _keys_of(entries: Sequence[WorkEntry]) -> tuple[str, ...]:
+    """The region-items that entries are about; those of a scenario are left to it."""
+    return tuple(dict.fromkeys(entry.subject for entry in entries if entry.kind != "scenario"))
 
 
 @once_more
