@@ -69,7 +69,8 @@ def decide_administrators() -> None:
 
 @once_more
 def change_role(user_id: int, role: RoleName) -> None:
-    """Give a user another role of their own, beside those that their groups give; their sessions end, and links with which they could choose a password.
+    """Give a user another role of their own, beside those that their groups give; their sessions end, and links with
+    which they could choose a password.
 
     Raises: UserChangeError: it is oneself, or the last administrator.
     """

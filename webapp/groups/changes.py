@@ -1,7 +1,7 @@
 """Groups of users as they are made, changed and removed: each change and its audit entry in one transaction.
 
-The tables of groups are written here only. What a member may do and sees follows at once, also where they are signed in:
-both are read anew for each request.
+The tables of groups are written here only. What a member may do and sees follows at once, also where they are signed
+in: both are read anew for each request.
 """
 
 from collections.abc import Collection

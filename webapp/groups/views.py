@@ -103,14 +103,14 @@ def rule(group_id: int) -> ResponseReturnValue:
     group = _group(group_id)
     rules = {(one.field, one.value) for one in group.rules}
     if removed := request.form.get("remove", ""):
-        rules.discard(cast(tuple[str, str], removed.partition(":")[::2]))
+        rules.discard(removed.partition(":")[::2])
     else:
         field = one_of("field", request.form.get("field", ""), list(filterable()))
         try:
             added = parsed_segment(f"{field}:{request.form.get('value', '').strip()}")
         except SegmentError as error:
             abort(422, str(error))
-        rules.add(cast(tuple[str, str], added.partition(":")[::2]))
+        rules.add(added.partition(":")[::2])
     return _changed(group.id, Change(rules=rules), "rules")
 
 

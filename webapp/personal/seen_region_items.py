@@ -9,12 +9,13 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, abort, g, has_request_context
 from sqlalchemy import (
     ClauseElement,
     ColumnElement,
+    Executable,
     Select,
     Table,
     and_,
@@ -139,8 +140,9 @@ def sees_all(of: Sees | None, keys: Sequence[str]) -> bool:
 
 def words_of(of: Sees) -> list[str]:
     """What is seen, in words: ``region north or south, category Food``."""
-    return [", ".join(_("%(field)s %(values)s", field=_(field) if field in AXES else field,
-                        values=_(" or ").join(values)) for field, values in rules.items()) for rules in of]
+    known = {"region": _("region"), "item": _("item")}
+    return [", ".join(f"{known.get(field, field)} {_(' or ').join(values)}" for field, values in rules.items())
+            for rules in of]
 
 
 def guarded(of: Sees) -> Mapping[type[Base], ColumnElement[bool]]:
@@ -171,7 +173,8 @@ def _fits(of: Sees, table: Any) -> ColumnElement[bool]:
 
 def _has(table: Any, field: str, values: Sequence[str]) -> ColumnElement[bool]:
     if field in AXES:
-        return table.c[field].in_(values)
+        is_one: ColumnElement[bool] = table.c[field].in_(values)
+        return is_one
     owned = AttributeValue.__table__.alias()
     return or_(*(table.c[axis].in_(select(owned.c.owner).where(
         owned.c.axis == axis, owned.c.name == field, owned.c.value.in_(values))) for axis in AXES))
@@ -240,10 +243,10 @@ def _only_seen(state: ORMExecuteState) -> None:
         state.statement = state.statement.options(*dict.fromkeys(found))
 
 
-def _tables_in(statement: ClauseElement) -> set[str]:
+def _tables_in(statement: Executable) -> set[str]:
     """Names of the tables that a statement reads or writes anywhere."""
     found = set[str]()
-    for each in iterate(statement):
+    for each in iterate(cast(ClauseElement, statement)):
         table: Any = getattr(each, "table", each)  # of a column, and of what writes rows
         while hasattr(table, "element"):  # of an alias
             table = table.element

@@ -104,4 +104,5 @@ __all__ = [
     "Webhook",
     "WorkEntry",
     "WorkRule",
+    "group_members",
 ]
