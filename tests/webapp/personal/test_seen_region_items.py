@@ -143,14 +143,16 @@ BODIES: dict[str, Any] = {
     "POST /api/v1/work/acts": {"act": "release", "tasks": [{"id": 1, "version": 1}]},
 }
 CHANGES_NOTHING = {
-    "POST /forecasts", "POST /api/v1/forecasts", "POST /forecasts/scenario", "POST /forecasts/selection", "POST /views/picked",
+    "POST /forecasts", "POST /api/v1/forecasts", "POST /forecasts/scenario", "POST /forecasts/selection",
+    "POST /views/picked",
     "POST /work/retrain", "POST /scenarios/select",  # these only answer
     "POST /api/v1/demand", "POST /api/v1/driver-plans",  # this dataset takes no uploads
     "POST /published-plans/<int:plan_id>/hand-over",  # it was asked for when it was published
     "POST /retrains/<int:retrain_id>/retry",  # nothing of it failed
     "POST /scenarios/<token>/apply",  # its form carries what its page showed; the API's changes the plan
     "DELETE /api/v1/adjustments/<int:id>", "DELETE /api/v1/override-batches/<batch>",
-    "DELETE /api/v1/overrides/<int:id>", "DELETE /api/v1/predecessors/<int:id>", "POST /api/v1/retrains/<int:id>/cancel",
+    "DELETE /api/v1/overrides/<int:id>", "DELETE /api/v1/predecessors/<int:id>",
+    "POST /api/v1/retrains/<int:id>/cancel",
     "POST /api/v1/scenarios/<token>/archive", "POST /api/v1/work/acts",  # the form of the page has done it before
 }
 """Acts whose form changes nothing in the database for who sees all."""
