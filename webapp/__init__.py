@@ -30,6 +30,7 @@ from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
 from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
+from webapp.groups import views as groups_pages
 from webapp.guide import views as guide_pages
 from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
 from webapp.http.request_sizes import LARGEST_BODY
@@ -43,6 +44,7 @@ from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, money, numbers_and_dates, stored_words
 from webapp.panels import views as panels_pages
+from webapp.personal import seen_region_items
 from webapp.published_plans import views as published_plans_pages
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
@@ -65,7 +67,7 @@ SUBJECTS = (
     published_plans_pages, retrains_pages, models_pages, data_quality_pages, labels, search, accounts_pages,
     administration_pages, audit_pages, systems_pages, metrics_page, work_list_pages, work_rules_pages, notices_pages,
     webhooks_pages, order_up_to_pages, value_added_pages, targets_pages, guide_pages, panels_pages,
-    saved_views_pages,
+    saved_views_pages, groups_pages,
 )
 """Each adds its pages, and what its templates use."""
 MONTH_SECONDS = 30 * 24 * 3600
@@ -126,8 +128,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(part.bp)
     language_words.add_to(app)
     routes.add_to(app, csrf)
-    for shared in (translations, access, long_names, numbers_and_dates, money, stored_words, form_tokens, errors,
-                   security_headers):
+    for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, money, stored_words,
+                   form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)
     return app

@@ -1,6 +1,6 @@
 """Who asks, and what they may do: one role for each person and token, each role doing all that the one before may."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast, get_args
@@ -12,7 +12,7 @@ from flask_security.decorators import auth_required
 
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
-from webapp.tables import RoleName, User
+from webapp.tables import RoleName, User, UserGroup
 
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 """From the one that may least on."""
@@ -24,6 +24,9 @@ MAY: dict[RoleName, str] = {
 ROLE_WORDS: dict[RoleName, str] = {"viewer": _l("viewer"), "planner": _l("planner"), "admin": _l("administrator")}
 PEOPLE: dict[RoleName, str] = {"viewer": _l("everybody"), "planner": _l("planners"), "admin": _l("administrators")}
 View = Callable[..., ResponseReturnValue]
+Sees = tuple[Mapping[str, tuple[str, ...]], ...]
+"""Which region-items somebody sees: those that fit one of these. To fit is to have one of the values of each field,
+which is ``region``, ``item`` or the name of an attribute."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Actor:
     via: str
     """As in ``tables.AuditEntry``."""
     address: str = ""
+    sees: Sees | None = None
+    """None: every region-item."""
 
     def may(self, role: RoleName) -> bool:
         """Whether they may do what needs that role."""
@@ -46,9 +51,34 @@ COMMAND = Actor("a command", "admin", "command line")
 
 
 def role_of(user: User) -> RoleName:
-    """The highest of a user's roles; ``viewer`` when there is none."""
-    names = {role.name for role in user.roles}
+    """The highest of a user's own roles and of those that their groups give; ``viewer`` when there is none."""
+    return _highest({role.name for role in user.roles} | {group.role for group in user.groups})
+
+
+def own_role_of(user: User) -> RoleName:
+    """The highest of a user's own roles, which they have whatever groups they are in; ``viewer`` when there is none."""
+    return _highest({role.name for role in user.roles})
+
+
+def _highest(names: Collection[str | None]) -> RoleName:
     return next((role for role in reversed(ROLES) if role in names), ROLES[0])
+
+
+def sees_of(user: User) -> Sees | None:
+    """Which region-items a user sees: what any of their groups gives; None for all.
+
+    Administrators see all, and whoever is in no group or in one without rules.
+    """
+    if role_of(user) == "admin" or not user.groups or not all(group.rules for group in user.groups):
+        return None
+    return tuple(one for group in user.groups for one in sees_of_group(group) or ())
+
+
+def sees_of_group(group: UserGroup) -> Sees | None:
+    """Which region-items a group lets its members see; None for all, where it has no rules."""
+    fields = dict.fromkeys(rule.field for rule in group.rules)
+    return ({field: tuple(rule.value for rule in group.rules if rule.field == field) for field in fields},
+            ) if fields else None
 
 
 def actor() -> Actor:
@@ -62,7 +92,7 @@ def actor() -> Actor:
         if not current_user.is_authenticated:
             raise RuntimeError("nobody is signed in; the view needs a role")
         user = cast(User, current_user)
-        g.actor = Actor(user.email, role_of(user), "browser", request.remote_addr or "")
+        g.actor = Actor(user.email, role_of(user), "browser", request.remote_addr or "", sees_of(user))
     return cast(Actor, g.actor)
 
 

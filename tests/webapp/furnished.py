@@ -33,6 +33,7 @@ from tests.webapp.value_added.builders import tell as tell_judged
 from webapp.accounts.tokens import make_token
 from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
+from webapp.groups.changes import add_group
 from webapp.notices.events import Told, tell
 from webapp.notices.new_events import bad_data_words
 from webapp.notices.webhook_views import make_webhook
@@ -58,7 +59,7 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           f"/models/region-item?ri={quote(ODD.key)}",
           "/forecasts?ri=north%7Citem%2002", "/data/loads/run-1", "/data/region-items",
           "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
-          "/admin/users/4", "/admin/users", "/admin/tokens", "/overrides",
+          "/admin/users/4", "/admin/users", "/admin/groups", "/admin/groups/1", "/admin/tokens", "/overrides",
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
           "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
           "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
@@ -116,4 +117,6 @@ def furnish(client: FlaskClient, app: Flask, background: Background, registry: F
                    now() + timedelta(days=30))
         create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"
         db.session.commit()
+        add_group("Northern", role="planner", rules=[("region", "north"), ("item", "kettle")],
+                  members=[db.session.scalars(select(User.id).where(User.email == "victim@example.com")).one()])
     return app

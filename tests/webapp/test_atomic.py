@@ -28,6 +28,7 @@ from webapp.administration.app_settings import AppSettings, change_settings
 from webapp.audit.record import record
 from webapp.background.journal import read_catalogue
 from webapp.db.database import Base, db, now, writing
+from webapp.groups.changes import add_group, change_group, remove_group
 from webapp.models.actions import carry_out, store_act
 from webapp.order_up_to import lead_times as order_up_to
 from webapp.overrides import overrides
@@ -120,6 +121,10 @@ def carry(world: World) -> None:
 
 def adjusted(units: float) -> Callable[[World], None]:
     return lambda world: adjust(Wanted(KETTLE.key, DAY, units, "a large order"), 9.0, EMAIL)
+
+
+def made_group(_: World) -> None:
+    add_group("North", rules=[("region", "north")], members=[1, 2])
 
 
 def said(scale: float) -> Callable[[World], Any]:
@@ -253,6 +258,10 @@ CHANGES = {
     "a view is saved": Change(saved_view("Ours")),
     "a view is renamed": Change(lambda _: saved_views.change(1, 1, "Theirs"), before=saved_view("Ours")),
     "a view is removed": Change(lambda _: saved_views.remove(1), before=saved_view("Ours")),
+    "a group is made": Change(made_group),
+    "a group is changed": Change(lambda _: change_group(1, {
+        "name": "South", "role": "planner", "rules": [("region", "south")], "members": []}), before=made_group),
+    "a group is removed": Change(lambda _: remove_group(1), before=made_group),
     "a user is created": Change(lambda _: create_user("new@example.com", PASSWORD, "admin")),
     "a user is added": Change(lambda _: users.add_user("new@example.com", "viewer")),
     "a role is changed": Change(lambda _: accounts.demote(), lambda _: accounts.two_administrators()),

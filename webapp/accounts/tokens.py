@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from sqlalchemy import select, update
 
-from webapp.access import ROLES, Actor, role_of
+from webapp.access import ROLES, Actor, role_of, sees_of
 from webapp.administration.app_settings import app_settings
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
@@ -94,7 +94,8 @@ def actor_of(secret: str, address: str) -> Actor | None:
     if token is None or not is_valid(token):
         return None
     role = min(token.role, role_of(token.user), key=ROLES.index)
-    found = Actor(token.user.email, role, f"token {token.name}", address)  # type: ignore[arg-type]  # both are roles, kept as text
+    found = Actor(token.user.email, role, f"token {token.name}", address,  # type: ignore[arg-type]  # kept as text
+                  sees_of(token.user))
     if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
         _note_use(token.id, address)
     return found

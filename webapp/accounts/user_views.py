@@ -1,17 +1,18 @@
 """The administrators' pages about users: who may sign in, as what, and since when they were last here."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_security.mail_util import EmailValidateException
 from flask_wtf import FlaskForm
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, not_, or_, select
 from wtforms import RadioField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from webapp.access import MAY, ROLE_WORDS, ROLES, actor, needs, role_of
+from webapp.access import MAY, ROLE_WORDS, ROLES, actor, needs, own_role_of, role_of
 from webapp.accounts import users
 from webapp.accounts.links import LINK_HOURS, make_link
 from webapp.accounts.tokens import tokens_of
@@ -21,7 +22,7 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.services import services
-from webapp.tables import Role, RoleName, User
+from webapp.tables import Role, RoleName, User, UserGroup
 
 bp = Blueprint("users", __name__, url_prefix="/admin")
 
@@ -54,7 +55,7 @@ def show() -> str:
     if view.search:
         query = query.where(User.email.contains(view.search.lower(), autoescape=True))
     if view.filters["role"]:
-        query = query.where(User.roles.any(Role.name == view.filters["role"]))
+        query = query.where(*_has_role(cast(RoleName, view.filters["role"])))
     if view.filters["state"]:
         query = query.where(User.active == (view.filters["state"] == "active"))
     return render_template("accounts/users/show.html", page=find_page(in_order(query, view, User.id.expression), view),
@@ -139,6 +140,16 @@ def forget_identity(user_id: int) -> ResponseReturnValue:
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
 
+def _has_role(role: RoleName) -> Iterator[ColumnElement[bool]]:
+    """What a user must be for that to be the highest of their own roles and of those that their groups give."""
+    for name in ROLES[ROLES.index(role):]:
+        has = or_(User.roles.any(Role.name == name), User.groups.any(UserGroup.role == name))
+        if name == role != ROLES[0]:
+            yield has
+        elif name != role:
+            yield not_(has)
+
+
 def _user(user_id: int) -> User:
     return db.session.get(User, user_id) or abort(404, _("There is no user %(user_id)s.", user_id=user_id))
 
@@ -146,7 +157,7 @@ def _user(user_id: int) -> User:
 def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValue:
     address = (services().settings.web_public_url or request.url_root).rstrip("/")
     link = f"{address}{url_for('links.choose', secret=secret)}" if secret else ""
-    return render_template("accounts/users/detail.html", user=user, role=role_of(user),
+    return render_template("accounts/users/detail.html", user=user, role=role_of(user), own_role=own_role_of(user),
                            is_self=user.email == actor().email,
                            tokens=tokens_of(user), link=link, error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
         422 if error else 200)

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import delete, func, or_, select
 
-from webapp.access import MAY, Actor, actor, role_of
+from webapp.access import MAY, Actor, actor, own_role_of
 from webapp.accounts.mail import normal_address
 from webapp.audit.record import record
 from webapp.db.database import db, writing
@@ -25,7 +25,7 @@ def has_users() -> bool:
 
 def facts(user: User) -> dict[str, Any]:
     """What is recorded of a user before and after a change."""
-    return {"role": role_of(user), "active": user.active}
+    return {"role": own_role_of(user), "active": user.active}
 
 
 @once_more
@@ -69,7 +69,8 @@ def decide_administrators() -> None:
 
 @once_more
 def change_role(user_id: int, role: RoleName) -> None:
-    """Give a user another role; their sessions end, and links with which they could choose a password.
+    """Give a user another role of their own, beside those that their groups give; their sessions end, and links with
+    which they could choose a password.
 
     Raises: UserChangeError: it is oneself, or the last administrator.
     """
@@ -137,8 +138,9 @@ def _somebody_else(user_id: int) -> User:
 
 
 def _keep_an_admin(user: User) -> None:
-    """There must be an administrator who is active and can sign in, without this user."""
-    if role_of(user) != "admin" or not user.active:
+    """There must be an administrator who is active and can sign in, without this user: by a role of their own, for
+    groups may be emptied from outside."""
+    if own_role_of(user) != "admin" or not user.active:
         return
     others = select(func.count()).select_from(User).where(
         User.id != user.id, User.active, User.roles.any(Role.name == "admin"),

@@ -17,6 +17,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.language.translations import gettext as _
+from webapp.personal.seen_region_items import everything
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import known_keys, locked_region_items
 from webapp.tables import CarriedLink, Catalogue
@@ -230,7 +231,14 @@ def _require_possible(one: RegionItem, other: RegionItem) -> None:
                                                          CarriedLink.removed_at.is_(None))).all()
         return [Link(item, row.other, region=region) for row in counting(rows, key)]
 
-    if circle := circle_of(Link(one.item, other.item, region=one.region), links_of):
+    link = Link(one.item, other.item, region=one.region)
+    with everything():
+        circle = circle_of(link, links_of)
+    if circle and not known_keys([RegionItem(one.region, item).key for item in circle]).issuperset(
+            RegionItem(one.region, item).key for item in circle):
+        raise PredecessorError(_("In %(region)s that closes a circle through items that you do not see. Ask somebody "
+                                 "who sees them.", region=one.region))
+    if circle:
         raise PredecessorError(_("In %(region)s that closes a circle: %(circle)s. Remove one of its links first.",
                                  region=one.region, circle=" → ".join(circle)))
 

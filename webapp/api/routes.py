@@ -10,6 +10,7 @@ from webapp.api.resources import (
     dataset,
     explanations,
     forecasts,
+    groups,
     models,
     order_up_to,
     overrides,
@@ -29,7 +30,7 @@ from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
 RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, explanations.bp, scenarios.bp, retrains.bp, models.bp,
              accuracy.bp, overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp,
-             order_up_to.bp, value_added.bp, saved_views.bp)
+             order_up_to.bp, value_added.bp, saved_views.bp, groups.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)
 

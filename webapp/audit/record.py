@@ -8,7 +8,7 @@ from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import AuditEntry
 
 Kind = Literal["user", "token", "setting", "retrain", "model", "override", "adjustment", "predecessor", "scenario",
-               "plan", "data", "work", "view"]
+               "plan", "data", "work", "view", "group"]
 KINDS: dict[Kind, str] = {
     "user": _l("users"), "token": _l("API tokens"), "setting": _l("settings"), "retrain": _l("retrains"),
     "model": _l("models"),
@@ -17,6 +17,7 @@ KINDS: dict[Kind, str] = {
     "data": _l("uploaded data"),
     "work": _l("the list of work"),
     "view": _l("saved views"),
+    "group": _l("groups"),
 }
 LONGEST_SUBJECT = 520
 

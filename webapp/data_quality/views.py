@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.contract.quarantine import COLUMNS
+from demand_assets.forecasting.store.demand_store import SourceNotes
 from webapp.access import needs
 from webapp.adjustments.predecessors import carrying_on
 from webapp.dagster_client import DagsterClient, Sent
@@ -17,9 +18,10 @@ from webapp.data_quality.rule_words import RULE_WORDS
 from webapp.db.database import db
 from webapp.http.errors import error_page
 from webapp.language.translations import gettext as _
-from webapp.language.translations import in_language, language
+from webapp.language.translations import in_language, language, lazy_gettext
 from webapp.pages.files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view, place_of
+from webapp.personal.seen_region_items import refuse_restricted, sees_everything
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.systems.reachability import WORDS
@@ -27,6 +29,7 @@ from webapp.tables import DataLoad, DataLoadRun, RegionItemRow
 
 bp = Blueprint("data_quality", __name__, url_prefix="/data")
 
+OF_ALL = lazy_gettext("A load is of all region-items at once.")
 CARRYING_ON_SHOWN = 20
 """Region-items that carry on another's demand, as listed; of more the number is told."""
 
@@ -53,7 +56,8 @@ def show() -> ResponseReturnValue:
         "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
         drifted=drift.drift_counts(dataset.retraining.drift), fresh=freshness.counts(dataset, date.today()),
         states=freshness.STATES, unused=quarantine.unused(), contradicted=quarantine.contradicted_defaults(),
-        notes=services().store.read_source_notes(), carrying_on=carrying_on(CARRYING_ON_SHOWN))
+        notes=services().store.read_source_notes() if sees_everything() else SourceNotes(),
+        carrying_on=carrying_on(CARRYING_ON_SHOWN))
 
 
 @bp.get("/region-items")
@@ -74,6 +78,7 @@ def region_items() -> ResponseReturnValue:
 @needs("viewer")
 def loads() -> ResponseReturnValue:
     """The runs of the pipeline that took demand in."""
+    refuse_restricted(OF_ALL)
     def cells(run: DataLoadRun) -> Sequence[Cell]:
         by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(run.refused))
         return (run.run_id, run.first_at, run.last_at, run.region_items, run.kept, run.rows_read, run.refused_rows,
@@ -88,6 +93,7 @@ def loads() -> ResponseReturnValue:
 @needs("viewer")
 def load(run_id: str) -> ResponseReturnValue:
     """The region-items of one run."""
+    refuse_restricted(OF_ALL)
     run = db.session.get(DataLoadRun, run_id)
     if run is None:
         abort(404, _("There is no load %(load)s. The newest %(kept)s are kept; Data lists them under Loads.",

@@ -3,7 +3,7 @@
 SQLite has one writer at a time and needs none of this. On PostgreSQL transactions on different rows go on side by side.
 Two that lock the same rows must lock them in the same order, or each may wait for the other:
 
-1. ``role``, ``user``, then what belongs to a user (``sign_in_link``, ``user_session``, ``api_token``);
+1. ``role``, ``user``, ``user_group``, then what belongs to a user (``sign_in_link``, ``user_session``, ``api_token``);
 2. ``pooled_model``, ``region_item_catalogue``, whose row stands for all four tables of a region-item, then what belongs
    to region-items (``retrain`` and its items, ``override``, ``adjustment``, ``model_act``);
 3. any other table: one row of it, or rows by their keys, and nothing after them but what is only added to.

@@ -4,7 +4,7 @@ What is told is stored in the transaction of what it tells of, or found afterwar
 there. ``sending`` sends it later.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,12 +12,13 @@ from functools import partial
 from flask import current_app
 from sqlalchemy import select
 
-from webapp.access import ROLES, role_of
+from webapp.access import ROLES, role_of, sees_of
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, once_more
 from webapp.language.translations import in_language
 from webapp.language.translations import lazy_gettext as _l
+from webapp.personal.seen_region_items import sees_all
 from webapp.tables import Delivery, Notice, NoticeChoice, RoleName, User, Webhook
 
 WAYS = {"off": _l("not at all"), "bell": _l("here only"), "mail": _l("here and by e-mail at once"),
@@ -64,6 +65,8 @@ class Told:
     """In the language that is spoken when it is asked for: each is told in theirs."""
     link: str
     """Path of a page."""
+    keys: tuple[str, ...] = ()
+    """Of the region-items that the text or the link names: nobody is told who does not see them."""
 
     def said(self, tag: str | None) -> str:
         """The text in that language; English for None and what is not offered."""
@@ -86,22 +89,40 @@ def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
         User.language.is_not(None)))}
     chosen = {row.person: row.how for row in db.session.scalars(select(NoticeChoice).where(
         NoticeChoice.event == told.event))}
-    for person in dict.fromkeys(people):
+    for person in who_see(told.keys, people):
         how = chosen.get(person, EVENTS[told.event].how)
         notice = {"person": person, "cause": cause, "event": told.event, "text": content["text"], "link": told.link,
-                  "at": at}
+                  "at": at, "keys": list(told.keys)}
         if how == "off" or not insert_absent(Notice, [notice]):
             continue
         count += 1
         if is_mail_set and how in ("mail", "daily"):
             insert_absent(Delivery, [{"way": how, "receiver": person, "cause": cause, "at": at,
-                                      "content": {**content, "text": told.said(speaks.get(person))},
+                                      "content": {**content, "text": told.said(speaks.get(person)),
+                                                  "keys": list(told.keys)},
                                       "next_at": _next_digest(at) if how == "daily" else at}])
     for hook in db.session.scalars(select(Webhook).order_by(Webhook.id)):
         if told.event in hook.events:
             insert_absent(Delivery, [{"way": "webhook", "receiver": str(hook.id), "cause": cause, "content": content,
                                       "at": at, "next_at": at}])
     return count
+
+
+def who_see(keys: Sequence[str], people: Iterable[str]) -> list[str]:
+    """Those of the people who see all of these region-items, each once."""
+    listed = list(dict.fromkeys(people))
+    if not keys:
+        return listed
+    blind = {user.email for user in db.session.scalars(select(User).where(User.email.in_(listed)))
+             if not sees_all(sees_of(user), keys)}
+    return [person for person in listed if person not in blind]
+
+
+def who_see_everything(people: Iterable[str]) -> list[str]:
+    """Those of the people who see every region-item."""
+    listed = list(people)
+    return [user.email for user in db.session.scalars(select(User).where(User.email.in_(listed)).order_by(User.email))
+            if sees_of(user) is None]
 
 
 def is_wanted(event: str, cause: str, people: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from webapp.db.locks import locked
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.language.translations import ngettext as _n
-from webapp.notices.events import Told, is_wanted, path_to, people_for, tell
+from webapp.notices.events import Told, is_wanted, path_to, people_for, tell, who_see_everything
 from webapp.services import Services
 from webapp.serving.by_version import BeforeAfter, before_after, in_words
 from webapp.tables import (
@@ -76,7 +76,8 @@ def _retrains(services: Services, since: datetime) -> Iterator[tuple[Told, list[
         if found is None:
             continue
         told = partial(_retrain_words, services, retrain.id, retrain.state, counts, found)
-        yield Told("retrain", cause, told, path_to("retrains.detail", retrain_id=retrain.id)), people
+        yield Told("retrain", cause, told, path_to("retrains.detail", retrain_id=retrain.id),
+                   tuple(each.key for each in retrain.items if each.state == "promoted") if found else ()), people
 
 
 def _retrain_words(services: Services, retrain_id: int, state: str, counts: Mapping[str, int],
@@ -122,12 +123,12 @@ def _promotions(since: datetime) -> Iterator[tuple[Told, list[str]]]:
             yield Told("promoted", f"promoted {key[:200]} v{version} {promoted_at:%Y%m%d%H%M%S}",
                        _l("%(region_item)s: v%(version)s was promoted",
                                                             region_item=RegionItem.from_key(key), version=version),
-                       path_to("models.detail", ri=key)), [
+                       path_to("models.detail", ri=key), (key,)), [
                            owner for owner in owners[key] if owner in may]
 
 
 def _bad_data(since: datetime) -> Iterator[tuple[Told, list[str]]]:
-    people = people_for("data")
+    people = who_see_everything(people_for("data"))
     for run in db.session.scalars(select(DataLoadRun).where(
             DataLoadRun.last_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"), DataLoadRun.kept > 0)):
         yield Told("data", f"data {run.run_id}", partial(bad_data_words, run.kept),

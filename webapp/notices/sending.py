@@ -23,10 +23,12 @@ from flask import current_app
 from flask_mailman import EmailMessage
 from sqlalchemy import select
 
+from webapp.access import sees_of
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
+from webapp.personal.seen_region_items import sees_all
 from webapp.services import services
 from webapp.tables import Delivery, User, Webhook
 
@@ -144,6 +146,12 @@ def _mail(receiver: str, deliveries: Sequence[Delivery]) -> None:
     known = services()
     if known.settings.web_mail_server is None:
         raise NotSentError("no e-mail server is set (WEB_MAIL_SERVER)", is_final=True)
+    user = db.session.scalar(select(User).where(User.email == receiver))
+    of = sees_of(user) if user else None
+    deliveries = [one for one in deliveries if of is None or (
+        "keys" in one.content and sees_all(of, one.content["keys"]))]
+    if not deliveries:
+        raise NotSentError("its receiver does not see any more what it is about", is_final=True)
     first, url = deliveries[0], known.settings.public_url
     lines = [f"{one.content['text']}\n{url}{one.content['link']}" for one in deliveries]
     with in_language(db.session.scalar(select(User.language).where(User.email == receiver))):

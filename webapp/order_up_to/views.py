@@ -9,7 +9,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.dataset.money import KINDS
 from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToError
 from webapp.access import needs
-from webapp.administration.segment_rules import TooManyRulesError
+from webapp.administration.segment_rules import LARGEST_ID, TooManyRulesError
 from webapp.db.database import db, snapshot
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
@@ -20,9 +20,9 @@ from webapp.pages.listing import Kind, Query, View, containing, find_page, in_or
 from webapp.pages.money import in_currency, rounded_money
 from webapp.pages.typed_numbers import TypedNumberError, read_number
 from webapp.region_items.attributes import Filter, arguments_of, conditions_of, declared, parse_filters
-from webapp.region_items.segments import SegmentError, parsed_segment
+from webapp.region_items.segments import SegmentError, is_seen, parsed_segment, refuse_unseen
 from webapp.services import services
-from webapp.tables import RegionItemRow
+from webapp.tables import OrderUpToRule, RegionItemRow
 
 bp = Blueprint("order_up_to", __name__, url_prefix="/order-up-to")
 
@@ -45,7 +45,8 @@ def show() -> ResponseReturnValue:
     chosen = arguments_of(filters)
     return render_template(
         "order_up_to/show.html", page=page, view=view, lines=list(lines_of([row.key for row in page.rows])),
-        rules=rules(), of_file=of_file(), levels=LEVELS, attributes=list(declared()),
+        rules=[row for row in rules() if is_seen(row.segment)], of_file=of_file(), levels=LEVELS,
+        attributes=list(declared()),
         chosen=chosen, fixed={"attribute": chosen} if chosen else {}, shown_money=_money())
 
 
@@ -56,6 +57,7 @@ def change() -> ResponseReturnValue:
     try:
         segment = parsed_segment(request.form.get("segment", ""))
         lead_time, review_period = _periods("lead_time"), _periods("review_period")
+        refuse_unseen(segment)
         changed = set_rule(segment, lead_time, review_period, _level())
     except (OrderUpToError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
@@ -68,6 +70,11 @@ def change() -> ResponseReturnValue:
 @needs("planner")
 def remove(rule_id: int) -> ResponseReturnValue:
     """Remove a rule, so that the next that fits counts."""
+    before = db.session.get(OrderUpToRule, rule_id) if 0 < rule_id <= LARGEST_ID else None
+    if before is not None and is_seen(before.segment):
+        refuse_unseen(before.segment)
+    elif before is not None:
+        abort(404, _("There is no such rule."))
     row = remove_rule(rule_id)
     if row is None:
         abort(404, _("There is no such rule."))

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
 from webapp.db.database import db
+from webapp.personal.seen_region_items import sees_everything
 from webapp.region_items.overview_query import View, conditions
 from webapp.stored_forecasts.by_period import SumByPeriod
 from webapp.tables import GroupForecast, RegionItemRow
@@ -14,7 +15,7 @@ from webapp.tables import GroupForecast, RegionItemRow
 
 @dataclass(frozen=True)
 class Figures:
-    """Of all region-items, or of those that a view shows; None where nothing is known."""
+    """Of all region-items, or of those that a view shows, or whoever asks sees; None where nothing is known."""
 
     size: int = 0
     """Region-items that are forecast."""
@@ -61,7 +62,7 @@ class Figures:
 
 def figures(view: View) -> Figures:
     """What the overview says of the region-items that a view shows, from what is stored."""
-    return _of_view(view) if view.is_narrowed else _of_all()
+    return _of_view(view) if view.is_narrowed or not sees_everything() else _of_all()
 
 
 def _of_all() -> Figures:

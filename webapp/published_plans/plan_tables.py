@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import select
 
@@ -19,9 +20,11 @@ from demand_assets.forecasting.forecast.money import in_money
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.personal.seen_region_items import sees_everything
 from webapp.region_items.attributes import attributes_of
 from webapp.region_items.money import units_in_money
 from webapp.region_items.open_overrides import apply, open_overrides
+from webapp.region_items.rows import known_keys
 from webapp.services import services
 from webapp.stored_forecasts.computing import LoadedForecast, stored_forecasts_of
 from webapp.tables import Override, PublishedPart, RegionItemRow, StoredForecast
@@ -97,6 +100,14 @@ class PartOfPlan:
         """
         return cls(pq.read_table(io.BytesIO(content), columns=list(columns) if columns else None))
 
+    def of_whoever_asks(self) -> Self:
+        """Only the region-items that whoever asks sees; it has the column ``key``."""
+        if sees_everything():
+            return self
+        keys = pc.unique(self.table["key"].cast(pa.string())).to_pylist()
+        return type(self)(self.table.filter(pc.is_in(self.table["key"].cast(pa.string()),
+                                                     pa.array(sorted(known_keys(keys)), pa.string()))))
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """A row after the other, by the names of ``SCHEMA``."""
         for batch in self.table.to_batches(max_chunksize=1000):
@@ -122,14 +133,16 @@ def parts_of_today() -> Iterator[PartOfPlan]:
 
 
 def parts_of(plan_id: int, columns: Sequence[str] | None = None) -> Iterator[PartOfPlan]:
-    """The parts of a published plan.
+    """The parts of a published plan, of the region-items that whoever asks sees.
 
     Args:
         columns: as for ``PartOfPlan.from_bytes``.
     """
     for number in db.session.scalars(select(PublishedPart.number).where(PublishedPart.plan_id == plan_id).order_by(
             PublishedPart.number)).all():
-        yield PartOfPlan.from_bytes(content_of(plan_id, number), columns)
+        part = PartOfPlan.from_bytes(content_of(plan_id, number), columns).of_whoever_asks()
+        if part.table.num_rows:
+            yield part
 
 
 def content_of(plan_id: int, number: int) -> bytes:

@@ -11,9 +11,12 @@ from webapp.access import needs
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, snapshot
 from webapp.language.translations import gettext as _
+from webapp.language.translations import lazy_gettext
 from webapp.pages.files import Cell, Format, file_of, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, find_page, parse_view
+from webapp.personal.seen_region_items import refuse_restricted, sees_everything
 from webapp.published_plans.comparison import MOST_SHOWN, Difference, compare
+from webapp.published_plans.figures import figures_of
 from webapp.published_plans.files import columns_of, file_name, rows_of
 from webapp.published_plans.hand_over import hand_overs_of, try_again
 from webapp.published_plans.publishing import (
@@ -35,6 +38,7 @@ bp = Blueprint("published_plans", __name__, url_prefix="/published-plans")
 TODAY = "today"
 """In an address, the plan as it is now."""
 LARGEST_ID = 2**31 - 1
+PUBLISHED_WHOLE = lazy_gettext("A plan is published and handed over as a whole, with all region-items.")
 
 
 @bp.get("")
@@ -44,13 +48,16 @@ def show() -> ResponseReturnValue:
     kind = Kind(columns={"id": PublishedPlan.id.expression}, sort="id", descending=True)
     view = parse_view(kind, request.args)
     query: Any = select(PublishedPlan).order_by(PublishedPlan.id.desc())
-    return render_template("published_plans/show.html", page=find_page(query, view), view=view)
+    page = find_page(query, view)
+    return render_template("published_plans/show.html", page=page, view=view,
+                           figures={plan.id: figures_of(plan) for plan in page.rows} if sees_everything() else {})
 
 
 @bp.get("/new")
 @needs("planner")
 def new() -> ResponseReturnValue:
     """The form that publishes, with all that is wrong with today's plan."""
+    refuse_restricted(PUBLISHED_WHOLE)
     return _form("", "", readiness())
 
 
@@ -58,6 +65,7 @@ def new() -> ResponseReturnValue:
 @needs("planner")
 def make() -> ResponseReturnValue:
     """Publish today's plan."""
+    refuse_restricted(PUBLISHED_WHOLE)
     name, comment = (" ".join(request.form.get(field, "").split()) for field in ("name", "comment"))
     token = request.form.get("token", "")
     if len(token) != 32 or not token.isascii() or not token.isalnum():
@@ -83,7 +91,8 @@ def detail(plan_id: int) -> ResponseReturnValue:
     others = db.session.execute(select(PublishedPlan.id, PublishedPlan.name).where(
         PublishedPlan.id != plan.id).order_by(PublishedPlan.id.desc()).limit(MOST_SHOWN)).all()
     last = newest()
-    return render_template("published_plans/detail.html", plan=plan, others=others, told=Readiness.from_json(plan.told),
+    figures = figures_of(plan)
+    return render_template("published_plans/detail.html", plan=plan, others=others, figures=figures, told=figures.told,
                            is_newest=last is not None and last.id == plan.id, hand_overs=hand_overs_of(plan.id),
                            locked=app_settings().locked_periods)
 
@@ -92,6 +101,7 @@ def detail(plan_id: int) -> ResponseReturnValue:
 @needs("planner")
 def hand_over(plan_id: int) -> ResponseReturnValue:
     """Have a version handed over now, or try again what failed."""
+    refuse_restricted(PUBLISHED_WHOLE)
     plan = _plan(plan_id)
     if not services().settings.web_hand_over_folder:
         abort(422, _("Published plans are handed over nowhere here: the setting WEB_HAND_OVER_FOLDER names no folder."))

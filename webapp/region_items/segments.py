@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import select
+from flask import abort
+from sqlalchemy import func, select
 
 from webapp.db.database import db
-from webapp.region_items.attributes import declared, owners_of, parsed
+from webapp.language.translations import gettext
+from webapp.personal.seen_region_items import everything, sees_everything
+from webapp.region_items.attributes import conditions_of, declared, filterable, owners_of, parsed
 from webapp.tables import RegionItemRow
 
 AXES = ("region", "item")
@@ -30,6 +33,29 @@ def is_in(segment: str) -> Callable[[str, str], bool] | None:
         return None
     owners = set(db.session.scalars(owners_of(name, [value])))
     return (lambda region, item: item in owners) if attribute.of == "item" else (lambda region, item: region in owners)
+
+
+def is_seen(segment: str) -> bool:
+    """Whether whoever asks sees a region-item of a segment, so that they may read its name."""
+    name, _, value = segment.partition(":")
+    if not segment or name not in filterable():
+        return not segment or sees_everything()
+    return db.session.scalar(select(RegionItemRow.key).where(*conditions_of([(name, value)])).limit(1)) is not None
+
+
+def refuse_unseen(segment: str) -> None:
+    """Refuse, with an error page, whoever does not see all of a segment: its rule would hold for what they do not."""
+    name, _, value = segment.partition(":")
+    count = select(func.count()).select_from(RegionItemRow).where(
+        *(conditions_of([(name, value)]) if segment and name in filterable() else ()))
+    if sees_everything():
+        return
+    seen = db.session.scalar(count)
+    with everything():
+        there = db.session.scalar(count)
+    if seen != there:
+        abort(403, gettext("A rule is made by somebody who sees all region-items that it holds for. You see some of "
+                           "them only: choose a segment of which you see all."))
 
 
 def parsed_segment(text: str) -> str:

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import select
+from flask import abort
+from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import once_more
+from webapp.language.translations import gettext as _
+from webapp.personal.seen_region_items import everything, sees_everything
 from webapp.region_items.rows import locked_region_items, open_retrains
 from webapp.retrains import states
 from webapp.tables import Catalogue, Retrain, RetrainItem
@@ -82,6 +85,8 @@ def ask_to_cancel(retrain: Retrain) -> bool:
     False when it is finished, or was to be cancelled already.
     """
     retrain_id = retrain.id
+    if unseen_of(retrain):
+        abort(403, _("This retrain holds region-items that you do not see. Who sees all of them can cancel it."))
     with writing():
         retrain = states.hold(retrain_id)
         state, undecided = retrain.state, len(states.open_items(retrain))
@@ -90,6 +95,16 @@ def ask_to_cancel(retrain: Retrain) -> bool:
         record("cancelled", "retrain", retrain_words(retrain), before={"state": state},
                after={"open region-items": undecided})
     return True
+
+
+def unseen_of(retrain: Retrain) -> int:
+    """How many region-items of a retrain whoever asks does not see."""
+    if sees_everything():
+        return 0
+    query = select(func.count()).select_from(RetrainItem).where(RetrainItem.retrain_id == retrain.id)
+    seen = db.session.scalar(query) or 0
+    with everything():
+        return (db.session.scalar(query) or 0) - seen
 
 
 def retry_keys(retrain: Retrain) -> list[str]:

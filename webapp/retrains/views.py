@@ -28,7 +28,7 @@ from webapp.retrains.progress import (
     find_retrains,
     progress_of,
 )
-from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store
+from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store, unseen_of
 from webapp.services import services
 from webapp.serving.by_version import before_after
 from webapp.systems.reachability import is_up
@@ -214,4 +214,5 @@ def _retrain(retrain_id: int) -> Retrain:
 def add_to(app: Flask) -> None:
     """Serve the pages of retrains; templates may say how long a training took."""
     app.register_blueprint(bp)
-    app.jinja_env.globals.update(seconds_of=seconds_of, trace_id_of=trace_id_of, asked_by_words=asked_by_words)
+    app.jinja_env.globals.update(seconds_of=seconds_of, unseen_of_retrain=unseen_of, trace_id_of=trace_id_of,
+                                 asked_by_words=asked_by_words)

@@ -17,6 +17,7 @@ from webapp.db.locks import once_more
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language, lazy_gettext
 from webapp.pages.listing import place_of
+from webapp.personal.seen_region_items import everything, sees_everything
 from webapp.region_items.labels import selection_words
 from webapp.scenarios import states
 from webapp.scenarios.request import ScenarioRequest
@@ -75,6 +76,16 @@ def find_page(view: View, email: str) -> Page:
 def count_all() -> int:
     """How many there are for whoever asks, archived ones too."""
     return db.session.scalar(select(func.count(SavedScenario.id)).where(_is_open_to_asker())) or 0
+
+
+def count_unseen() -> int:
+    """How many that are open to whoever asks are not there for them, since they hold region-items that they do not
+    see."""
+    if sees_everything():
+        return 0
+    seen = count_all()
+    with everything():
+        return count_all() - seen
 
 
 def open_scenarios(email: str) -> list[SavedScenario]:

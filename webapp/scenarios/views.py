@@ -35,6 +35,7 @@ from webapp.scenarios.repository import (
     by_tokens,
     change,
     count_all,
+    count_unseen,
     create,
     duplicate,
     find_page,
@@ -63,7 +64,7 @@ def show() -> str:
     found = find_page(view, actor().email)
     return render_template(
         "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),
-        any=count_all() > 0, most_compared=MOST_COMPARED,
+        any=count_all() > 0, unseen=count_unseen(), most_compared=MOST_COMPARED,
         summaries={each.token: Summary.from_json(each.summary) for each in found.scenarios if each.summary})
 
 

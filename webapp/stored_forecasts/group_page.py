@@ -13,6 +13,7 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import place_of
+from webapp.personal.seen_region_items import sees_everything
 from webapp.region_items.attributes import (
     ARGUMENT,
     Filter,
@@ -22,6 +23,7 @@ from webapp.region_items.attributes import (
     owners_of,
     parsed,
 )
+from webapp.stored_forecasts.seen_totals import seen_totals
 from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 
 KINDS = {"region": lazy_gettext("By region"), "item": lazy_gettext("By item")}
@@ -122,7 +124,7 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
     names = ["" if kind == "all" else name for kind, name in fields]
     found = db.session.scalars(select(GroupForecast).where(
         GroupForecast.kind == kinds.pop(), GroupForecast.name.in_(names), GroupForecast.last_year.is_not(None))).all()
-    if not found:
+    if not found or (len(found) < len(set(names)) and not sees_everything()):
         return None
     units, compared = (sum(value or 0.0 for value in values) for values in
                        zip(*((group.last_year, group.compared) for group in found), strict=True))
@@ -132,6 +134,8 @@ def last_year_of(fields: Sequence[tuple[str, str]]) -> LastYear | None:
 
 def group_page(view: GroupView) -> GroupPage:
     """The page that a view asks for, or the last one when it asks for more than there are."""
+    if not sees_everything():
+        return _seen_page(view)
     where = group_conditions(view.kind, view.within)
     where += [func.lower(GroupForecast.name).contains(word, autoescape=True) for word in view.search.lower().split()]
     count = db.session.scalar(select(func.count()).select_from(GroupForecast).where(*where)) or 0
@@ -143,6 +147,34 @@ def group_page(view: GroupView) -> GroupPage:
             GroupForecast.name).limit(GROUPS_AT_ONCE).offset(place.before)).all()
     return GroupPage(groups, count, place.number, place.pages, db.session.get(GroupForecast, ("all", "")),
                      None if view.search else rest_of(view.kind, view.within), _due())
+
+
+def _seen_page(view: GroupView) -> GroupPage:
+    """The same, of what whoever asks sees."""
+    group_conditions(view.kind, view.within)
+    totals, words = seen_totals(view.kind, view.within), view.search.lower().split()
+    found = [each for each in totals if all(word in each.name.lower() for word in words)]
+    name, is_down = view.sort.removeprefix("-"), view.sort.startswith("-")
+    known = sorted((each for each in found if getattr(each, name) is not None), key=lambda each: getattr(each, name),
+                   reverse=is_down)
+    found = known + [each for each in found if getattr(each, name) is None]
+    place = place_of(view.page, len(found), GROUPS_AT_ONCE)
+    return GroupPage(found[place.before:place.before + GROUPS_AT_ONCE], len(found), place.number, place.pages,
+                     next(iter(seen_totals("all")), None), None if view.search else seen_rest(totals, view.within),
+                     _due())
+
+
+def seen_rest(totals: Sequence[GroupForecast], within: Filter | None) -> Rest | None:
+    """As ``rest_of``, of what whoever asks sees.
+
+    Args:
+        totals: all of a kind, as ``seen_totals`` gives them.
+    """
+    whole, size = next(iter(seen_totals("all", within)), None), sum(each.size for each in totals)
+    if whole is None or whole.size <= size:
+        return None
+    return Rest(whole.size - size, max(whole.total - sum(each.total for each in totals), 0.0),
+                max((whole.model or 0.0) - sum(each.model or 0.0 for each in totals), 0.0))
 
 
 def rest_of(kind: str, within: Filter | None) -> Rest | None:

@@ -3,6 +3,7 @@
 from webapp.tables.background_state import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
 from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
+from webapp.tables.groups import GroupRule, UserGroup, group_members
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
 from webapp.tables.order_up_to import OrderUpToRule
@@ -61,6 +62,7 @@ __all__ = [
     "FirstAdminLink",
     "ForecastFigures",
     "GroupForecast",
+    "GroupRule",
     "HandOver",
     "ItemState",
     "JournalFile",
@@ -95,10 +97,12 @@ __all__ = [
     "StoredForecast",
     "SystemState",
     "User",
+    "UserGroup",
     "UserSession",
     "ValueAdded",
     "Watermark",
     "Webhook",
     "WorkEntry",
     "WorkRule",
+    "group_members",
 ]

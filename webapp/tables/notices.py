@@ -27,6 +27,9 @@ class Notice(Base):
     """Path of the page that it is about."""
     at: Mapped[datetime] = mapped_column(default=now, index=True)
     read_at: Mapped[datetime | None]
+    keys: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Of the region-items that it names, so that it is not shown to somebody who does not see them (any more); None of
+    one from before that was kept, which is shown to those only who see everything."""
 
 
 class NoticeChoice(Base):
@@ -67,7 +70,7 @@ class Delivery(Base):
     cause: Mapped[str] = mapped_column(String(300))
     """As in ``Notice``."""
     content: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """event, text, link."""
+    """event, text, link; of what is mailed the ``keys`` as in ``Notice``."""
     at: Mapped[datetime] = mapped_column(default=now, index=True)
     state: Mapped[str] = mapped_column(String(10), default="waiting")
     """``waiting``, ``sending``, ``sent`` or ``given_up``."""

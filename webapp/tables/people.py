@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db.database import Base, now
+from webapp.tables.groups import UserGroup, group_members
 
 RoleName = Literal["viewer", "planner", "admin"]
 
@@ -49,6 +50,10 @@ class User(Base, UserMixin):
     """Issuer and subject at the provider of single sign-on; None for somebody who never came from there."""
     roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]  # the base says list[RoleMixin]
         secondary=user_roles, lazy="selectin")
+    """What they may do by themselves; ``access.role_of`` has what their groups give too."""
+    groups: Mapped[list[UserGroup]] = relationship(
+        secondary=group_members, lazy="selectin", order_by=UserGroup.name, viewonly=True)
+    """That they are in."""
 
 
 class SignInLink(Base):

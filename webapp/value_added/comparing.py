@@ -13,6 +13,7 @@ from webapp.accuracy.judged_sums import FIELDS, leads_of
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
+from webapp.personal.seen_region_items import sees_everything
 from webapp.region_items.attributes import groupable
 from webapp.services import services
 from webapp.tables import User, ValueAdded
@@ -144,7 +145,8 @@ def leads() -> list[int]:
 def planners() -> list[str]:
     """Who made an override that was judged, by address; also those who have no account any more."""
     return list(db.session.scalars(select(ValueAdded.planner).where(
-        ValueAdded.kind == "all", ValueAdded.planner != "").distinct().order_by(ValueAdded.planner)))
+        *([ValueAdded.kind == "all"] if sees_everything() else []), ValueAdded.planner != "").distinct().order_by(
+        ValueAdded.planner)))
 
 
 def without_account(addresses: Sequence[str]) -> set[str]:
@@ -203,7 +205,8 @@ def trend(question: Question) -> list[Compared]:
 def _newest(question: Question) -> str | None:
     """The newest bucket that is judged; None where nothing is."""
     return db.session.scalar(select(func.max(ValueAdded.bucket)).where(
-        ValueAdded.kind == "all", ValueAdded.lead == question.lead, ValueAdded.planner == ""))
+        *([ValueAdded.kind == "all"] if sees_everything() else []), ValueAdded.lead == question.lead,
+        ValueAdded.planner == ""))
 
 
 def _rows(question: Question, since: str, most: int | None, after: str = "") -> list[Compared]:

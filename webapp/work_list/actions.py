@@ -23,7 +23,7 @@ from webapp.db.locks import locked_rows, once_more
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
-from webapp.notices.events import Told, path_to, tell
+from webapp.notices.events import Told, path_to, tell, who_see
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.services import services
@@ -130,6 +130,8 @@ def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
             _record(entry, wanted, before, facts(entry, today))
             changed.append(entry)
         done.changed = len(changed)
+        if changed and wanted.act == "assign" and not who_see(_keys_of(changed), [wanted.owner]):
+            raise WorkError(_("%(person)s does not see all of that, so cannot see to it.", person=wanted.owner))
         if changed and wanted.act == "assign" and wanted.owner != actor().email:
             _tell_owner(wanted.owner, changed)
         _tell_apart(done)
@@ -140,7 +142,8 @@ def _tell_owner(owner: str, given: Sequence[WorkEntry]) -> None:
     """Let somebody know that tasks are theirs now: once for each act."""
     by, count = actor().email, len(given)
     tell(Told("assigned", f"task {given[0].id} v{given[0].version}, {count}", partial(_given, given[0], count, by),
-              path_to("work.show", owner="me")), [owner], services().settings.web_mail_server is not None)
+              path_to("work.show", owner="me"), _keys_of(given)), [owner],
+         services().settings.web_mail_server is not None)
 
 
 def _given(first: WorkEntry, count: int, by: str) -> str:
@@ -149,6 +152,11 @@ def _given(first: WorkEntry, count: int, by: str) -> str:
         return _("%(task)s is assigned to you by %(person)s", task=named(first), person=by)
     return _n("%(num)s task is assigned to you by %(person)s", "%(num)s tasks are assigned to you by %(person)s", count,
               person=by)
+
+
+def _keys_of(entries: Sequence[WorkEntry]) -> tuple[str, ...]:
+    """The region-items that entries are about; those of a scenario are left to it."""
+    return tuple(dict.fromkeys(entry.subject for entry in entries if entry.kind != "scenario"))
 
 
 @once_more

@@ -15,6 +15,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
 from webapp.http.problems import problem
 from webapp.http.process_names import is_gone, this_process
+from webapp.personal.seen_region_items import mark, sees_everything
 from webapp.tables import Answered
 
 HEADER = "Idempotency-Key"
@@ -42,7 +43,9 @@ def answered_once(carry_out: Callable[[], Response]) -> Response:
     if not re.fullmatch(ALLOWED, key):
         return problem(422, f"{HEADER} has 8 to 200 visible ASCII characters; a UUID is a good one.")
     owner = actor().email
-    asked = sha256("\n".join([request.method, request.full_path]).encode() + b"\n" + request.get_data()).hexdigest()
+    sees = [] if sees_everything() else [mark()]  # what was answered when they saw more is not told again
+    asked = sha256("\n".join([request.method, request.full_path, *sees]).encode() + b"\n"
+                   + request.get_data()).hexdigest()
     g.once = sha256(f"{owner}\n{key}\n{asked}".encode()).hexdigest()[:32]
     known = _claim(owner, key, asked)
     if known == "busy":

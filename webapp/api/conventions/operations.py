@@ -20,6 +20,7 @@ from webapp.api.conventions.idempotency import answered_once
 from webapp.http.costly_reads import TooManyAtOnceError, costly_reads
 from webapp.http.problems import MIMETYPE, PREFIX, problem
 from webapp.http.rate_limits import bearer_token, guesses_too_often
+from webapp.personal import seen_region_items as seen
 from webapp.tables import RoleName
 
 Answer = BaseModel | Response
@@ -100,7 +101,7 @@ def unless_known(*marks: object) -> None:
     Args:
         marks: what changes whenever the answer to the same address does.
     """
-    g.etag = _digest(repr((actor().email, request.full_path, marks)).encode())
+    g.etag = _digest(repr((actor().email, seen.mark(), request.full_path, marks)).encode())
     if request.if_none_match.contains_weak(g.etag):
         abort(_unchanged(g.etag))
 

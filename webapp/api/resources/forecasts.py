@@ -17,7 +17,7 @@ from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, Un
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
 from webapp.api.conventions.operations import answers, costly, needs, resource, unless_known
-from webapp.api.conventions.paging import page_of
+from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
     AttributeFilter,
     Coverage,
@@ -47,6 +47,7 @@ from webapp.overrides.applied import Overridden, overridden
 from webapp.overrides.in_money import answer_in_money
 from webapp.pages.long_names import in_full
 from webapp.pages.money import rounded_money, rounded_price
+from webapp.personal.seen_region_items import mark, sees_everything
 from webapp.region_items.attributes import parsed
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
@@ -57,7 +58,8 @@ from webapp.serving.explanation import MOST_EXACT, explain
 from webapp.serving.line_item import LineItem
 from webapp.serving.money import money_of, summed_in_money
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
-from webapp.stored_forecasts.group_page import group_conditions, kinds, rest_of
+from webapp.stored_forecasts.group_page import group_conditions, kinds, rest_of, seen_rest
+from webapp.stored_forecasts.seen_totals import seen_totals
 from webapp.tables import GroupForecast, RegionItemRow
 
 bp = resource("forecasts", "Forecasts, what-if, and totals. The forecast of a sum is the sum of the forecasts; its "
@@ -226,8 +228,9 @@ class GroupResponse(ResponsePart):
     name: str = Field(description="Of the region or item, or the attribute's value")
     region_items: int
     forecast: float = Field(description="Units, with planners' overrides, as last computed")
-    lower: float = Field(description="Of the sum's 80 % interval")
-    upper: float
+    lower: float | None = Field(description="Of the sum's 80 % interval; null where the token's owner does not see all "
+                                            "of its region-items: the figures are of those that they see")
+    upper: float | None
     model: float | None = Field(description="The models' own total")
     last_year: float | None = Field(description="Units in the same periods a year earlier, of those sold then")
     last_year_out_of_stock: int = Field(description="How many of these were out of stock then, so that at least "
@@ -341,7 +344,7 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
 @costly
 def get_total(query: TotalsQuery) -> TotalsResponse:
     """The sum of forecasts, by period and over the horizon."""
-    return costly_reads().shared(("totals", query.model_dump_json()), lambda: _total(query))
+    return costly_reads().shared(("totals", mark(), query.model_dump_json()), lambda: _total(query))
 
 
 @bp.get("/totals/groups", responses=answers(GroupsPage))
@@ -350,8 +353,15 @@ def list_group_totals(query: GroupsQuery) -> GroupsPage:
     """The totals of every region, item or value of an attribute, over the dataset's horizon, by name."""
     kind = one_of("by", query.by, kinds())
     within = parsed(query.within) if query.within else None
-    asked, rest = select(GroupForecast).where(*group_conditions(kind, within)), rest_of(kind, within)
-    rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
+    rows: Sequence[GroupForecast]
+    if sees_everything():
+        asked, rest = select(GroupForecast).where(*group_conditions(kind, within)), rest_of(kind, within)
+        rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
+    else:
+        group_conditions(kind, within)
+        seen = seen_totals(kind, within)
+        rest = seen_rest(seen, within)
+        rows, following = part_of(seen, lambda one: one.name, str, query.limit, query.cursor)
     dataset = services().dataset
     others = None if rest is None else RestResponse(region_items=rest.size, forecast=rest.total, model=rest.model)
     return GroupsPage(unit=dataset.unit, currency=dataset.currency, by=kind, next=following, rest=others, totals=[

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from flask import Response, abort
@@ -15,7 +16,6 @@ from webapp.api.conventions.paging import make_cursor, page_of, read_cursor
 from webapp.api.conventions.shapes import (
     Day,
     IdPath,
-    Interval,
     Named,
     PageQuery,
     Query,
@@ -27,9 +27,11 @@ from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
 from webapp.pages.files import spooled_file_of
 from webapp.pages.long_names import in_full
+from webapp.personal.seen_region_items import refuse_restricted, sees_everything
+from webapp.published_plans.figures import figures_of
 from webapp.published_plans.files import columns_of, file_name, rows_of
 from webapp.published_plans.hand_over import hand_overs_of
-from webapp.published_plans.plan_tables import PartOfPlan, content_of
+from webapp.published_plans.plan_tables import PartOfPlan, content_of, parts_of
 from webapp.published_plans.publishing import (
     LONGEST_COMMENT,
     LONGEST_NAME,
@@ -58,8 +60,16 @@ class PublishRequest(RequestPart):
                         "training failed; `refused`: newest demand refused; `model`: cannot be loaded")
 
 
+class PlanTotal(ResponsePart):
+    """A sum, with the interval of the sum."""
+
+    forecast: float
+    lower: float | None = Field(description="Null where the token's owner does not see every region-item")
+    upper: float | None
+
+
 class PlanResponse(ResponsePart):
-    """A version."""
+    """A version; its figures are of the region-items that the token's owner sees."""
 
     id: int = Field(description="The number of the version")
     name: str
@@ -73,7 +83,7 @@ class PlanResponse(ResponsePart):
     overrides: int = Field(description="Periods of region-items that are overridden")
     unit: str
     currency: str
-    total: Interval = Field(description="Over all region-items and periods, with overrides; 80 % interval")
+    total: PlanTotal = Field(description="Over all region-items and periods, with overrides; 80 % interval")
     model: float = Field(description="Units by the models alone")
     models: dict[str, int] = Field(description="What forecast it -> region-items: `3` is version 3 of its own model, "
                                                "`p2` version 2 of the pooled one, empty the baseline")
@@ -141,6 +151,7 @@ def list_published_plans(query: PageQuery) -> PlanPage:
 @costly
 def publish_plan(body: PublishRequest) -> Response:
     """Freeze today's plan as a version. 409 tells what is wrong with it and was not accepted."""
+    refuse_restricted("A plan is published as a whole, with all region-items.")
     try:
         plan_id, _ = publish(Wanted(" ".join(body.name.split()), " ".join(body.comment.split()), once_token(),
                                     Readiness.all_of(body.accept)))
@@ -180,6 +191,8 @@ def get_published_forecasts(path: IdPath, query: PageQuery) -> PlanForecasts:
         abort(422, "This cursor was not given by the API. Take `next` of the page before, or leave it out.")
     found: list[PlanRegionItem] = []
     before = 0
+    if not sees_everything():
+        return _seen_forecasts(plan, start, query.limit)
     for number, size in db.session.execute(select(PublishedPart.number, PublishedPart.size).where(
             PublishedPart.plan_id == plan.id).order_by(PublishedPart.number)).all():
         wanted = query.limit - len(found)
@@ -190,6 +203,14 @@ def get_published_forecasts(path: IdPath, query: PageQuery) -> PlanForecasts:
         before += size
     after = start + len(found)
     return PlanForecasts(region_items=found, next=make_cursor(after) if found and after < before else None)
+
+
+def _seen_forecasts(plan: PublishedPlan, start: int, limit: int) -> PlanForecasts:
+    """A page of those region-items that the token's owner sees."""
+    seen = (one for part in parts_of(plan.id) for one in _region_items(part))
+    found = list(islice(seen, start, start + limit + 1))
+    return PlanForecasts(region_items=found[:limit],
+                         next=make_cursor(start + limit) if len(found) > limit else None)
 
 
 @bp.get("/published-plans/<int:id>/file", responses=answers(None, 200, 404))
@@ -209,17 +230,17 @@ def _plan(plan_id: int) -> PublishedPlan:
 
 
 def _told(plan: PublishedPlan) -> PlanResponse:
-    hand_overs = hand_overs_of(plan.id)
+    hand_overs, figures = hand_overs_of(plan.id), figures_of(plan)
     return PlanResponse(
         id=plan.id, name=plan.name, comment=plan.comment, published_by=plan.published_by,
         published_at=plan.published_at, first=date.fromisoformat(plan.dates[0]),
         last=date.fromisoformat(plan.dates[-1]), horizon=plan.horizon,
-        region_items=plan.size, overrides=plan.overrides, unit=plan.unit, currency=plan.currency,
-        total=Interval(forecast=plan.total, lower=plan.lower, upper=plan.upper), model=plan.model,
-        models=plan.served_by, digest=plan.digest,
+        region_items=figures.size, overrides=figures.overrides, unit=plan.unit, currency=plan.currency,
+        total=PlanTotal(forecast=figures.total, lower=figures.lower, upper=figures.upper), model=figures.model,
+        models=dict(figures.served_by), digest=plan.digest,
         handed_over=next((one.done_at for one in hand_overs if one.done_at), None),
         hand_over_problem=next((one.problem for one in hand_overs if one.problem), ""),
-        wrong={one.kind: one.count for one in Readiness.from_json(plan.told).found})
+        wrong={one.kind: one.count for one in figures.told.found})
 
 
 def _region_items(part: PartOfPlan) -> list[PlanRegionItem]:

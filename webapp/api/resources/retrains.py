@@ -19,7 +19,7 @@ from webapp.pages.long_names import in_full
 from webapp.region_items.rows import rows_by_key
 from webapp.retrains.nothing_new import MOST_READ, nothing_new
 from webapp.retrains.progress import Outcome, Progress, progress_of
-from webapp.retrains.requests import ask_to_cancel, store
+from webapp.retrains.requests import ask_to_cancel, store, unseen_of
 from webapp.retrains.views import LONGEST_REASON
 from webapp.services import services
 from webapp.tables import ItemState, Retrain, RetrainItem, RetrainState
@@ -196,7 +196,7 @@ def _told(progress: Progress, left_out: list[str] | None = None,
         asked_by=retrain.asked_by,
         asked_at=retrain.asked_at, reason=retrain.reason, size=progress.total, done=progress.done,
         counts=cast(dict[ItemState, int], progress.counts), cancel_asked_at=retrain.cancel_asked_at,
-        finished_at=retrain.finished_at, problem=retrain.problem, left_out=left_out or [],
+        finished_at=retrain.finished_at, problem="" if unseen_of(retrain) else retrain.problem, left_out=left_out or [],
         nothing_new=unchanged or [])
 
 

@@ -1,0 +1,1 @@
+"""Groups of users: their members, the role that they give, and which region-items these see."""
