@@ -29,7 +29,7 @@ _asked: ContextVar[str | None] = ContextVar("language", default=None)
 
 def language() -> str:
     """Tag of the reader's language: what ``in_language`` says, what they chose, what their browser asks for; English
-    where that is not offered, of the API, and outside a request."""
+    where that is not offered, of the API and SCIM, and outside a request."""
     return chosen() or (_of_browser() if has_request_context() and not _is_api() else ENGLISH)
 
 
@@ -132,7 +132,7 @@ def _offered(tag: str | None) -> str | None:
 
 
 def _is_api() -> bool:
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/scim/"))
 
 
 def _of_browser() -> str:
