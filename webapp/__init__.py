@@ -51,6 +51,8 @@ from webapp.retrains import views as retrains_pages
 from webapp.saved_views import views as saved_views_pages
 from webapp.scenarios import views as scenarios_pages
 from webapp.scenarios.applying import views as scenario_overrides
+from webapp.scim import token_views as scim_token_views
+from webapp.scim import views as scim
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.systems import views as systems_pages
@@ -94,7 +96,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SECURE=settings.web_https,
         WTF_CSRF_TIME_LIMIT=None,
-        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/json", "image/svg+xml"],
+        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "application/json", "application/scim+json",
+                            "image/svg+xml"],
         **accounts_pages.SECURITY_SETTINGS,
     )
     if settings.web_https:
@@ -124,10 +127,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     for subject in SUBJECTS:
         subject.add_to(app)
     for part in (downloads, override_views, scenario_overrides, links, single_sign_on, user_views, token_views,
-                 session_views):
+                 session_views, scim_token_views):
         app.register_blueprint(part.bp)
     language_words.add_to(app)
     routes.add_to(app, csrf)
+    scim.add_to(app, csrf)
     for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, money, stored_words,
                    form_tokens, errors, security_headers):
         shared.add_to(app)

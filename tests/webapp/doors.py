@@ -18,6 +18,9 @@ NEEDS = {
     "POST /admin/groups/<int:group_id>/members": "admin",
     "POST /admin/groups/<int:group_id>/remove": "admin",
     "POST /admin/groups/<int:group_id>/rules": "admin",
+    "GET /admin/scim": "admin",
+    "POST /admin/scim": "admin",
+    "POST /admin/scim/<int:token_id>/revoke": "admin",
     "GET /admin/settings": "admin",
     "POST /admin/settings": "admin",
     "GET /admin/targets": "admin",
@@ -164,7 +167,7 @@ VALUES = {"<secret>": LINK, "<int:user_id>": "999", "<int:group_id>": "1", "<int
           "<any(csv, xlsx):form>": "csv", "<path:filename>": "icon.svg",
           "<int:override_id>": "1", "<int:rule_id>": "1", "<int:target_id>": "1",
           "<int:webhook_id>": "1", "<int:view_id>": "1", "<batch>": LINK, "<key>": "north%7Ckettle", "<int:id>": "1",
-          "<tag>": "de"}
+          "<tag>": "de", "<id>": "user-1"}
 API_NEEDS = {
     "DELETE /api/v1/adjustments/<int:id>": "planner",
     "GET /api/v1/dataset": "viewer",
@@ -224,6 +227,14 @@ API_NEEDS = {
     "POST /api/v1/work/acts": "planner",
 }
 """The same for programs, which show a token."""
+
+SCIM_ROUTES = {f"{method} /scim/v2/{rule}" for rule, methods in {
+    "Users": ("GET", "POST"), "Users/<id>": ("GET", "PUT", "PATCH", "DELETE"),
+    "Groups": ("GET", "POST"), "Groups/<id>": ("GET", "PUT", "PATCH", "DELETE"),
+    "Users/.search": ("POST",), "Groups/.search": ("POST",), "ServiceProviderConfig": ("GET",),
+    "ResourceTypes": ("GET",), "ResourceTypes/<id>": ("GET",),
+    "Schemas": ("GET",), "Schemas/<id>": ("GET",)}.items() for method in methods}
+"""Open to no person and no program, but to a token that is made for them alone: tests/webapp/scim/test_views.py."""
 
 
 def address(rule: str) -> str:

@@ -42,6 +42,7 @@ from webapp.overrides.overrides import Wanted, place
 from webapp.published_plans.publishing import Wanted as Published
 from webapp.published_plans.publishing import publish
 from webapp.published_plans.readiness import WORDS, Readiness
+from webapp.scim.tokens import make_token as make_scim_token
 from webapp.tables import SavedView, User
 from webapp.value_added.targets import set_target
 from webapp.work_list.refresh import take_up
@@ -59,7 +60,8 @@ STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "
           f"/models/region-item?ri={quote(ODD.key)}",
           "/forecasts?ri=north%7Citem%2002", "/data/loads/run-1", "/data/region-items",
           "/data/drift/region-item?ri=north%7Ckettle", "/admin/audit",
-          "/admin/users/4", "/admin/users", "/admin/groups", "/admin/groups/1", "/admin/tokens", "/overrides",
+          "/admin/users/4", "/admin/users", "/admin/groups", "/admin/groups/1", "/admin/tokens", "/admin/scim",
+          "/overrides",
           "/published-plans/new", "/published-plans/1", "/account", "/search?q=kettle", "/work",
           "/work?state=all", "/admin/work", "/notices", "/admin/webhooks", "/order-up-to", "/value-added",
           "/value-added?by=planner&segment=region:north", "/value-added/scenarios", "/admin/targets",
@@ -115,6 +117,7 @@ def furnish(client: FlaskClient, app: Flask, background: Background, registry: F
         publish(Published("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
         make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
                    now() + timedelta(days=30))
+        make_scim_token("Entra", now() + timedelta(days=30))
         create_user("victim@example.com", PASSWORD, "planner").identity = "https://sso.example|1"
         db.session.commit()
         add_group("Northern", role="planner", rules=[("region", "north"), ("item", "kettle")],

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 from demand_assets.forecasting.forecast.totals import Bounds
 from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp import account_changes as accounts
+from tests.webapp import scim_changes as scim
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.killed import makes
@@ -270,6 +271,14 @@ CHANGES = {
     "a password is chosen by a link": Change(lambda _: accounts.choose(), lambda _: accounts.with_a_link()),
     "a token is made": Change(lambda _: accounts.token(), lambda _: accounts.two_administrators()),
     "a token is revoked": Change(lambda _: accounts.revoke(), lambda _: accounts.with_a_token()),
+    "a token of SCIM is made": Change(lambda _: scim.token(), entries=1),
+    "a user is made by SCIM": Change(lambda _: scim.make()),
+    "a user is deactivated by SCIM": Change(lambda _: scim.deactivate(), lambda _: scim.somebody()),
+    "a user is removed by SCIM": Change(lambda _: scim.remove(), lambda _: scim.somebody_in_a_group(), entries=3),
+    "a group is made by SCIM": Change(lambda _: scim.make_group(), lambda _: scim.somebody()),
+    "a group is taken over by SCIM": Change(lambda _: scim.make_group(), lambda _: scim.group_by_hand()),
+    "a group is changed by SCIM": Change(lambda _: scim.patch_group(), lambda _: scim.somebody_in_a_group()),
+    "a group is hidden by SCIM": Change(lambda _: scim.remove_group(), lambda _: scim.kept_group_with_a_role()),
     "settings are changed": Change(lambda _: change_settings(AppSettings(session_hours=12, token_days=30)), entries=2),
     "somebody new comes by single sign-on": Change(
         lambda _: accounts.come_by_single_sign_on(), lambda _: accounts.with_newcomers_let_in()),

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import ADMIN, EMAIL, VIEWER, hidden, page, signed_in
-from tests.webapp.doors import API_NEEDS, NEEDS, ROLES, address
+from tests.webapp.doors import API_NEEDS, NEEDS, ROLES, SCIM_ROUTES, address
 
 
 def routes(app: Flask) -> set[str]:
@@ -26,7 +26,7 @@ def everybody(template_app: Flask) -> dict[str, tuple[FlaskClient, str]]:
 
 
 def test_the_table_names_every_route_and_no_other(app: Flask) -> None:
-    assert routes(app) == {*NEEDS, *API_NEEDS}
+    assert routes(app) == {*NEEDS, *API_NEEDS, *SCIM_ROUTES}
 
 
 @pytest.mark.parametrize("route", NEEDS)

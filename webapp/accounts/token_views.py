@@ -1,5 +1,6 @@
 """API tokens on pages: one's own, shown once when made; everybody's for administrators."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import cast
 
@@ -54,19 +55,17 @@ def has_just_signed_in() -> bool:
     return here is not None and here.way == ONCE_MORE and now() - here.began_at < PROVEN
 
 
-class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
-    """A new token of who is signed in."""
+class MakesAToken:
+    """Part of a form that makes a token: its name, how long it lasts, and that whoever asks is who is signed in."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Give it a name.")), Length(1, LONGEST_NAME)], filters=[
         lambda text: " ".join((text or "").split())])
-    role = SelectField(_l("Role"))
     days = SelectField(_l("Expires"), coerce=int)
     own_password = PasswordField(_l("Your password"))
     submit = SubmitField(_l("Make a token"))
 
     def __init__(self) -> None:
         super().__init__()
-        self.role.choices = [SelectChoice(role, role_words(role)) for role in ROLES[:ROLES.index(actor().role) + 1]]
         self.days.choices = [SelectChoice(str(days), words) for days, words in days_allowed().items()]
 
     def validate_own_password(self, field: PasswordField) -> None:
@@ -80,12 +79,30 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # the package has no types
                                     "token.", value=PROVEN.seconds // 60))
         forgive()
 
+    def names_in_use(self) -> Iterable[str]:
+        """Of tokens that still work, from which the new one is to be told apart."""
+        raise NotImplementedError
+
     def validate_name(self, field: StringField) -> None:
-        """It can be read, and no other token of theirs that still works has it."""
+        """It can be read, and no other token that still works has it."""
         if not (field.data or "").isprintable():
             raise ValidationError(_("A name has no control characters."))
-        if any(token.name == field.data for token in tokens_of(current_user) if is_valid(token)):
+        if field.data in self.names_in_use():
             raise ValidationError(_("You have a token of this name. Revoke it first, or choose another name."))
+
+
+class TokenForm(MakesAToken, FlaskForm):  # type: ignore[misc]  # the package has no types
+    """A new token of who is signed in."""
+
+    role = SelectField(_l("Role"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.role.choices = [SelectChoice(role, role_words(role)) for role in ROLES[:ROLES.index(actor().role) + 1]]
+
+    def names_in_use(self) -> Iterable[str]:
+        """Of their own."""
+        return [token.name for token in tokens_of(current_user) if is_valid(token)]
 
 
 def account_page(form: TokenForm, secret: str = "") -> str:

@@ -64,13 +64,17 @@ def valid_tokens_of(user: User) -> Sequence[ApiToken]:
     return [token for token in tokens_of(user) if is_valid(token)]
 
 
-def revoke_tokens(owner: User) -> None:
-    """Let no token of a user open anything any more; each recorded. Inside ``writing`` only."""
+def revoke_tokens(owner: User, reason: str = "with the password", by: Actor | None = None) -> None:
+    """Let no token of a user open anything any more; each recorded. Inside ``writing`` only.
+
+    Args:
+        by: the owner unless given.
+    """
     for token in locked_rows(select(ApiToken).where(ApiToken.user_id == owner.id, ApiToken.revoked_at.is_(None)),
                              ApiToken.id):
         before, token.revoked_at = _facts(token), now()
-        record("token revoked", "token", f"{token.name} of {owner.email}", before=before, reason="with the password",
-               by=Actor(owner.email, role_of(owner), "browser"))
+        record("token revoked", "token", f"{token.name} of {owner.email}", before=before, reason=reason,
+               by=by or Actor(owner.email, role_of(owner), "browser"))
 
 
 def tokens_of(user: User | None = None) -> Sequence[ApiToken]:

@@ -22,7 +22,7 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.services import services
-from webapp.tables import Role, RoleName, User, UserGroup
+from webapp.tables import Role, RoleName, ScimUser, User, UserGroup
 
 bp = Blueprint("users", __name__, url_prefix="/admin")
 
@@ -159,5 +159,6 @@ def _detail(user: User, secret: str = "", error: str = "") -> ResponseReturnValu
     link = f"{address}{url_for('links.choose', secret=secret)}" if secret else ""
     return render_template("accounts/users/detail.html", user=user, role=role_of(user), own_role=own_role_of(user),
                            is_self=user.email == actor().email,
-                           tokens=tokens_of(user), link=link, error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
+                           tokens=tokens_of(user), provisioned=db.session.get(ScimUser, user.id), link=link,
+                           error=error, MAY=MAY, LINK_HOURS=LINK_HOURS), (
         422 if error else 200)

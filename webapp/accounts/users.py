@@ -81,7 +81,7 @@ def change_role(user_id: int, role: RoleName) -> None:
         if role == before["role"]:
             return
         if role != "admin":
-            _keep_an_admin(user)
+            keep_an_administrator(user)
         user.roles = [role_row(role)]
         end_sessions(user)
         record("role changed", "user", user.email, before=before, after=facts(user))
@@ -100,7 +100,7 @@ def set_active(user_id: int, active: bool) -> None:
         if active == user.active:
             return
         if not active:
-            _keep_an_admin(user)
+            keep_an_administrator(user)
         user.active = active
         end_sessions(user)
         record("reactivated" if active else "deactivated", "user", user.email, before=before, after=facts(user))
@@ -137,9 +137,12 @@ def _somebody_else(user_id: int) -> User:
     return user
 
 
-def _keep_an_admin(user: User) -> None:
-    """There must be an administrator who is active and can sign in, without this user: by a role of their own, for
-    groups may be emptied from outside."""
+def keep_an_administrator(user: User) -> None:
+    """Nothing, where an administrator who is active and can sign in is left without this user: by a role of their own,
+    for groups may be emptied from outside. Inside ``writing`` only, after ``decide_administrators``.
+
+    Raises: UserChangeError: there is none.
+    """
     if own_role_of(user) != "admin" or not user.active:
         return
     others = select(func.count()).select_from(User).where(

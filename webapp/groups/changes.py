@@ -5,15 +5,15 @@ in: both are read anew for each request.
 """
 
 from collections.abc import Collection
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Select, delete, func, insert, select
 
 from webapp.access import Actor
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked, locked_rows, once_more
+from webapp.db.locks import lock_in_order, locked, once_more
 from webapp.language.translations import gettext as _
 from webapp.tables import GroupRule, RoleName, User, UserGroup, group_members
 
@@ -46,6 +46,12 @@ class Change(TypedDict, total=False):
     role: RoleName | None
     members: Collection[int]
     """Ids of users: all that it is to have. Those of nobody are left out."""
+    add: Collection[int]
+    """Ids of users that it is to have besides."""
+    remove: Collection[int]
+    """Ids of users that it is not to have."""
+    provisioned: Literal["kept", "removed"] | None
+    """As in the table."""
     rules: Collection[Rule]
     """All that it is to have."""
 
@@ -56,7 +62,8 @@ def facts(group: UserGroup) -> dict[str, Any]:
         group_members.c.group_id == group.id)) or 0
     found: dict[str, Any] = {"name": group.name, "role": group.role,
                              "sees": [f"{rule.field}: {rule.value}" for rule in group.rules], "members": count}
-    return found | ({"external id": group.external_id} if group.external_id else {})
+    return (found | ({"external id": group.external_id} if group.external_id else {})
+            | ({"kept by": "the identity provider"} if group.provisioned == "kept" else {}))
 
 
 def members_of(group_id: int) -> list[User]:
@@ -90,7 +97,7 @@ def change_group(group_id: int, change: Change, by: Actor | None = None) -> User
         rules.
     """
     with writing():
-        group = _held(group_id, change.get("members"))
+        group = _held(group_id, _touched(change))
         _change(group, change, by)
     return group
 
@@ -103,9 +110,56 @@ def change_members(group_id: int, add: Collection[int] = (), remove: Collection[
     Raises: NoSuchGroupError.
     """
     with writing():
-        group = _held(group_id, {*add, *remove})
-        _change(group, Change(members=(_member_ids(group_id) | set(add)) - set(remove)), by)
+        change = Change(add=add, remove=remove)
+        group = _held(group_id, _touched(change))
+        _change(group, change, by)
     return group
+
+
+@once_more
+def provision(name: str, external_id: str | None, members: Collection[int], by: Actor) -> UserGroup:
+    """The group of that name as one that the identity provider keeps from now on: a new one, or the one that was kept
+    by hand until now or that the provider removed, with its role, its rules and its members, who become more.
+
+    Raises: NameTakenError: the provider keeps it already. GroupChangeError: as ``change_group``.
+    """
+    change = Change(external_id=external_id, add=members, provisioned="kept")
+    with writing():
+        known = db.session.scalar(_of_name(name))
+        if known is None:
+            group = UserGroup(name=_free_name(name, None))
+            db.session.add(group)
+            db.session.flush()
+            moved = _apply(group, change)
+            record("created", "group", group.name, after=facts(group) | moved, by=by)
+            return group
+        group = _held(known, members)
+        if group.provisioned == "kept":
+            raise NameTakenError(_("There is a group %(name)s already.", name=group.name))
+        _change(group, change, by)
+    return group
+
+
+def release(group_id: int, by: Actor) -> None:
+    """Remove a group that the identity provider removed. Where it has a role or rules, only its members go and it is
+    kept, so that these hold again for a group of that name: nobody is to see more because a group was made anew.
+
+    Raises: NoSuchGroupError.
+    """
+    with writing():
+        group = _held(group_id, ())
+        if group.role is None and not group.rules:
+            _remove(group, by)
+        else:
+            _change(group, Change(external_id=None, members=(), provisioned="removed"), by)
+
+
+def leave_all(user: User, by: Actor) -> None:
+    """Take a user out of every group; each recorded. Inside ``writing`` only, the user's row locked before."""
+    numbers = db.session.scalars(select(group_members.c.group_id).where(group_members.c.user_id == user.id).order_by(
+        group_members.c.group_id)).all()
+    for number in numbers:
+        _change(_held(number, ()), Change(remove=(user.id,)), by)
 
 
 def remove_group(group_id: int, by: Actor | None = None) -> None:
@@ -114,16 +168,23 @@ def remove_group(group_id: int, by: Actor | None = None) -> None:
     Raises: NoSuchGroupError.
     """
     with writing():
-        group = _held(group_id, ())
-        before = facts(group) | _named("members were", _member_ids(group_id))
-        db.session.delete(group)
-        record("removed", "group", group.name, before=before, by=by)
+        _remove(_held(group_id, ()), by)
+
+
+def _remove(group: UserGroup, by: Actor | None) -> None:
+    before = facts(group) | _named("members were", _member_ids(group.id))
+    db.session.delete(group)
+    record("removed", "group", group.name, before=before, by=by)
+
+
+def _touched(change: Change) -> set[int]:
+    return {*change.get("members", ()), *change.get("add", ()), *change.get("remove", ())}
 
 
 def _held(group_id: int, users: Collection[int] | None) -> UserGroup:
     """The group, locked; before it the users, so that none of them is removed meanwhile."""
     for part in chunked(sorted(set(users or ()))):
-        locked_rows(select(User).where(User.id.in_(part)), User.id)
+        lock_in_order(User.id, User.id.in_(part))
     group = locked(UserGroup, group_id)
     if group is None:
         raise NoSuchGroupError(_("There is no group %(group_id)s.", group_id=group_id))
@@ -146,10 +207,14 @@ def _free_name(name: str, group_id: int | None) -> str:
     name = " ".join(name.split())
     if not name or len(name) > LONGEST_NAME:
         raise GroupChangeError(_("Give the group a name of at most %(longest)s characters.", longest=LONGEST_NAME))
-    other = db.session.scalar(select(UserGroup.id).where(func.lower(UserGroup.name) == name.lower()))
+    other = db.session.scalar(_of_name(name))
     if other is not None and other != group_id:
         raise NameTakenError(_("There is a group %(name)s already.", name=name))
     return name
+
+
+def _of_name(name: str) -> Select[int]:
+    return select(UserGroup.id).where(func.lower(UserGroup.name) == " ".join(name.split()).lower())
 
 
 def _apply(group: UserGroup, change: Change) -> dict[str, Any]:
@@ -158,6 +223,8 @@ def _apply(group: UserGroup, change: Change) -> dict[str, Any]:
         group.external_id = change["external_id"]
     if "role" in change:
         group.role = change["role"]
+    if "provisioned" in change:
+        group.provisioned = change["provisioned"]
     if "rules" in change:
         wanted = set(change["rules"])
         if len(wanted) > MOST_RULES:
@@ -167,7 +234,10 @@ def _apply(group: UserGroup, change: Change) -> dict[str, Any]:
         group.rules = [there.get(one) or GroupRule(group_id=group.id, field=one[0], value=one[1])
                        for one in sorted(wanted)]
     db.session.flush()
-    return _set_members(group.id, set(change["members"])) if "members" in change else {}
+    if not {"members", "add", "remove"} & change.keys():
+        return {}
+    first = set(change["members"]) if "members" in change else _member_ids(group.id)
+    return _set_members(group.id, (first | set(change.get("add", ()))) - set(change.get("remove", ())))
 
 
 def _member_ids(group_id: int) -> set[int]:

@@ -1,16 +1,17 @@
-"""What a request may carry: outside of the API a form, and nothing that a form's checks would not see."""
+"""What a request may carry: outside of the API and SCIM a form, and nothing that a form's checks would not see."""
 
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, request
 
 from webapp.http.problems import is_api
+from webapp.http.scim_errors import is_scim
 from webapp.language.translations import gettext as _
 
 FORM, UPLOAD = "application/x-www-form-urlencoded", "multipart/form-data"
 CHARSETS = ("utf-8", "utf8", "us-ascii")
 """As which the fields of a form are read, whatever it says."""
-DOORS = ("security", "accounts", "links", "tokens", "user_sessions", "single_sign_on")
+DOORS = ("security", "accounts", "links", "tokens", "scim_tokens", "user_sessions", "single_sign_on")
 """Blueprints of sign-in, passwords, links and tokens: short fields, no files."""
 LONGEST_AT_DOORS = 16_000
 """Bytes; a password has at most 200 characters."""
@@ -32,7 +33,7 @@ def has_form() -> bool:
 
 
 def _only_forms() -> None:
-    if not is_api() and request.endpoint is not None and not has_form():
+    if not is_api() and not is_scim() and request.endpoint is not None and not has_form():
         abort(415, _("The request carries %(type)s. This page takes a form (%(form)s, UTF-8). Programs have the "
                      "API: /api/v1/openapi.json describes it.",
                      type=request.mimetype[:80] or _("something of no type"), form=FORM))

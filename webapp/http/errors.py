@@ -17,6 +17,7 @@ from webapp.db.conflicts import is_conflict, is_out_of_reach
 from webapp.db.database import db
 from webapp.db.machine_limits import Scarcity, scarcity_of
 from webapp.http.problems import is_api, problem
+from webapp.http.scim_errors import is_scim, scim_error
 from webapp.language.translations import forget_reader
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
@@ -34,6 +35,8 @@ def error_page(status: int, message: str) -> ResponseReturnValue:
     """An error as a page; for htmx, as a part of one; for programs, as a problem."""
     if is_api():
         return problem(status, message)
+    if is_scim():
+        return scim_error(status, message)
     if _has_no_address():
         return _alone(str(TITLES[400]), message), status
     template = "http/_error.html" if request.headers.get("HX-Request") else "http/error.html"
@@ -84,6 +87,8 @@ def _without_database() -> ResponseReturnValue:
     g.retry_after = 10
     if is_api():
         return problem(503, message)
+    if is_scim():
+        return scim_error(503, message)
     return _alone(str(TITLES[503]), message), 503
 
 

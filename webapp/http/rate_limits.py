@@ -59,6 +59,7 @@ LIMITS = {
     "security.login": SIGN_IN,
     "security.change_password": PASSWORD,
     "tokens.make": PASSWORD,
+    "scim_tokens.make": PASSWORD,
     "security.forgot_password": Limit("letter", Amount(20, HOUR), Amount(5, HOUR), is_of_failures=False),
     "security.reset_password": Limit("reset", Amount(30, MINUTES), asking_counts=True, is_of_failures=False),
     "accounts.first_admin": LINK,

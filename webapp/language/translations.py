@@ -32,7 +32,7 @@ _NOT_ASKED = "not asked yet"
 
 def language() -> str:
     """Tag of the reader's language: what ``in_language`` says, what they chose, what their browser asks for; English
-    where that is not offered, of the API, and outside a request."""
+    where that is not offered, of the API and SCIM, and outside a request."""
     if found := chosen():
         return found
     if not has_request_context():
@@ -157,7 +157,7 @@ def _offered(tag: str | None) -> str | None:
 
 
 def _is_api() -> bool:
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/scim/"))
 
 
 def _of_browser() -> str:

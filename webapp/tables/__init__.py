@@ -37,6 +37,7 @@ from webapp.tables.region_items import (
 from webapp.tables.retrains import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.saved_views import Favourite, SavedView, SavedViewItem, StartView
 from webapp.tables.scenarios import SavedScenario
+from webapp.tables.scim import ScimToken, ScimUser
 from webapp.tables.value_added import AccuracyTarget, JudgedForecasts, ScenarioVerdict, ValueAdded
 from webapp.tables.work import WorkEntry, WorkRule
 
@@ -90,6 +91,8 @@ __all__ = [
     "SavedView",
     "SavedViewItem",
     "ScenarioVerdict",
+    "ScimToken",
+    "ScimUser",
     "Selection",
     "Setting",
     "SignInLink",

@@ -41,6 +41,8 @@ class UserGroup(Base):
     made_at: Mapped[datetime] = mapped_column(default=now)
     changed_at: Mapped[datetime] = mapped_column(default=now)
     """It, its members or its rules."""
+    provisioned: Mapped[str | None] = mapped_column(String(10))
+    """``kept`` by the identity provider, or ``removed`` by it and not shown to it since; None where it never was."""
     rules: Mapped[list[GroupRule]] = relationship(
         lazy="selectin", cascade="all, delete-orphan", order_by=(GroupRule.field, GroupRule.value))
     """None: its members see every region-item."""

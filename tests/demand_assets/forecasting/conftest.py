@@ -24,7 +24,7 @@ KETTLES = RegionItem("north", "kettle")
 HERE = FileSource(kind="file", path="nowhere.csv")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def weekly() -> Dataset:
     """A weekly dataset with a price, which lowers demand, and a promo, which raises it."""
     return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(
@@ -32,7 +32,7 @@ def weekly() -> Dataset:
         Driver(name="promo", kind="yes_no", effect="increasing")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def daily() -> Dataset:
     """A daily dataset without drivers."""
     return Dataset(name="shop", frequency="D", horizon=7, source=HERE)

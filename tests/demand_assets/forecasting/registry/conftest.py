@@ -1,5 +1,6 @@
 """Registries on a real MLflow store without a server, and the product's own acts on them."""
 
+import shutil
 from pathlib import Path
 from zlib import crc32
 
@@ -18,8 +19,8 @@ PROMOTE = Decision("promote", "better", {"wape": 0.1})
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+def uri(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> str:
+    return f"sqlite:///{shutil.copy(empty_mlflow, tmp_path_factory.mktemp('mlflow'))}"
 
 
 @pytest.fixture
@@ -33,17 +34,23 @@ def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest, stock: bo
     return Registry(uri, f"shop {crc32(request.node.nodeid.encode())}", str(tmp_path / "artifacts"), stock)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pooled(weekly: Dataset) -> PooledModel:
     return pooled_over({KETTLES: weekly_demand(60)}, weekly)
 
 
+@pytest.fixture(scope="session")
+def own(weekly: Dataset, pooled: PooledModel) -> ForecastModel:
+    """The kettles' model, which stands on the pooled one; trained once, as no test changes it."""
+    return train(weekly_demand(60), weekly, pooled, KETTLES)
+
+
 @pytest.fixture
-def model(weekly: Dataset, registry: Registry, pooled: PooledModel) -> ForecastModel:
+def model(registry: Registry, pooled: PooledModel, own: ForecastModel) -> ForecastModel:
     """Stands on the pooled model that the registry holds as version 1."""
     with registry.batch("pooled", {}) as batch:
         assert batch.register_pooled(pooled, {}) == 1
-    return train(weekly_demand(60), weekly, pooled, KETTLES)
+    return own
 
 
 def register(registry: Registry, one: RegionItem, model: ForecastModel) -> int:
