@@ -157,7 +157,7 @@ def _told(table: pd.DataFrame, series: Series, pooled: PooledModel, one: RegionI
     if len(served) < windows:
         raise NotEnoughHistoryError(f"it has {len(served)} of {windows} windows")
     parts = [served[origin] for origin in sorted(served)]
-    return tuple(np.stack([part[place] for part in parts]) for place in range(3))  # type: ignore[return-value]
+    return tuple(np.stack([part[place] for part in parts]) for place in range(3))
 
 
 def deciles_of(forecast: Floats, bounds: dict[float, tuple[Floats, Floats]]) -> Floats:

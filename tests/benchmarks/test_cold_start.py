@@ -11,17 +11,17 @@ from benchmarks.support.launch_methods import METHODS
 from benchmarks.support.launches import cuts_of
 from demand_assets.forecasting.contract.region_item import RegionItem
 
-CUT = pd.Timestamp("1991-06-27")
+CUT = pd.Timestamp("1990-11-08")
 NEW = RegionItem("5", "brand b")
-BEGINS = pd.Timestamp("1991-08-01")
+BEGINS = pd.Timestamp("1990-11-22")
 
 
 def rows(times_of_new: float = 1.0) -> pd.DataFrame:
     """Six shops and three brands over 80 weeks; brand a sells 20 a week, brand b 40, c 60, twice as many on deals.
 
-    Shop 5 has brand b from August 1991 on, shop 4 brand c from December 1991 on, which is after the cut's quarter.
+    Shop 5 has brand b from two weeks after the cut on, shop 4 brand c from four months after it on.
     """
-    weeks = pd.date_range("1990-06-14", periods=80, freq="7D")
+    weeks = pd.date_range("1989-10-26", periods=80, freq="7D")
     parts = []
     for shop in range(6):
         for place, brand in enumerate("abc"):
@@ -32,7 +32,7 @@ def rows(times_of_new: float = 1.0) -> pd.DataFrame:
             if (shop, brand) == (5, "b"):
                 table = table[table["date"] >= BEGINS].assign(demand=lambda own: own["demand"] * times_of_new)
             if (shop, brand) == (4, "c"):
-                table = table[table["date"] >= "1991-12-05"]
+                table = table[table["date"] >= "1991-03-07"]
             parts.append(table)
     return pd.concat(parts)
 
@@ -88,7 +88,7 @@ def test_json(juice) -> None:
     found = json.loads(file.read_text())
     its = found["sets"]["dominicks_oj"]
     assert "cpu" in found["machine"]
-    assert (its["region_items"], its["groups"], its["cuts"]) == (1, 1, ["1991-06-27"])
+    assert (its["region_items"], its["groups"], its["cuts"]) == (1, 1, ["1990-11-08"])
     assert set(its["methods"]["product"]) == {"wape", "wape_of_months", "bias"}
     mean = its["methods"]["category_mean"]
     assert set(mean) == {"wape", "wape_of_months", "bias", "product_minus_this", "product_is"}
