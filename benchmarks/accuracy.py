@@ -3,7 +3,9 @@
     python -m benchmarks.accuracy [--sets dominicks_oj,m5] [--methods product,auto_ets] [--quick] [--json out.json]
 
 Each region-item's last three horizons are forecast, each from an origin just before it; the drivers of the future are
-given as known plans to every method that can use them. ``make accuracy`` installs the peers and runs this.
+given as known plans to every method that can use them. Peers that choose do so on the windows before. The product is
+ahead of a peer, or behind, where the 95 % interval of the difference of their WAPE over region-items is on one side of
+0. ``make accuracy`` installs the peers and runs this.
 """
 
 import argparse
@@ -12,20 +14,22 @@ import sys
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.support.accuracy_sets import DATA_FOLDER, SETS, WINDOWS, Sample, SetError, data_folder, is_there, sample
+from benchmarks.support.chosen_peers import BLENDED, CHOSEN, blend_of
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import PanelForecasts, scores, wape_difference
 from benchmarks.support.peers import PEERS, import_packages, missing_packages
 from benchmarks.support.product_method import product_forecasts
 
-METHODS = {**PEERS, "product": product_forecasts}
+METHODS = {**PEERS, **CHOSEN, "product": product_forecasts}
 QUICK_LIMIT = 20
-PEER_PACKAGES = ("statsforecast", "mlforecast", "lightgbm")
-Scores = dict[str, dict[str, float | None]]
+PEER_PACKAGES = ("statsforecast", "mlforecast", "lightgbm", "optuna")
+Scores = dict[str, dict[str, Any]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,29 +78,40 @@ def _compare(sampled: Sample, methods: list[str], console: Console) -> Scores:
         console.print(f"left out {len(sampled.left_out)}:", markup=False)
     for one, reason in sampled.left_out.items():
         console.print(f"  {one}: {reason}", markup=False, highlight=False)
-    forecasts = {}
+    forecasts: dict[str, PanelForecasts] = {}
     for method in methods:
         if console.is_terminal:
             console.print(f"{method} …", markup=False)
-        forecasts[method] = METHODS[method](sampled.tables, dataset, WINDOWS)
-    result = {method: scores(panel, sampled.tables) for method, panel in forecasts.items()}
-    console.print(_table(sampled.name, result, forecasts))
+        if method == "equal_blend" and forecasts.keys() >= BLENDED.keys():
+            forecasts[method] = blend_of({name: forecasts[name] for name in BLENDED})
+        else:
+            forecasts[method] = METHODS[method](sampled.tables, dataset, WINDOWS)
+    result: Scores = {method: dict(scores(panel, sampled.tables)) for method, panel in forecasts.items()}
+    if "product" in forecasts:
+        for method in result.keys() - {"product"}:
+            lower, upper = wape_difference(forecasts["product"], forecasts[method])
+            result[method] |= {"product_minus_this": [round(lower, 5), round(upper, 5)],
+                               "product_is": standing(lower, upper)}
+    console.print(_table(sampled.name, result))
     return result
 
 
-def _table(name: str, result: Scores, forecasts: dict[str, PanelForecasts]) -> Table:
+def standing(lower: float, upper: float) -> str:
+    """How the product stands beside a peer, by the interval of its WAPE minus the peer's."""
+    return "ahead" if upper < 0 else "behind" if lower > 0 else "within error"
+
+
+def _table(name: str, result: Scores) -> Table:
     table = Table(title=f"{name} (CPU: seconds for a region-item and origin)")
     table.add_column("method", no_wrap=True)
-    for column in ("WAPE", "RMSSE", "bias", "80 % covers", "CPU s", "WAPE, product minus this (95 %)"):
+    for column in ("WAPE", "RMSSE", "bias", "80 % covers", "CPU s", "WAPE, product minus this (95 %)", "product is"):
         table.add_column(column, justify="right")
     for method, of in result.items():
-        difference = ""
-        if "product" in forecasts and method != "product":
-            lower, upper = wape_difference(forecasts["product"], forecasts[method])
-            difference = f"{lower:+.4f} to {upper:+.4f}"
+        lower, upper = of.get("product_minus_this", (None, None))
         table.add_row(method, _number(of["wape"], "{:.4f}"), _number(of["rmsse"], "{:.3f}"),
                       _number(of["bias"], "{:+.3f}"), _number(of["coverage_80"], "{:.1%}"),
-                      _number(of["cpu_seconds"], "{:.3f}"), difference)
+                      _number(of["cpu_seconds"], "{:.3f}"), "" if lower is None else f"{lower:+.4f} to {upper:+.4f}",
+                      of.get("product_is", ""))
     return table
 
 

@@ -4,8 +4,8 @@
 
 Simulated demand, smooth, erratic and intermittent; forecasters that are the expected demand with an error of known
 size. The gate sees three windows of four weeks; the truth is the WAPE to expect over the year after them. A promotion
-is false when the candidate is no better in truth, or on newer demand worse; one is missed when a candidate is kept that
-is better by more than the margin.
+is false when the candidate is no better in truth, or on newer demand worse, and costly when it is worse by more than
+1 %; one is missed when a candidate is kept that is better by more than the margin. The oracle promotes what is right.
 """
 
 import argparse
@@ -24,6 +24,8 @@ from benchmarks.support.machine import described
 from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.gate import judge
 
+COSTLY = 0.01
+"""By what share of the true WAPE a costly promotion is worse at least."""
 Rule = Callable[[Contest], bool]
 
 
@@ -36,9 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     played = list(contests(given.contests, given.seed))
     promoted = {name: [rule(contest) for contest in played] for name, rule in _rules().items()}
     found = {"seed": given.seed, "contests": given.contests, "classes": _classes(played, promoted["gate"]),
+             **of_oracle(played, promoted["gate"]),
              "rules": {name: worth(played, verdicts) for name, verdicts in promoted.items()}}
     console.print(_classes_table(found["classes"]))
     console.print(_rules_table(found["rules"]))
+    console.print(f"of the oracle's gain: {_percent(found['share_of_oracle_gain'])}; of its promotions worse by more "
+                  f"than {COSTLY:.0%}: {_percent(found['costly_false_promotions'], '.1%')}", markup=False)
     if given.json:
         given.json.write_text(json.dumps({"machine": machine, **found}, indent=2) + "\n")
     return 0
@@ -47,6 +52,16 @@ def main(arguments: list[str] | None = None) -> int:
 def is_right(contest: Contest) -> bool:
     """Whether the candidate should serve: it is better in truth; on newer demand, no worse."""
     return contest.gain >= 0 if contest.data == "newer demand" else contest.gain > 0
+
+
+def of_oracle(played: Sequence[Contest], promoted: Sequence[bool]) -> dict[str, float | None]:
+    """What a rule's promotions are worth beside the oracle's, and the share of them that are costly; None where there
+    is nothing to divide by."""
+    gain = sum(contest.gain * verdict for contest, verdict in zip(played, promoted, strict=True))
+    possible = sum(contest.gain for contest in played if is_right(contest))
+    costly = [contest.gain < -COSTLY for contest, verdict in zip(played, promoted, strict=True) if verdict]
+    return {"share_of_oracle_gain": round(float(gain / possible), 5) if possible else None,
+            "costly_false_promotions": _mean(costly)}
 
 
 def _rules() -> dict[str, Rule]:

@@ -36,6 +36,7 @@ from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 
 DAYS = 28
+METHODS = ("product", "seasonal_naive")
 CHUNK = 250
 
 
@@ -56,14 +57,19 @@ def main() -> None:
     forecasts = _forecasts(known, dataset, pooled, given.own, given.cores)
     order = _official_order()
     result: dict[str, Any] = {
-        "wrmsse": {name: round(float(wrmsse(np.stack([forecasts[one][place] for one in order]))), 4)
-                   for place, name in enumerate(("product", "seasonal_naive"))},
+        **errors([float(wrmsse(np.stack([forecasts[one][place] for one in order]))) for place in range(len(METHODS))]),
         "region_items": len(order), "own_boosters": given.own, "pooled": pooled.card, "recipe": pooled.recipe.to_json(),
         "seconds": {"read and validate": round(read_at - began, 1), "pooled model": round(pooled_at - read_at, 1),
                     "region-items": round(perf_counter() - pooled_at, 1)}, "machine": described()}
     print(json.dumps(result, indent=2))
     if given.json:
         given.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def errors(wrmsse: Sequence[float]) -> dict[str, Any]:
+    """As JSON: ``wrmsse`` of the product, a number, and ``wrmsse_by_method`` of each of ``METHODS``."""
+    by_method = {name: round(value, 4) for name, value in zip(METHODS, wrmsse, strict=True)}
+    return {"wrmsse": by_method["product"], "wrmsse_by_method": by_method}
 
 
 def _known(dataset: Dataset) -> Iterator[tuple[RegionItem, pd.DataFrame]]:

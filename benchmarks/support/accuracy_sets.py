@@ -5,6 +5,7 @@ product does it.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,8 +97,7 @@ def sample(name: str, limit: int | None = None) -> Sample:
     try:
         source = open_source(dataset, environment=environment())
         catalogue = source.catalogue()
-        sampled = sorted(catalogue.region_items)
-        sampled = sampled[::max(1, len(sampled) // limit)][:limit]
+        sampled = every_kth(catalogue.region_items, limit)
         validated = validate_panel(source.read(sampled), dataset, sampled, catalogue.last_date, source.today())
     except (SourceError, RawDemandError) as error:
         raise SetError(f"set {name}: {error} Real data are looked for in {data_folder()}; {DATA_FOLDER} names another "
@@ -115,6 +115,12 @@ def sample(name: str, limit: int | None = None) -> Sample:
         raise SetError(f"set {name}: none of {len(left_out)} region-items can be compared on ({reasons}). Give a set "
                        "with longer demand, or a shorter horizon in its dataset file.")
     return Sample(Path(name).stem, dataset, tables, left_out)
+
+
+def every_kth(region_items: Iterable[RegionItem], limit: int) -> list[RegionItem]:
+    """Every k-th of them, sorted by region and item, at most so many, with the smallest k for which they are."""
+    ordered = sorted(region_items)
+    return ordered[::max(1, -(-len(ordered) // limit))]
 
 
 def _too_short(demand: pd.DataFrame, dataset: Dataset) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.accuracy_sets import SetError, described, environment
+from benchmarks.support.accuracy_sets import SetError, described, environment, every_kth
 from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.periods import ordinals, weekdays
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -65,23 +65,19 @@ def live_set(name: str, limit: int | None = None) -> LiveSet:
         dataset, raw = made_up()
         region_items = sorted(map(RegionItem, *raw[["region", "item"]].drop_duplicates().to_numpy().T))
         last = raw["date"].max()
-        return _cut(name, dataset, raw, _sampled(region_items, limit or len(region_items)), last,
+        return _cut(name, dataset, raw, every_kth(region_items, limit or len(region_items)), last,
                     last + pd.Timedelta(days=7), {})
     dataset = described(name)
     try:
         source = open_source(dataset, environment=environment())
         catalogue = source.catalogue()
-        sampled = _sampled(sorted(catalogue.region_items), limit or LIMITS[dataset.frequency])
+        sampled = every_kth(catalogue.region_items, limit or LIMITS[dataset.frequency])
         raw = source.read(sampled)
         if catalogue.last_date is None:
             raise SetError(f"set {name}: there is no demand in it")
         return _cut(Path(name).stem, dataset, raw, sampled, catalogue.last_date, source.today(), catalogue.events)
     except (SourceError, RawDemandError) as error:
         raise SetError(f"set {name}: {error}") from error
-
-
-def _sampled(region_items: list[RegionItem], limit: int) -> list[RegionItem]:
-    return region_items[::max(1, -(-len(region_items) // limit))]
 
 
 def _cut(name: str, dataset: Dataset, raw: pd.DataFrame, sampled: list[RegionItem], last: pd.Timestamp,

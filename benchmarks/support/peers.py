@@ -1,4 +1,5 @@
-"""The methods that the product is compared with: one parameter set each, one thread.
+"""The methods that the product is compared with: one parameter set each, one thread. ``chosen_peers`` has those that
+choose.
 
 Unknown demand is filled in for methods that cannot take it: with 0 where demand is daily, else on a straight line
 between its neighbours, and with the last value after the last known. Drivers go to the mlforecast methods, the only
@@ -29,6 +30,7 @@ OFFSETS = {"D": "D", "W": "7D", "M": "MS"}
 LAGS = {"D": (1, 2, 3, 4, 5, 6, 7, 14, 21, 28, 364), "W": (1, 2, 3, 4, 5, 6, 7, 8, 52), "M": (1, 2, 3, 4, 5, 6, 12)}
 ROLLING_MEANS = {"D": (7, 28, 91), "W": (4, 8, 26), "M": (3, 6, 12)}
 """Windows that end one period before the target."""
+WINDOW_OF_AVERAGE = {"D": 28, "W": 13, "M": 6}
 SEASON_MEAN = (7, 4)
 """Daily demand: season and how many of them, as in the mean of the last four Mondays."""
 DATE_FEATURES = {"D": ("dayofweek", "day", "dayofyear", "month"), "W": ("week", "month"), "M": ("month",)}
@@ -57,6 +59,21 @@ def dynamic_optimized_theta(known: Tables, dataset: Dataset) -> dict[RegionItem,
     return _one_by_one(lambda: DynamicOptimizedTheta(season_length=dataset.season_lengths[0]), known, dataset)
 
 
+def auto_ces(known: Tables, dataset: Dataset) -> dict[RegionItem, Ahead]:
+    """Complex exponential smoothing with the form chosen for each series (statsforecast)."""
+    from statsforecast.models import AutoCES
+
+    season = dataset.season_lengths[0]
+    return _one_by_one(lambda: AutoCES(season_length=season if season <= LONGEST_ETS_SEASON else 1), known, dataset)
+
+
+def window_average(known: Tables, dataset: Dataset) -> dict[RegionItem, Ahead]:
+    """The mean of the last periods (statsforecast); no interval."""
+    from statsforecast.models import WindowAverage
+
+    return _one_by_one(lambda: WindowAverage(WINDOW_OF_AVERAGE[dataset.frequency]), known, dataset, level=None)
+
+
 def croston_sba(known: Tables, dataset: Dataset) -> dict[RegionItem, Ahead]:
     """Croston's method for intermittent demand, corrected by Syntetos and Boylan (statsforecast); no interval."""
     from statsforecast.models import CrostonSBA
@@ -70,12 +87,24 @@ def mlforecast_lightgbm_global(known: Tables, dataset: Dataset) -> dict[RegionIt
     That region and item are categories, each region-item's demand is standardised and leaves may be small was chosen on
     the sets of this benchmark, in the peer's favour.
     """
-    from lightgbm import LGBMRegressor
-    from mlforecast.target_transforms import LocalStandardScaler
+    return lightgbm_global(known, dataset, n_estimators=400, learning_rate=0.05, num_leaves=31, min_child_samples=5)
 
-    model = LGBMRegressor(n_estimators=400, learning_rate=0.05, num_leaves=31, min_child_samples=5, n_jobs=1,
-                          random_state=0, verbosity=-1)
-    return _recursive(model, known, dataset, static=["region", "item"], target_transforms=[LocalStandardScaler()])
+
+def lightgbm_global(known: Tables, dataset: Dataset, target: str = "standardised",
+                    **parameters: Any) -> dict[RegionItem, Ahead]:
+    """One LightGBM over all region-items, with these parameters of its own.
+
+    Args:
+        target: what it learns of each region-item's demand: ``standardised``, or its ``logarithm``.
+    """
+    from lightgbm import LGBMRegressor
+    from mlforecast.target_transforms import GlobalSklearnTransformer, LocalStandardScaler
+    from sklearn.preprocessing import FunctionTransformer
+
+    model = LGBMRegressor(n_jobs=1, random_state=0, verbosity=-1, **parameters)
+    transform = LocalStandardScaler() if target == "standardised" else GlobalSklearnTransformer(
+        FunctionTransformer(np.log1p, np.expm1))
+    return _recursive(model, known, dataset, static=["region", "item"], target_transforms=[transform])
 
 
 def mlforecast_xgboost_local(known: Tables, dataset: Dataset) -> dict[RegionItem, Ahead]:
@@ -93,9 +122,11 @@ def mlforecast_xgboost_local(known: Tables, dataset: Dataset) -> dict[RegionItem
 PEERS: dict[str, Method] = {method.__name__: partial(roll, method) for method in (
     seasonal_naive, auto_ets, dynamic_optimized_theta, croston_sba, mlforecast_lightgbm_global,
     mlforecast_xgboost_local)}
-NEEDED = {"auto_ets": ("statsforecast",), "dynamic_optimized_theta": ("statsforecast",),
-          "croston_sba": ("statsforecast",), "mlforecast_lightgbm_global": ("mlforecast", "lightgbm"),
-          "mlforecast_xgboost_local": ("mlforecast",)}
+NEEDED: dict[str, tuple[str, ...]] = {
+    "auto_ets": ("statsforecast",), "dynamic_optimized_theta": ("statsforecast",), "croston_sba": ("statsforecast",),
+    "mlforecast_lightgbm_global": ("mlforecast", "lightgbm"), "mlforecast_xgboost_local": ("mlforecast",),
+    "lightgbm_tuned": ("mlforecast", "lightgbm", "optuna"), "best_of_five": ("statsforecast",),
+    "equal_blend": ("mlforecast", "lightgbm", "optuna", "statsforecast")}
 """Packages of a peer that the product does not have."""
 
 

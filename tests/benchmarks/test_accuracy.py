@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks import accuracy
 from benchmarks.support import panel_forecasts, peers
-from benchmarks.support.accuracy_sets import SetError, sample
+from benchmarks.support.accuracy_sets import SetError, every_kth, sample
+from benchmarks.support.chosen_peers import FIVE, before_judged, blend_of
 from benchmarks.support.panel_forecasts import PanelForecasts, RollingForecasts, known_at, rolling_origins
 from demand_assets.forecasting.contract.region_item import RegionItem
 
@@ -35,8 +36,10 @@ effect = "decreasing"
 name = "event"
 kind = "category"
 """
-PEERS_OF = {"auto_ets": "statsforecast", "dynamic_optimized_theta": "statsforecast", "croston_sba": "statsforecast",
-            "mlforecast_lightgbm_global": "mlforecast", "mlforecast_xgboost_local": "mlforecast"}
+PEERS_OF = {
+    "auto_ets": "statsforecast", "dynamic_optimized_theta": "statsforecast", "croston_sba": "statsforecast",
+    "mlforecast_lightgbm_global": "mlforecast", "mlforecast_xgboost_local": "mlforecast", "lightgbm_tuned": "optuna",
+    "best_of_five": "statsforecast", "equal_blend": "optuna"}
 
 
 def demand_of(days: int, base: float) -> pd.DataFrame:
@@ -126,6 +129,53 @@ def test_sample_is_every_kth(shop):
     assert list(sample(shop, limit=1).tables) == [KETTLE]
 
 
+def test_a_sample_is_spread_over_all_and_never_cut_short():
+    """Of 99, every second is 50; every first, cut after 50, would be the first half of the alphabet."""
+    shops = [RegionItem(f"shop {place:02}", "kettle") for place in range(99)]
+
+    assert every_kth(reversed(shops), 50) == shops[::2]
+    assert every_kth(shops, 99) == every_kth(shops, 200) == shops
+    assert len(every_kth(shops, 40)) == 33
+
+
+def test_peers_choose_on_what_was_known_at_the_first_judged_origin(shop):
+    sampled = sample(shop)
+
+    earlier = before_judged(sampled.tables, sampled.dataset, 3)
+
+    first = DAYS - 1 - 3 * HORIZON
+    assert {len(table) for table in earlier.values()} == {first + 1}
+    assert rolling_origins(earlier[KETTLE], HORIZON, 2).tolist() == [first - 2 * HORIZON, first - HORIZON]
+
+
+def test_the_best_of_five_is_of_each_region_item(shop):
+    pytest.importorskip("statsforecast")
+    sampled = sample(shop)
+
+    found = accuracy.METHODS["best_of_five"](sampled.tables, sampled.dataset, 1)
+
+    of_each = {name: panel_forecasts.roll(method, sampled.tables, sampled.dataset, 1) for name, method in FIVE.items()}
+    for one in sampled.tables:
+        assert any(np.array_equal(found.of[one].forecast, panel.of[one].forecast) for panel in of_each.values())
+
+
+def test_a_blend_is_the_mean_and_costs_all_of_them():
+    made = {name: PanelForecasts({KETTLE: of([[10, 20]], [values])}, cpu_seconds=2.0)
+            for name, values in (("a", [9, 18]), ("b", [12, 24]))}
+
+    blend = blend_of(made)
+
+    assert blend.of[KETTLE].forecast.tolist() == [[10.5, 21.0]]
+    assert np.isnan(blend.of[KETTLE].lower_80).all()
+    assert blend.cpu_seconds == 4.0
+
+
+@pytest.mark.parametrize(("lower", "upper", "said"), [
+    (-0.02, -0.01, "ahead"), (0.001, 0.02, "behind"), (-0.01, 0.01, "within error"), (0.0, 0.0, "within error")])
+def test_how_the_product_stands_beside_a_peer(lower, upper, said):
+    assert accuracy.standing(lower, upper) == said
+
+
 @pytest.mark.parametrize("method", accuracy.METHODS)
 def test_no_method_sees_demand_after_the_origin(shop, method):
     if method in PEERS_OF:
@@ -164,8 +214,10 @@ def test_json(shop, tmp_path):
     assert set(written) == {"machine", "sets"}
     assert set(written["sets"]) == {"shop"}
     assert set(written["sets"]["shop"]) == {"seasonal_naive", "product"}
-    for found in written["sets"]["shop"].values():
-        assert set(found) == {"wape", "rmsse", "bias", "coverage_80", "cpu_seconds"}
+    measured = {"wape", "rmsse", "bias", "coverage_80", "cpu_seconds"}
+    assert set(written["sets"]["shop"]["product"]) == measured
+    assert set(written["sets"]["shop"]["seasonal_naive"]) == {*measured, "product_minus_this", "product_is"}
+    assert written["sets"]["shop"]["seasonal_naive"]["product_is"] == "ahead"
     assert written["sets"]["shop"]["seasonal_naive"]["coverage_80"] is None
     assert 0 <= written["sets"]["shop"]["product"]["wape"] < written["sets"]["shop"]["seasonal_naive"]["wape"]
 

@@ -1,6 +1,7 @@
 """The gate's benchmark: its contests are what they say, its rates are counted rightly, and what it writes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +27,8 @@ def test_it_writes_rates_of_every_rule(tmp_path, capsys):
     assert (found["seed"], found["contests"], "cpu" in found["machine"]) == (3, 45, True)
     assert [(entry["data"], entry["kind"], entry["gain"], entry["contests"]) for entry in found["classes"]] == [
         (data, kind, gain, 1) for data in DATA for kind in KINDS for gain in GAINS]
+    assert 0 < found["share_of_oracle_gain"] <= 1
+    assert 0 <= found["costly_false_promotions"] <= found["rules"]["always promote"]["all"]["false_promotions"]
     rules = found["rules"]
     assert set(rules) == {"gate", "gate at chance 0", "always promote", "never promote", "oracle"}
     assert set(rules["gate"]) == {"all", *DATA, *KINDS}
@@ -82,3 +85,16 @@ def test_a_rate_counts_only_the_contests_it_is_of():
     assert worth["all"]["false_promotions"] == 1.0
     assert worth["all"]["missed_promotions"] == 1.0
     assert worth["first model"]["missed_promotions"] is None
+
+
+def test_worth_beside_the_oracle():
+    """The oracle gains 2 + 3 + 10 %; who takes the best, the worst and one that hardly differs loses 2.5 % in all."""
+    played = [contest for contest in contests(45, seed=5) if contest.data == "newer demand"][:5]
+    five = [replace(contest, gain=gain) for contest, gain in zip(played, (-0.12, -0.005, 0.02, 0.03, 0.1), strict=True)]
+
+    assert gate.of_oracle(five, [True, True, False, False, True]) == {
+        "share_of_oracle_gain": pytest.approx(-0.025 / 0.15, abs=1e-5),
+        "costly_false_promotions": pytest.approx(1 / 3, abs=1e-5)}
+    assert gate.of_oracle(five, [contest.gain > 0 for contest in five]) == {
+        "share_of_oracle_gain": 1.0, "costly_false_promotions": 0.0}
+    assert gate.of_oracle(five, [False] * 5) == {"share_of_oracle_gain": 0.0, "costly_false_promotions": None}

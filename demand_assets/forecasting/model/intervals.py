@@ -21,6 +21,9 @@ ENOUGH_AT_LEAD = 60
 """Errors at each lead that let growth follow them; else a straight line is drawn through all."""
 SIZE_WEIGHT = 8.0
 """Weight of the class's usual size against that of the region-item's errors, in errors."""
+FARTHEST_OFF = 20.0
+"""An error counts as so many times the usual size, or the median, at most: those of one forecast of a level that was
+next to nothing, which no later one is like, would make intervals hundreds of times too wide."""
 USUAL_POWER = 0.5
 """Of Poisson-like demand; errors in proportion to the forecast have power 1."""
 POWERS = (0.3, 1.0)
@@ -86,8 +89,8 @@ class Scaling:
         """As these errors grow; their actuals are known."""
         power = _power(errors)
         flat = cls(power, (1.0,) * horizon)
-        return cls(power, tuple(float(round(value, 5)) for value in _growth(np.abs(flat.scaled(errors)), errors.lead,
-                                                                             horizon)))
+        sizes = _held(np.abs(flat.scaled(errors)))
+        return cls(power, tuple(float(round(value, 5)) for value in _growth(sizes, errors.lead, horizon)))
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ class PanelCalibration:
 
     def size(self, own: Errors, shape: Shape) -> float:
         """The size of a region-item's errors in multiples of the scale, drawn towards the usual one."""
-        sizes = np.abs(self.scaling.scaled(own.known()))
+        sizes = np.minimum(np.abs(self.scaling.scaled(own.known())), FARTHEST_OFF * shape.size)
         return float((sizes.sum() + SIZE_WEIGHT * shape.size) / (len(sizes) + SIZE_WEIGHT))
 
     def to_json(self) -> dict[str, Any]:
@@ -234,9 +237,10 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     """The spread of errors over their region-item's size, which each error has no part in."""
     if not errors:
         return Shape(1.0, (0.0,) * len(LEVELS), (0.0,) * len(LEVELS))
-    usual = float(np.mean(np.concatenate(sizes))) or 1e-9
+    held = np.split(_held(np.concatenate(sizes)), np.cumsum([len(own) for own in sizes])[:-1])
+    usual = float(np.mean(np.concatenate(held))) or 1e-9
     joined = Errors.joined(errors)
-    others = np.concatenate([(own.sum() - own + SIZE_WEIGHT * usual) / (len(own) - 1 + SIZE_WEIGHT) for own in sizes])
+    others = np.concatenate([(own.sum() - own + SIZE_WEIGHT * usual) / (len(own) - 1 + SIZE_WEIGHT) for own in held])
     unit = scaling.scale(joined.forecast, joined.level, joined.lead) * others
     spread = np.sort(joined.difference / unit)
     zero = -joined.forecast / unit
@@ -244,6 +248,12 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     bounds = [_bounds(spread, joined.difference / unit, zero, min(level * (1 + 1 / (periods + 1)), 1.0))
               for level in LEVELS]
     return Shape(usual, tuple(low for low, _ in bounds), tuple(high for _, high in bounds))
+
+
+def _held(sizes: Floats) -> Floats:
+    """Sizes of errors, none farther off than ``FARTHEST_OFF`` times their median."""
+    positive = sizes[sizes > 0]
+    return np.minimum(sizes, FARTHEST_OFF * np.median(positive)) if len(positive) else sizes
 
 
 def _bounds(ordered: Floats, errors: Floats, zero: Floats, level: float) -> tuple[float, float]:

@@ -20,6 +20,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.series_features import is_of_last_year
 from demand_assets.forecasting.model.backtest import seasonal_naive
 from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.model.own import fit_own, own_factor
@@ -28,6 +29,7 @@ from demand_assets.forecasting.model.pooled import (
     FARTHEST_APART,
     Fit,
     PooledModel,
+    TrainingRows,
     bounded,
     fit_boosters,
     used_columns,
@@ -55,6 +57,9 @@ MOST = 0.5
 """Share of erratic region-items above which drivers are not log-linear alone."""
 SHORT_YEARS = 3.0
 """Years of history below which last year's single periods are distrusted."""
+LEAST_YEARS = 1.5
+"""Years of history from which on last year's single periods are features where no recipe that was compared could see
+any: half of what is learned from has a last year then, and a horizon of most of a year is hardly told without."""
 
 
 def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
@@ -207,10 +212,14 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
     few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
     is_short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
     default = (Recipe.quick if panel.drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
+    known = panel.rows.before(end) if end is not None else None
+    if known is None or not _saw_last_year(known, names, dataset):
+        longest = max(member.series.known for member in members)
+        years = [pins.get("year_features", longest >= LEAST_YEARS * dataset.year_length)]
+        default = replace(default, year_features=years[0])
     settled = len(years) == 1 and pins.get("scale")
-    if end is None or few or not selection or settled:
+    if end is None or known is None or few or not selection or settled:
         return Compared(selection, [], default, is_short)
-    known = panel.rows.before(end)
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
     recipes = [Recipe.quick(**{"scale": scale, "year_features": year, **pins})
                for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]
@@ -231,6 +240,12 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
             model = PooledModel(recipe, names, used_columns(names, recipe, dataset, panel.facts), PanelFacts(), (fit,))
             tried.append(_tried(selection, recipe, fit, *_units(selection, model.ratio)))
     return Compared(selection, tried, default, is_short)
+
+
+def _saw_last_year(rows: TrainingRows, names: Sequence[str], dataset: Dataset) -> bool:
+    """Whether some row has a single period of last year, so that what they are worth can be told."""
+    columns = [place for place, name in enumerate(names) if is_of_last_year(name, dataset)]
+    return bool((~np.isnan(rows.features[:, columns])).any())
 
 
 def _pinned(dataset: Dataset) -> dict[str, Any]:

@@ -157,3 +157,18 @@ class TestTotals:
         assert again.dates.tolist() == part.dates.tolist()
         assert again.paths.origins == part.paths.origins
         assert totals.over_all([again, again]).upper == pytest.approx(totals.over_all([part, part]).upper, rel=1e-5)
+
+
+def test_a_forecast_that_was_absurd_once_does_not_widen_intervals_hundreds_of_times() -> None:
+    """One path of ten errors among two hundred is ten thousand times as wrong as all others."""
+    rng = np.random.default_rng(0)
+    ordinary = [errors_of(rng.normal(0, 10, 200)) for _ in range(9)]
+    noise = rng.normal(0, 10, 200)
+    absurd = errors_of(np.where(np.arange(200) < HORIZON, 1e4, 1.0) * noise)
+    plain = PanelCalibration.from_errors([*ordinary, errors_of(noise)], ["smooth"] * 10, HORIZON)
+
+    panel = PanelCalibration.from_errors([*ordinary, absurd], ["smooth"] * 10, HORIZON)
+
+    usual = Calibration.of(plain, ordinary[0], "smooth").upper[1]
+    assert Calibration.of(panel, ordinary[0], "smooth").upper[1] == pytest.approx(usual, rel=0.1)
+    assert usual < Calibration.of(panel, absurd, "smooth").upper[1] < 3 * usual

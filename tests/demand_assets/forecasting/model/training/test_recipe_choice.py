@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.model.training.recipe_choice import _is_mean, best_panel
 from tests.demand_assets.forecasting.conftest import HERE, weekly_demand
@@ -62,3 +62,19 @@ def test_recipes_are_compared_by_quick_fits_and_a_mean_stays_with_them(
     if fitted:
         boosters = [*fitted.boosters.values(), *fitted.seeing.values()]
         assert {booster.num_boosted_rounds() for booster in boosters} == {recipe.rounds}
+
+
+@pytest.mark.parametrize(("weeks", "horizon", "compared", "uses_last_year"), [
+    (104, 4, {"with", "without"}, None),  # by what the windows say
+    (104, 26, set(), True),  # they would end where 25 weeks are known, which have no last year
+    (76, 26, set(), False)])  # of less than a year and a half hardly anything has a last year
+def test_last_year_is_a_feature_where_no_comparison_could_see_it(
+        weeks: int, horizon: int, compared: set[str], uses_last_year: bool | None) -> None:
+    tables = {one: weekly_demand(weeks, seed=seed) for seed, one in enumerate(SHOPS)}
+    dataset = Dataset(name="shop", frequency="W", horizon=horizon, source=HERE, drivers=(PRICE,),
+                      backtest=Backtesting(windows=1), training=Pins(drivers="boosted"))
+
+    _, recipe, _, scores = best_panel(list(tables), tables.__getitem__, dataset, 1)
+
+    assert {words.split(", ")[1].removesuffix(" last year") for words in scores} == compared
+    assert uses_last_year in (None, recipe.year_features)
