@@ -2,7 +2,15 @@
 
 from webapp.tables.background_state import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
-from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
+from webapp.tables.forecasts import (
+    Adjustment,
+    ArchivedForecast,
+    CarriedLink,
+    GroupForecast,
+    Override,
+    RegionSum,
+    StoredForecast,
+)
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
 from webapp.tables.order_up_to import OrderUpToRule
@@ -78,6 +86,7 @@ __all__ = [
     "PublishedPlan",
     "RefusedRule",
     "RegionItemRow",
+    "RegionSum",
     "Retrain",
     "RetrainItem",
     "RetrainState",
