@@ -22,6 +22,8 @@ LANGUAGES: dict[str, str] = {ENGLISH: "English", "de": "Deutsch", "fr": "França
 CATALOGUES = Path(__file__).parent / "catalogues"
 COOKIE = "language"
 """In which a browser keeps what was chosen in it, so that the page to sign in speaks it too."""
+BROWSER = "demand.browser_language"
+"""In a request's environment: the language that its browser asks for."""
 IN_SCRIPTS = "in scripts"
 """Comment in the catalogues at what scripts say."""
 _asked: ContextVar[str | None] = ContextVar("language", default=None)
@@ -136,7 +138,14 @@ def _is_api() -> bool:
 
 
 def _of_browser() -> str:
-    """The first of its languages that is offered, in whatever country."""
+    """The first of its languages that is offered, in whatever country; a page asks hundreds of times."""
+    if BROWSER not in request.environ:
+        request.environ[BROWSER] = _first_offered()
+    found: str = request.environ[BROWSER]
+    return found
+
+
+def _first_offered() -> str:
     asked = [part for tag, quality in request.accept_languages if quality > 0 for part in (tag, tag.partition("-")[0])]
     return next((tag for tag in asked if tag in LANGUAGES), ENGLISH)
 
