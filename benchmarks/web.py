@@ -96,6 +96,8 @@ def _forecasts(product: Running, session: requests.Session, keys: list[str], tim
             forecasts, params={"region": region})),
         "scenario_on_many": _measured(max(times // 20, 5), lambda number: session.post(
             forecasts, data=change | {"ri": keys, "change-0-value": str(-5 - number)})),
+        "why_of_many": _measured(max(times // 20, 5), lambda _: session.get(
+            f"{forecasts}/why", params={"region": region})),
     }
 
 

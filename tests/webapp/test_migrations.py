@@ -145,8 +145,9 @@ KEPT = {"key": "north|kettle", "position": 3, "in_catalogue": True, "region": "n
         "step_reason": "better", "activity": "", "activity_run": ""}
 
 
-MADE_AGAIN = {"outlook_due": True, "outlook_wanted": KEPT["outlook_wanted"] + 1}
-"""What the migration 0035 changes of a row: every stored forecast is made again, as it has more to tell."""
+MADE_AGAIN = {"outlook_due": True, "outlook_wanted": KEPT["outlook_wanted"] + 1, "groups_due": KEPT["groups_due"] + 1}
+"""What the migrations 0035 and 0040 change of a row: every stored forecast is made again, as it has more to tell, and
+regions are summed up by period."""
 
 
 def keeps_region_items(app: Flask) -> None:

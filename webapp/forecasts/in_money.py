@@ -16,12 +16,12 @@ def in_money_of(answer: Answer | GroupAnswer, included: Overridden | None) -> In
         included: its overrides, where they are in what is shown.
     """
     dataset = services().dataset
-    if not dataset.has_money or not (answer.kept if isinstance(answer, GroupAnswer) else answer.lines):
+    if not dataset.has_money or not (answer.summed if isinstance(answer, GroupAnswer) else answer.lines):
         return None
     has_scenario = isinstance(answer, Answer) and answer.has_scenario
-    units = unit_money_of(answer, of_scenario=has_scenario)
-    return InMoney(answer_in_money(answer, included),
-                   scenario_in_money(answer) if isinstance(answer, Answer) and has_scenario else None,
+    units = unit_money_of(answer, of_scenario=has_scenario) if isinstance(answer, Answer) else {}
+    return InMoney(answer_in_money(answer, included, None if has_scenario or not units else units),
+                   scenario_in_money(answer, units) if isinstance(answer, Answer) and has_scenario else None,
                    next(iter(units.values())) if len(units) == 1 else None, dataset.amount("cost") is not None,
                    frozenset(kind for kind in KINDS if (amount := dataset.amount(kind)) is not None and amount.driver
                              and not isinstance(answer, GroupAnswer)))

@@ -1,8 +1,8 @@
 """The sentences that stand on a forecast, with the numbers that its page shows."""
 
-from dataclasses import replace
 from datetime import date
 
+from demand_assets.forecasting.series.known_history import KnownHistory
 from webapp.overrides.applied import Overridden
 from webapp.region_items.labels import group_titles
 from webapp.services import services
@@ -47,12 +47,12 @@ def scenario_in_words(answer: Answer, explanation: Explanation | None, is_explai
 def line_in_words(line: LineItem, answer: Answer, final: Overridden | None, exact: bool) -> list[str]:
     """The sentences on one region-item of an answer without a scenario."""
     known, key = services(), line.row.key
-    alone = replace(answer, lines=[line], periods=[], past=history_of(known, [line], {key: answer.past.each[key]}))
+    past = history_of(known, [line], {key: KnownHistory(answer.past.each[key])})
     part = final.parts[key] if final else line.plan.part
     forecast = dict(zip(part.dates.astype("datetime64[D]").tolist(), part.forecast.tolist(), strict=True))
     explanation = explain_lines(known, [line], exact=exact)
     parts = explanation.parts(group_titles(known.dataset), line.plan_units) if explanation else None
-    return of_forecast(alone.past.against_last_year(forecast, known.dataset), parts, known.dataset.unit,
+    return of_forecast(past.against_last_year(forecast, known.dataset), parts, known.dataset.unit,
                        line.model.pooled is not None)
 
 

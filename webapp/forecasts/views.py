@@ -26,7 +26,7 @@ from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, TABS, ForecastQuery, parse_forecast_query
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
-from webapp.overrides.applied import overridden, override_words
+from webapp.overrides.applied import overridden, overridden_group, override_words
 from webapp.overrides.form import OverrideForm
 from webapp.pages.reader_locale import number
 from webapp.region_items.attributes import attributes_of, declared
@@ -263,20 +263,19 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
     dataset = services().dataset
     answer = group_of(forecast_query.keys, dataset, forecast_query.horizon, forecast_query.coverage / 100)
     is_whole = forecast_query.horizon == dataset.horizon  # what is kept of last year is of the whole horizon
-    found = overridden({key: each.part for key, each in answer.kept.items()}, answer.periods if answer.kept else [],
-                       answer.coverage)
+    found = overridden_group(answer)
     included = found if found.count and forecast_query.overrides else None
     is_model = bool(found.count and not included)
     last_year = last_year_of(forecast_query.fields) if is_whole else None
     if last_year and is_model:
         last_year = replace(last_year, change=None)  # what is kept of the change is of the forecast with overrides
-    periods = included.periods if included else answer.periods if answer.kept else []
+    periods = included.periods if included else answer.periods if answer.summed else []
     in_money = in_money_of(answer, included)
     is_editable = forecast_query.overrides and may(EDITED_BY)
     table = table_of(periods, answer.past, dataset, answer.coverage,
                      forecast_query.horizon if forecast_query.past else 0,
                      override_words=partial(override_words, of_sum=True),
-                     without_overrides=is_model, in_money=in_money) if answer.kept else None
+                     without_overrides=is_model, in_money=in_money) if answer.summed else None
     return render_template(
         "forecasts/group.html", forecast_query=forecast_query, answer=answer, is_whole=is_whole,
         last_year=last_year, is_model=is_model, in_money=in_money, query=forecast_query.query(),
@@ -284,7 +283,7 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
         **_tabs(forecast_query, more, ["region-items", "overrides", "table"]),
         lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest,
-                       is_sum=True) if answer.kept else {},
+                       is_sum=True) if answer.summed else {},
         table=table, grid=grid_of(
             found.periods if is_editable else periods, answer.past, dataset, answer.coverage, table, in_money,
             is_editable=is_editable, without_overrides=is_model) if table else None,

@@ -1,21 +1,23 @@
 """A selection's forecast with planners' overrides, beside the model's own."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
+import pandas as pd
+
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.forecast.totals import Part
+from demand_assets.forecasting.forecast.totals import Part, SummedParts
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.overrides import open_in
 from webapp.pages.numbers_and_dates import amount
-from webapp.region_items.open_overrides import apply, open_overrides, period_override
+from webapp.region_items.open_overrides import apply, open_overrides, open_overrides_among, period_override
 from webapp.region_items.rows import rows_of
 from webapp.services import services
 from webapp.serving.answer import MOST_REGION_ITEMS, Period, plan_of
-from webapp.stored_forecasts.group_answer import group_of
+from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 from webapp.tables import Override
 
 
@@ -109,12 +111,46 @@ def overridden(parts: Mapping[str, Part], periods: Sequence[Period], coverage: f
     """
     if not parts:
         return Overridden({}, {}, list(periods), coverage)
-    found = open_overrides(list(parts), periods[0].date, periods[-1].date)
-    ahead = {key: set(parts[key].dates.astype("datetime64[D]").tolist()) for key in found}
-    held = {key: [one for one in each if date.fromisoformat(one.date) in ahead[key]] for key, each in found.items()}
-    held = {key: each for key, each in held.items() if each}
+    held = _ahead(open_overrides(list(parts), periods[0].date, periods[-1].date), parts)
     final = {key: apply(part, held[key]) if key in held else part for key, part in parts.items()}
     return Overridden(final, held, _with_final(periods, final, held, coverage), coverage)
+
+
+@dataclass(frozen=True)
+class OverriddenGroup(Overridden):
+    """The same of a group that is read from stored sums; ``parts`` has those with overrides alone."""
+
+    summed: SummedParts = field(default_factory=SummedParts)
+    """Of all of them, with overrides, over the horizon."""
+
+    @cached_property
+    def total(self) -> totals.Bounds:
+        """Over all region-items and periods, with overrides."""
+        return self.summed.over_all(self.coverage)
+
+
+def overridden_group(answer: GroupAnswer) -> OverriddenGroup:
+    """The open overrides of a group, and what they make of its forecast: of the sums of all, those with overrides are
+    taken out and put in again with them."""
+    if not answer.summed:
+        return OverriddenGroup({}, {}, [], answer.coverage)
+    periods = answer.periods
+    found = open_overrides_among(answer.keys, periods[0].date, periods[-1].date)
+    models = {key: kept.part for key, kept in answer.kept_of(list(found)).items()}
+    held = _ahead({key: found[key] for key in models}, models)
+    parts = {key: apply(models[key], its) for key, its in held.items()}
+    summed = answer.sums.parts.first(answer.horizon)
+    summed.add(SummedParts.of([models[key] for key in held]), -1)
+    summed.add(SummedParts.of(parts.values()))
+    return OverriddenGroup(parts, held, _finished(periods, summed.by_date(answer.coverage), held), answer.coverage,
+                           summed)
+
+
+def _ahead(found: Mapping[str, list[Override]], parts: Mapping[str, Part]) -> dict[str, list[Override]]:
+    """Those of each region-item that are of periods of its forecast; region-items without any are left out."""
+    ahead = {key: set(parts[key].dates.astype("datetime64[D]").tolist()) for key in found}
+    held = {key: [one for one in each if date.fromisoformat(one.date) in ahead[key]] for key, each in found.items()}
+    return {key: each for key, each in held.items() if each}
 
 
 def parts_ahead(keys: Sequence[str], horizon: int | None = None) -> dict[str, Part]:
@@ -157,10 +193,18 @@ def _with_final(periods: Sequence[Period], parts: Mapping[str, Part], held: Mapp
                 coverage: float) -> list[Period]:
     if not held:
         return [replace(each, final=each.plan, final_lower=each.lower, final_upper=each.upper) for each in periods]
+    return _finished(periods, totals.by_date(list(parts.values()), coverage), held)
+
+
+def _finished(periods: Sequence[Period], table: pd.DataFrame, held: Mapping[str, Sequence[Override]]) -> list[Period]:
+    """The periods with what overrides make of them.
+
+    Args:
+        table: with overrides: date, forecast, lower, upper.
+    """
     by_date: dict[date, list[Override]] = {}
     for one in (one for each in held.values() for one in each):
         by_date.setdefault(period_override(one).date, []).append(one)
-    table = totals.by_date(list(parts.values()), coverage)
     return [replace(each, final=values["forecast"], final_lower=values["lower"], final_upper=values["upper"],
                     overrides=tuple(by_date.get(each.date, ())))
             for each, values in zip(periods, table.to_dict("records"), strict=True)]

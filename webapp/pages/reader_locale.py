@@ -16,6 +16,8 @@ from flask import has_request_context, request
 from webapp.language.translations import chosen
 
 ENGLISH = Locale("en")
+FOUND = "demand.reader_locales"
+"""In a request's environment: the locales that were found for it, by the language that was chosen."""
 NO_BREAK = "\u00a0"
 
 
@@ -23,10 +25,19 @@ def reader_locale() -> Locale:
     """The reader's first language that is known; English where none is, and outside a request. Where a language was
     chosen that one, as in the country that the browser asks it for."""
     wanted = chosen()
-    if has_request_context():
-        for tag, quality in request.accept_languages:
-            if quality > 0 and (found := _known(tag)) and wanted in (None, found.language):
-                return found
+    if not has_request_context():
+        return Locale(wanted) if wanted else ENGLISH
+    known: dict[str | None, Locale] = request.environ.setdefault(FOUND, {})  # a page writes thousands of numbers
+    if wanted not in known:
+        known[wanted] = _locale_of_request(wanted)
+    return known[wanted]
+
+
+def _locale_of_request(wanted: str | None) -> Locale:
+    """As ``reader_locale``, by what the browser asks for."""
+    for tag, quality in request.accept_languages:
+        if quality > 0 and (found := _known(tag)) and wanted in (None, found.language):
+            return found
     return Locale(wanted) if wanted else ENGLISH
 
 
@@ -46,9 +57,7 @@ def number(value: float, decimals: int = 0) -> str:
 
 def percent(value: float, decimals: int = 0) -> str:
     """A finite share as percent, the sign where the reader puts it; one that follows the number stands off it."""
-    locale = reader_locale()
-    text: str = _pattern(locale, decimals, "percent").apply(value, locale)
-    return re.sub(r"(?<=\d)(?=[%٪])", NO_BREAK, text)
+    return _percent(value, decimals, reader_locale())
 
 
 def day(value: date) -> str:
@@ -85,6 +94,12 @@ def _known(tag: str) -> Locale | None:
         except (ValueError, UnknownLocaleError):
             tag = tag.rpartition("-")[0]
     return None
+
+
+@lru_cache(maxsize=10_000)
+def _percent(value: float, decimals: int, locale: Locale) -> str:
+    text: str = _pattern(locale, decimals, "percent").apply(value, locale)
+    return re.sub(r"(?<=\d)(?=[%٪])", NO_BREAK, text)
 
 
 @lru_cache(maxsize=10_000)

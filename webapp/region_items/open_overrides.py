@@ -1,6 +1,6 @@
 """The overrides that hold, and what they make of a forecast: whatever is called forecast includes them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import cast
 
@@ -29,6 +29,18 @@ def open_overrides(keys: Sequence[str], first: date | None = None,
         if last is not None:
             query = query.where(Override.date <= str(last))
         for one in db.session.scalars(query.order_by(Override.date)):
+            found.setdefault(one.key, []).append(one)
+    return found
+
+
+def open_overrides_among(keys: Collection[str], first: date, last: date) -> dict[str, list[Override]]:
+    """As ``open_overrides`` of many region-items: all that hold in these periods are read, those of others left
+    out."""
+    wanted, found = set(keys), dict[str, list[Override]]()
+    for one in db.session.scalars(select(Override).where(
+            Override.removed_at.is_(None), Override.date >= str(first), Override.date <= str(last)).order_by(
+                Override.date)):
+        if one.key in wanted:
             found.setdefault(one.key, []).append(one)
     return found
 

@@ -1,8 +1,6 @@
 """Computing a scenario: each region-item under the plan and under what it asks of it, then the sums."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,7 +35,6 @@ AT_ONCE = 25
 """Region-items between two reports of how far it is."""
 MOST_LIKENED = 8
 """Region-items, those that change most, whose nearest past periods are kept."""
-MOST_THREADS = 4
 DIGITS = 7
 """Significant ones of the numbers that are kept: demand may be counted in grams or in millions."""
 
@@ -105,8 +102,8 @@ def compute(services: Services, asked: ScenarioRequest, report: Callable[[int], 
     computed: list[_Computed] = []
     for part in chunked(lines, AT_ONCE):
         part = _changed(services, part, scenarios, missing)
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-            computed += pool.map(lambda line: _one(services, line, exact, amounts[line.row.region_item]), part)
+        why = _differences_of(services, part, exact)
+        computed += [_one(services, line, why.get(line.row.key), amounts[line.row.region_item]) for line in part]
         report(len(missing) + (len(lines) + len(computed)) // 2)
     return _result(services, asked, computed, missing)
 
@@ -151,13 +148,21 @@ def _planned(services: Services, asked: ScenarioRequest,
     return lines, missing
 
 
-def _one(services: Services, line: LineItem, exact: bool, amounts: Mapping[str, float]) -> _Computed:
-    """One region-item with what explains its difference, and its prices."""
-    is_changed = line.asked != PLAN
+def _differences_of(services: Services, lines: Sequence[LineItem], exact: bool) -> dict[str, pd.DataFrame]:
+    """Key -> contributions to the difference, of the changed ones that a model forecasts; those whose demand was
+    damaged since they were forecast are left out."""
+    able = [line for line in lines if line.asked != PLAN and line.model.pooled is not None]
     try:
-        why = contributions_of(services, line, exact)[1] if is_changed and line.model.pooled is not None else None
-    except NotInStoreError:  # damaged since it was forecast
-        why = None
+        told = contributions_of(services, able, exact)
+    except NotInStoreError:
+        if len(able) == 1:
+            return {}
+        return {key: why for line in able for key, why in _differences_of(services, [line], exact).items()}
+    return {line.row.key: change for line, (_, change) in zip(able, told, strict=True) if change is not None}
+
+
+def _one(services: Services, line: LineItem, why: pd.DataFrame | None, amounts: Mapping[str, float]) -> _Computed:
+    """One region-item with what explains its difference, and its prices."""
     before, costs = prices_and_costs(services.dataset, line.plan.columns, amounts)
     after, _ = prices_and_costs(services.dataset, line.plan.columns, amounts, (line.scenario or line.plan).columns)
     known = before is not None and after is not None

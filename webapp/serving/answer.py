@@ -11,6 +11,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.series.known_history import KnownHistory
 from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.language.translations import gettext as _
@@ -61,13 +62,15 @@ class Answer:
     notices: list[str]
     coverage: float = 0.8
     """Of the band: one of ``intervals.LEVELS``."""
+    sums: "_Sums | None" = None
+    """Of several lines; of a single one totals are its own."""
 
     def within(self, coverage: float) -> Self:
         """The same answer with the interval of another coverage."""
         if coverage == self.coverage or not self.lines:
             return replace(self, coverage=coverage)
         return replace(self, coverage=coverage, periods=_periods(
-            self.lines, [period.drivers for period in self.periods], coverage))
+            self.lines, [period.drivers for period in self.periods], self.sums, coverage))
 
     @property
     def history(self) -> pd.DataFrame:
@@ -88,11 +91,15 @@ class Answer:
     @cached_property
     def plan_total(self) -> totals.Bounds:
         """Under the plan."""
+        if self.sums:
+            return self.sums.plan.over_all(self.coverage)
         return totals.over_all([line.plan.part for line in self.lines], self.coverage)
 
     @cached_property
     def scenario_total(self) -> totals.Bounds | None:
         """Under the scenario; None without one."""
+        if self.sums:
+            return self.sums.scenario.over_all(self.coverage) if self.sums.scenario else None
         parts = [line.scenario.part for line in self.lines if line.scenario]
         return totals.over_all(parts, self.coverage) if parts else None
 
@@ -151,7 +158,7 @@ def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> 
                  any(serving.pooled_damaged for serving in servings))
     if not whole:
         return Answer([], missing, [], History(pd.DataFrame({"date": [], "demand": []})), [])
-    read = {key: each for key, each in histories.items() if isinstance(each, pd.DataFrame)}
+    read = {key: each for key, each in histories.items() if isinstance(each, KnownHistory)}
     return _summed(services, whole, missing, history_of(services, whole, read))
 
 
@@ -184,19 +191,41 @@ def _summed(services: Services, lines: list[LineItem], missing: list[tuple[Regio
     Args:
         past: theirs; a scenario leaves it as it is.
     """
-    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines)), past, _notices(lines))
+    sums = _Sums.of(lines) if len(lines) > 1 else None
+    return Answer(lines, missing, _periods(lines, _drivers_used(services, lines), sums), past, _notices(lines),
+                  sums=sums)
 
 
-def _periods(lines: Sequence[LineItem], used: Sequence[dict[str, Any]], coverage: float = 0.8) -> list[Period]:
+@dataclass(frozen=True)
+class _Sums:
+    """Of the lines of an answer."""
+
+    plan: totals.SummedParts
+    scenario: totals.SummedParts | None
+
+    @classmethod
+    def of(cls, lines: Sequence[LineItem]) -> "_Sums":
+        changed = [line.scenario.part for line in lines if line.scenario is not None]
+        return cls(totals.SummedParts.of([line.plan.part for line in lines]),
+                   totals.SummedParts.of(changed) if changed else None)
+
+
+def _periods(lines: Sequence[LineItem], used: Sequence[dict[str, Any]], sums: _Sums | None,
+             coverage: float = 0.8) -> list[Period]:
     """The sums of the lines by date.
 
     Args:
         used: of one region-item, its drivers in each period; empty for several.
+        sums: of several lines.
     """
-    table = totals.by_date([line.plan.part for line in lines], coverage)
-    changed = [line.scenario.part for line in lines if line.scenario is not None]
-    if changed:
-        table = table.merge(totals.by_date(changed, coverage), on="date", suffixes=("", "_scenario"))
+    if sums:
+        table, changed = sums.plan.by_date(coverage), sums.scenario.by_date(coverage) if sums.scenario else None
+    else:
+        parts = [line.scenario.part for line in lines if line.scenario is not None]
+        table = totals.by_date([line.plan.part for line in lines], coverage)
+        changed = totals.by_date(parts, coverage) if parts else None
+    if changed is not None:
+        table = table.merge(changed, on="date", suffixes=("", "_scenario"))
     used = used or [{}] * len(table)
     return [Period(
         date=values["date"].date(), plan=values["forecast"], lower=values["lower"], upper=values["upper"],

@@ -1,8 +1,6 @@
 """Why the forecast is what it is: contributions of a selection's drivers and features, by period, in units."""
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,15 +12,14 @@ from demand_assets.forecasting.whatif.scenario import PLAN
 from webapp.pages.files import rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import Services
-from webapp.serving.answer import Answer
-from webapp.serving.line_item import LineItem
+from webapp.serving.answer import MOST_REGION_ITEMS, Answer
+from webapp.serving.line_item import LineItem, request_of
 from webapp.serving.sentences import Parts
 
-MOST_EXPLAINED = 200
-"""Region-items of one answer that are explained: each takes some tens of milliseconds of a core."""
+MOST_EXPLAINED = MOST_REGION_ITEMS
+"""Region-items of one answer that are explained."""
 MOST_EXACT = 12
 """Region-items of one answer that are explained exactly; more are explained by the faster rule."""
-MOST_THREADS = 4
 NOTHING = 0.05
 """Units below which a contribution shows as none."""
 
@@ -110,28 +107,27 @@ def explain_lines(services: Services, lines: Sequence[LineItem], most: int = MOS
     if not explained:
         return None
     exact = len(explained) <= MOST_EXACT if exact is None else exact
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
-        told = list(pool.map(lambda line: contributions_of(services, line, exact), explained))
+    told = contributions_of(services, explained, exact)
     changes = [change for _, change in told if change is not None]
     return Explanation(_summed([plan for plan, _ in told]), _summed(changes) if changes else None, len(explained),
                        without, len(able) - len(explained), exact)
 
 
-def contributions_of(services: Services, line: LineItem, exact: bool) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """Contributions to the plan of one region-item, and to the scenario's difference from it: date and groups.
+def contributions_of(services: Services, lines: Sequence[LineItem],
+                     exact: bool) -> list[tuple[pd.DataFrame, pd.DataFrame | None]]:
+    """Contributions to the plan of each region-item, and to the scenario's difference from it: date and groups.
 
     Args:
-        line: not one that the baseline forecasts.
+        lines: none that the baseline forecasts.
+    Raises: NotInStoreError: the demand of one cannot be read any more.
     """
-    region_item, horizon = line.plan.region_item, len(line.plan.part.dates)
-    known_as = line.row.forecast_wanted
-    plan = services.forecaster.explain(region_item, line.model, horizon, exact=exact, known_as=known_as)
-    if line.scenario is None:
-        return plan, None
-    touched = line.asked != PLAN
-    changed = services.forecaster.explain(region_item, line.model, horizon, line.asked, exact, known_as) if (
-        touched) else plan
-    return plan, _difference(changed, plan, line)
+    plans = [request_of(services, line) for line in lines]
+    touched = [place for place, line in enumerate(lines) if line.scenario is not None and line.asked != PLAN]
+    scenarios = [request_of(services, lines[place], lines[place].asked) for place in touched]
+    told = services.forecaster.explain_many([*plans, *scenarios], exact)
+    changed = dict(zip(touched, told[len(plans):], strict=True))
+    return [(plan, None if line.scenario is None else _difference(changed.get(place, plan), plan, line))
+            for place, (line, plan) in enumerate(zip(lines, told[:len(plans)], strict=True))]
 
 
 def _difference(changed: pd.DataFrame, plan: pd.DataFrame, line: LineItem) -> pd.DataFrame:

@@ -11,19 +11,17 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import MONTHS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
-from demand_assets.forecasting.series.censored_demand import sold
-from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.series.known_history import KnownHistory
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.services import Services
 from webapp.serving.line_item import LineItem
 from webapp.serving.sentences import AgainstLastYear
 
-Columns = pd.DataFrame | dict[str, np.ndarray]
 YEARS = 3
 """Of history on the chart."""
 
@@ -62,6 +60,8 @@ class History:
     """Of one region-item: units carried over from other items, in periods whose own demand is unknown."""
     each: dict[str, pd.DataFrame] = field(default_factory=dict)
     """Key -> the region-item's own history, with its drivers; demand is null where it was out of stock."""
+    known: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Of how many region-items what was sold is known, in each period of ``history``."""
 
     @cached_property
     def of_all(self) -> pd.DataFrame:
@@ -69,11 +69,7 @@ class History:
         all of them may be held against."""
         if len(self.each) < 2:
             return self.history
-        dates = self.history["date"].to_numpy().astype("datetime64[D]")
-        known = np.ones(len(dates), dtype=bool)
-        for one in self.each.values():
-            known &= ~np.isnan(_on_dates(one["date"].to_numpy().astype("datetime64[D]"), sold(one), dates))
-        return self.history.assign(demand=self.history["demand"].where(known))
+        return self.history.assign(demand=self.history["demand"].where(self.known == len(self.each)))
 
     def last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> Floats:
         """Units sold a year (the longest season) before each date; NaN where that is not known."""
@@ -99,19 +95,19 @@ def _year_before(dates: pd.DatetimeIndex, dataset: Dataset) -> Dates:
     return before.to_numpy().astype("datetime64[D]")
 
 
-def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, pd.DataFrame | NotInStoreError]:
+def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, KnownHistory | NotInStoreError]:
     """Key -> date, demand and drivers of the last years; the error where they cannot be read (any more)."""
-    found: dict[str, pd.DataFrame | NotInStoreError] = {}
+    found: dict[str, KnownHistory | NotInStoreError] = {}
     for line in lines:
         try:
-            found[line.row.key] = services.forecaster.history(
+            found[line.row.key] = services.forecaster.known_history(
                 line.row.region_item, YEARS * services.dataset.year_length, line.row.forecast_wanted)
         except NotInStoreError as error:
             found[line.row.key] = error
     return found
 
 
-def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str, pd.DataFrame]) -> History:
+def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str, KnownHistory]) -> History:
     """The past of these region-items.
 
     Args:
@@ -119,15 +115,13 @@ def history_of(services: Services, lines: Sequence[LineItem], read: Mapping[str,
     """
     dataset = services.dataset
     histories = [read[line.row.key] for line in lines]
-    tables: list[Columns] = [*histories, *(line.plan.columns for line in lines)]
-    dates = [np.asarray(table["date"]).astype("datetime64[D]") for table in tables]
-    marks = {driver.name: _on(driver.name, tables, dates, len(lines)) for driver in dataset.drivers
-             if driver.kind == "yes_no"}
-    adjusted, carried = (_units_by_date(histories[0], name) if len(lines) == 1 else {} for name in (ADJUSTED, CARRIED))
-    summed = _summed(histories, dates[:len(histories)])
-    out = {at for history in histories for at in _units_by_date(history, AT_LEAST)}
+    marks = {driver.name: _on(driver.name, histories, lines) for driver in dataset.drivers if driver.kind == "yes_no"}
+    adjusted, carried = (_units_by_date(histories[0].table, name) if len(lines) == 1 else {}
+                         for name in (ADJUSTED, CARRIED))
+    summed, known = _summed(histories)
+    out = {at for history in histories for at in history.out_of_stock.tolist()}
     return History(summed, marks, adjusted, sold_at_least(summed, out), carried,
-                {line.row.key: history for line, history in zip(lines, histories, strict=True)})
+                   {line.row.key: history.table for line, history in zip(lines, histories, strict=True)}, known)
 
 
 def sold_at_least(summed: pd.DataFrame, out: Collection[date]) -> dict[date, float]:
@@ -150,25 +144,27 @@ def _units_by_date(history: pd.DataFrame, name: str) -> dict[date, float]:
     return {at.date(): float(units) for at, units in zip(found["date"], found[name], strict=True)}
 
 
-def _summed(histories: Sequence[pd.DataFrame], dates: Sequence[Dates]) -> pd.DataFrame:
-    """Date and units sold over all; NaN where nothing is known of any."""
-    days = np.concatenate(dates)
+def _summed(histories: Sequence[KnownHistory]) -> tuple[pd.DataFrame, Ints]:
+    """Date and units sold over all, NaN where nothing is known of any; and of how many it is known."""
+    days = np.concatenate([history.days for history in histories])
     if not len(days):
-        return pd.DataFrame({"date": days.astype("datetime64[ns]"), "demand": np.zeros(0)})
+        return pd.DataFrame({"date": days.astype("datetime64[ns]"), "demand": np.zeros(0)}), np.zeros(0, dtype=np.int64)
     first = days.min()
     place = (days - first).astype(np.int64)  # counted by day, which takes a tenth of sorting them
-    units = np.concatenate([sold(history) for history in histories])
-    known = ~np.isnan(units)
-    sums = np.where(np.bincount(place, known) > 0, np.bincount(place, np.where(known, units, 0.0)), np.nan)
+    units = np.concatenate([history.sold for history in histories])
+    is_known = ~np.isnan(units)
+    known = np.bincount(place[is_known], minlength=place.max() + 1)
+    sums = np.where(known > 0, np.bincount(place, np.where(is_known, units, 0.0)), np.nan)
     there = np.flatnonzero(np.bincount(place))
-    return pd.DataFrame({"date": (first + there).astype("datetime64[ns]"), "demand": sums[there]})
+    return pd.DataFrame({"date": (first + there).astype("datetime64[ns]"), "demand": sums[there]}), known[there]
 
 
-def _on(driver: str, tables: Sequence[Columns], dates: Sequence[Dates], size: int) -> list[date]:
-    """The dates on which half of so many region-items or more have a yes/no driver, oldest first."""
-    values = np.concatenate([np.asarray(table[driver], dtype=np.float64) for table in tables])
-    at, times = np.unique(np.concatenate(dates)[values > 0], return_counts=True)
-    found: list[date] = at[2 * times >= size].tolist()
+def _on(driver: str, histories: Sequence[KnownHistory], lines: Sequence[LineItem]) -> list[date]:
+    """The dates on which half of the region-items or more have a yes/no driver, oldest first."""
+    ahead = [line.plan.part.dates[np.asarray(line.plan.columns[driver], dtype=np.float64) > 0] for line in lines]
+    days = np.concatenate([*(history.days_with(driver) for history in histories), *ahead]).astype("datetime64[D]")
+    at, times = np.unique(days, return_counts=True)
+    found: list[date] = at[2 * times >= len(lines)].tolist()
     return found
 
 

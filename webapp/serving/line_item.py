@@ -89,12 +89,20 @@ def scenario_lines(services: Services, lines: Sequence[LineItem], scenarios: Seq
 
     Raises: ScenarioError: one cannot be applied.
     """
-    asked = [services.forecaster.ask(line.row.region_item, line.model, len(line.plan.part.dates), scenario, line.plan,
-                                     line.row.forecast_wanted) if scenario != PLAN else None
+    asked = [request_of(services, line, scenario) if scenario != PLAN else None
              for line, scenario in zip(lines, scenarios, strict=True)]
     forecasts = iter(services.forecaster.answer([one for one in asked if one]))
     return [replace(line, scenario=next(forecasts) if one else line.plan, asked=scenario)
             for line, one, scenario in zip(lines, asked, scenarios, strict=True)]
+
+
+def request_of(services: Services, line: LineItem, scenario: Scenario = PLAN) -> ForecastRequest:
+    """What is asked of the line's model under a scenario.
+
+    Raises: NotInStoreError: its demand cannot be read any more. ScenarioError: the scenario cannot be applied.
+    """
+    return services.forecaster.ask(line.row.region_item, line.model, len(line.plan.part.dates), scenario, line.plan,
+                                   line.row.forecast_wanted)
 
 
 def _asked(services: Services, row: RegionItemRow, serving: Serving, pooled: PooledRow | None,

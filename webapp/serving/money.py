@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, unit_money
+from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, UnitPrices, unit_money
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.region_items.money import amounts_of, units_in_money
 from webapp.serving.history import History
@@ -12,16 +12,22 @@ from webapp.tables import Override
 
 
 def money_of(lines: Sequence[LineItem], past: History, dataset: Dataset,
-             of_scenario: bool = False) -> dict[str, UnitMoney]:
+             of_scenario: bool = False, with_latest: bool = True) -> dict[str, UnitMoney]:
     """Key -> prices and costs of each region-item in the periods of its forecast; none where the dataset has no price.
 
     Args:
         past: theirs.
         of_scenario: whether at the prices of the scenario, where a line has one.
+        with_latest: whether the latest that is known is told too, which a sum does without.
     """
     if not dataset.has_money:
         return {}
     attributes = amounts_of([line.row.region_item for line in lines], dataset)
+    if not with_latest:
+        prices = UnitPrices.of(dataset)
+        return {line.row.key: UnitMoney(*prices.each(
+            line.plan.columns, attributes[line.row.region_item],
+            line.scenario.columns if of_scenario and line.scenario else None), None, None) for line in lines}
     return {line.row.key: unit_money(
         dataset, line.plan.columns, past.each[line.row.key], attributes[line.row.region_item],
         line.scenario.columns if of_scenario and line.scenario else None) for line in lines}

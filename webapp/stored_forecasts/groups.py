@@ -17,6 +17,7 @@ from webapp.services import Services
 from webapp.services import services as app_services
 from webapp.stored_forecasts.by_period import RunningSums, SumByPeriod, UnitsByPeriod
 from webapp.stored_forecasts.computing import stored_forecasts_of
+from webapp.stored_forecasts.sums import keep_sum, summed_up
 from webapp.stored_forecasts.worker_process import AppFactory, do_in_worker
 from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 
@@ -125,9 +126,12 @@ def _sum_up(kind: str, name: str, members: Sequence[Member]) -> None:
         _take_in(found, part, by_period)
     if by_period:
         found.by_period = by_period.summed()
+    sums = summed_up([key for key, *_ in members], app_services().dataset) if kind == "region" else None
     db.session.rollback()
     with writing():
         _keep(kind, name, found, with_running=kind == "region" or _is_merged("item"))
+        if sums:
+            keep_sum(name, *sums)
 
 
 def _take_in(found: _Sum, members: Sequence[Member], by_period: RunningSums | None) -> None:

@@ -2,7 +2,15 @@
 
 from webapp.tables.background_state import JournalFile, SystemState, Watermark
 from webapp.tables.data_loads import DataLoad, DataLoadRun, RefusedRule
-from webapp.tables.forecasts import Adjustment, ArchivedForecast, CarriedLink, GroupForecast, Override, StoredForecast
+from webapp.tables.forecasts import (
+    Adjustment,
+    ArchivedForecast,
+    CarriedLink,
+    GroupForecast,
+    Override,
+    RegionSum,
+    StoredForecast,
+)
 from webapp.tables.groups import GroupRule, UserGroup, group_members
 from webapp.tables.models import ModelAction, ModelVersion
 from webapp.tables.notices import Delivery, Notice, NoticeChoice, Webhook
@@ -81,6 +89,7 @@ __all__ = [
     "PublishedPlan",
     "RefusedRule",
     "RegionItemRow",
+    "RegionSum",
     "Retrain",
     "RetrainItem",
     "RetrainState",

@@ -87,6 +87,21 @@ class GroupForecast(Base):
             self.live_error_money is not None and self.live_sold_money) else None
 
 
+class RegionSum(Base):
+    """The stored forecasts of a region summed up by period, with their past: all that pages show of many together.
+
+    Only ``stored_forecasts.sums`` writes and reads it.
+    """
+
+    __tablename__ = "region_sum"
+    region: Mapped[str] = mapped_column(String(255), primary_key=True)
+    members: Mapped[str] = mapped_column(String(32))
+    """A digest of the keys that it is the sum of."""
+    made_at: Mapped[datetime]
+    content: Mapped[bytes]
+    """``sums.StoredSums.to_bytes``."""
+
+
 class ArchivedForecast(Base):
     """The forecast of one region-item as it stood while a period was its last known one: the last made from there."""
 

@@ -76,14 +76,15 @@ def series_inputs(demand: pd.DataFrame, dataset: Dataset, categories: Categories
         is_censored if is_censored.any() else None)
 
 
-def driver_columns(table: pd.DataFrame, dataset: Dataset, common: Categories) -> dict[str, Floats]:
-    """``SeriesInputs.drivers`` of a table with the drivers' own columns."""
+def driver_columns(table: pd.DataFrame | Mapping[str, npt.NDArray[Any]], dataset: Dataset,
+                   common: Categories) -> dict[str, Floats]:
+    """``SeriesInputs.drivers`` of a table, or its columns, with the drivers' own columns."""
     columns: dict[str, Floats] = {}
     for driver in dataset.drivers:
         if driver.kind != "category":
-            columns[driver.name] = table[driver.name].to_numpy(dtype=np.float64)
+            columns[driver.name] = np.asarray(table[driver.name], dtype=np.float64)
             continue
-        values = _texts(table[driver.name])
+        values = _texts(pd.Series(table[driver.name]))
         for category in common[driver.name]:
             columns[f"{driver.name}={category}"] = (values == category).astype(np.float64)
         others = ~np.isin(values.astype(str), common[driver.name])

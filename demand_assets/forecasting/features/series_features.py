@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -305,8 +305,12 @@ class Future:
         """As ``Past.logarithms``, with what a what-if changes of drivers that have no effect otherwise."""
         if self.is_planned:
             return self.past.planned_logarithms
-        return self.past.logarithms(self.drivers) | moved_logarithms(
-            self.drivers, self.past.inputs.drivers, self.past.borrowed.positive, self.past.borrowed.moves)
+        return self._logarithms(self.drivers, self.past.inputs.drivers)
+
+    def _logarithms(self, drivers: dict[str, Floats], planned: dict[str, Floats]) -> dict[str, Floats]:
+        """``logarithms`` of periods with these drivers, and these as planned."""
+        return self.past.logarithms(drivers) | moved_logarithms(
+            drivers, planned, self.past.borrowed.positive, self.past.borrowed.moves)
 
     @cached_property
     def effect(self) -> Floats:
@@ -340,10 +344,12 @@ class Future:
         is_planned = all(values is planned[name] for name, values in drivers.items())
         return Future(past, planned if is_planned else drivers, self.as_planned)
 
-    def changed(self, drivers: pd.DataFrame) -> Self:
-        """Other drivers of the first future periods, one row of the table for each."""
+    def changed(self, drivers: pd.DataFrame | Mapping[str, npt.NDArray[Any]]) -> Self:
+        """Other drivers of the first future periods, one row of the table for each. A column in which nothing differs
+        stays the same array."""
         inputs, changed = self.past.inputs, dict(self.drivers)
-        span = slice(inputs.known, inputs.known + len(drivers))
+        periods = len(drivers) if isinstance(drivers, pd.DataFrame) else len(next(iter(drivers.values())))
+        span = slice(inputs.known, inputs.known + periods)
         for name, values in driver_columns(drivers, inputs.dataset, inputs.common).items():
             if not np.array_equal(changed[name][span], values, equal_nan=True):
                 changed[name] = changed[name].copy()
@@ -358,13 +364,19 @@ class Future:
         """``logarithms`` in these periods, as they are seen from these origins; each of shape (n,)."""
         if self.as_planned:
             return self.past.logarithms(self.past.plans.every(origins, targets))
-        return {name: values[targets] for name, values in self.logarithms.items()}
+        if self.is_planned or "logarithms" in self.__dict__:
+            return {name: values[targets] for name, values in self.logarithms.items()}
+        drivers, planned = ({name: values[targets] for name, values in each.items()}
+                            for each in (self.drivers, self.past.inputs.drivers))
+        return self._logarithms(drivers, planned)
 
     def states_at(self, origins: Ints, targets: Ints) -> Ints:
         """``states`` in these periods, as they are seen from these origins; shape (n,)."""
         if self.as_planned:
             return self.past.states(self.past.plans.every(origins, targets), targets)
-        return self.states[targets]
+        if self.is_planned or "states" in self.__dict__:
+            return self.states[targets]
+        return self.past.states({name: values[targets] for name, values in self.drivers.items()}, targets)
 
     def means_of_states(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Means over the last periods known at the origin that were in the target's state."""
@@ -383,14 +395,20 @@ class Future:
                 columns[f"state_units_{depth}"] = (units[last] - units[start]) / count / past.level[origins]
         return columns
 
-    def at_targets(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
-        """Drivers at the target: plain, against the recent past, against the same season, and their neighbours."""
+    def at_targets(self, origins: Ints, leads: Ints, others_than: "Future | None" = None) -> dict[str, Floats]:
+        """Drivers at the target: plain, against the recent past, against the same season, and their neighbours.
+
+        Args:
+            others_than: leave out the drivers that are the same there.
+        """
         past, dataset = self.past, self.past.inputs.dataset
         target = origins + leads
         last = np.minimum(origins + dataset.horizon, len(past.inputs.dates) - 1)  # what every forecast knows is planned
         season = dataset.season_length
         columns: dict[str, Floats] = {}
         for name, values in self.drivers.items():
+            if others_than is not None and values is others_than.drivers[name]:
+                continue
             columns[f"target:{name}"] = now = self.values(name, origins, target)
             if "=" in name:
                 continue
@@ -398,11 +416,11 @@ class Future:
             recent = past.recent[name][origins]
             before, after = (self.values(name, origins, beside) for beside in (
                 np.maximum(target - 1, 0), np.minimum(target + 1, last)))
+            then = at(values, target - season * (-(-leads // season)))
             if name in past.borrowed.with_zeros:
-                now, before, after, values = (np.where(each > 0, each, np.nan) for each in (now, before, after, values))
+                now, before, after, then = (np.where(each > 0, each, np.nan) for each in (now, before, after, then))
             columns[f"target:{name}:against_recent"] = _against(now, recent, is_ratio)
-            columns[f"target:{name}:against_season"] = _against(
-                now, at(values, target - season * (-(-leads // season))), is_ratio)
+            columns[f"target:{name}:against_season"] = _against(now, then, is_ratio)
             columns[f"target:{name}:before"] = _against(before, recent, True) if is_ratio else before
             columns[f"target:{name}:after"] = _against(after, recent, True) if is_ratio else after
             if dataset.driver(name).kind == "number":
@@ -548,7 +566,30 @@ class SeriesFeatures:
             rows[:, place] = values
         return tuple(columns), rows
 
-    def with_future(self, drivers: pd.DataFrame) -> Self:
+    def rows_beside(self, plan: Self, rows: npt.NDArray[np.float32], place: Mapping[str, int], origins: Ints,
+                    leads: Ints) -> npt.NDArray[np.float32]:
+        """``rows`` of the same past under other drivers: what they do not touch is taken from the plan's.
+
+        Args:
+            plan: the same, as planned.
+            rows: its rows of these origins and leads.
+            place: name -> place of each column in them.
+        """
+        future, planned = self.future, plan.future
+        found = rows.copy()
+        target = origins + leads
+        moved = {f"{EFFECT}{name}": values for name, values in future.logarithms_at(origins, target).items()}
+        moved |= future.seen.at_targets(origins, leads, planned.seen)
+        if not np.array_equal(future.unmoved.states_at(origins, target), planned.unmoved.states_at(origins, target)):
+            moved |= future.unmoved.means_of_states(origins, leads)
+        if self.past.seen is not None and not np.array_equal(
+                future.seen.states_at(origins, target), planned.seen.states_at(origins, target)):
+            moved |= {f"{SEEN}{name}": values for name, values in future.seen.means_of_states(origins, leads).items()}
+        for name, values in moved.items():
+            found[:, place[name]] = values
+        return found
+
+    def with_future(self, drivers: pd.DataFrame | Mapping[str, npt.NDArray[Any]]) -> Self:
         """The same past under other drivers of the first future periods, one row of the table for each.
 
         What only the past tells is not computed again.

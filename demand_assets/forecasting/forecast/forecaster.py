@@ -1,5 +1,6 @@
 """Forecasts of region-items: what the web app shows and what the backtest measured, by the same functions."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,14 +27,25 @@ from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
 from demand_assets.forecasting.series.censored_demand import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.series.known_history import KnownHistory
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.analogues import nearest_past
-from demand_assets.forecasting.whatif.explanation import explain
-from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, apply, declared_direction, unseen_values
+from demand_assets.forecasting.whatif.explanation import Asked, explain_many
+from demand_assets.forecasting.whatif.scenario import (
+    PLAN,
+    Columns,
+    Scenario,
+    apply,
+    apply_to_columns,
+    declared_direction,
+    unseen_values,
+)
 
 HELD = 500
 """Region-items of which what was read and prepared stays in memory: some 250 kB for three years of days each."""
+THREADS = min(os.cpu_count() or 1, 4)
+"""That ask boosters of many rows at once."""
 PLANS_HELD = 3000
 """Forecasts under the plan that stay in memory: some 10 kB each."""
 
@@ -90,6 +102,28 @@ class _Ready:
     span: SoldSpan
     pooled: PooledModel | None
     """What the features were made for; None for the baseline."""
+    histories: dict[int | None, KnownHistory] = field(default_factory=dict)
+    """Periods, None for all -> so many of the history, as they were asked for."""
+    plans: "dict[int, _PlanRows]" = field(default_factory=dict)
+    """Periods -> what was asked of the boosters for the plan, and what they said."""
+
+    @cached_property
+    def planned(self) -> Columns:
+        """The columns of ``future``."""
+        return {str(name): self.future[name].to_numpy() for name in self.future.columns}
+
+
+@dataclass(frozen=True)
+class _PlanRows:
+    """The features of one region-item under the plan, and what boosters say of them: a scenario asks them only of what
+    it changes."""
+
+    rows: Rows
+    answers: tuple[Floats, ...]
+    """As ``PooledModel.answers``."""
+    model: ServingModel
+    factor: Floats | None
+    """As ``ForecastModel.factor``, by that model; None where it has none."""
 
 
 @dataclass(frozen=True)
@@ -104,16 +138,18 @@ class ForecastRequest:
     leads: Ints
     rows: Rows
     """Of all features; none for the baseline."""
-    drivers: pd.DataFrame
+    drivers: Columns
     """Of the future as they are used, with dates."""
-    planned: pd.DataFrame
-    """The same under the plan."""
+    planned: Columns
+    """The same under the plan; the same arrays where the scenario changes nothing."""
     assumed: tuple[str, ...]
     span: SoldSpan
     plan: "Forecast | ForecastRequest | None"
     """The same under the plan, for a scenario that is held to declared directions."""
     known_as: Hashable = None
     """What its stored demand is known as; None when the caller did not say."""
+    beside: "_PlanRows | None" = None
+    """Under the plan, where it was answered before."""
 
 
 class Forecaster:
@@ -135,13 +171,21 @@ class Forecaster:
 
         Raises: NotInStoreError: no demand is stored for the region-item.
         """
+        return self.known_history(region_item, periods, known_as).table
+
+    def known_history(self, region_item: RegionItem, periods: int | None = None,
+                      known_as: Hashable = None) -> KnownHistory:
+        """``history`` with the arrays of it; made once of what is held in memory.
+
+        Raises: NotInStoreError: no demand is stored for the region-item.
+        """
         held = self._held.get(region_item)
-        is_held = held is not None and known_as is not None and held[0] == known_as
-        demand = held[1].demand if held and is_held else with_every_driver(
-            self._store.read("demand", region_item), self._dataset)
-        is_known = not np.isnan(learned(demand)).all()
-        history = demand.iloc[: known_periods(demand) if is_known else observed_periods(demand)]
-        return history.tail(periods) if periods else history
+        if held is not None and known_as is not None and held[0] == known_as:
+            histories = held[1].histories
+            if periods not in histories:
+                histories[periods] = _known_history(held[1].demand, periods)
+            return histories[periods]
+        return _known_history(with_every_driver(self._store.read("demand", region_item), self._dataset), periods)
 
     def forecast(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
                  scenario: Scenario = PLAN) -> Forecast:
@@ -186,18 +230,24 @@ class Forecaster:
             raise ForecastError(f"horizon {horizon} is outside 1 to {dataset.horizon}, the longest that the models of "
                                 f"{dataset.title} were trained for")
         ready = self._ready(region_item, model, known_as)
-        planned = ready.future if horizon == dataset.horizon else ready.future.iloc[:horizon]
+        planned = ready.planned if horizon == dataset.horizon else {
+            name: values[:horizon] for name, values in ready.planned.items()}
         drivers, series, needed = planned, ready.series, None
         if scenario != PLAN:
-            drivers = apply(scenario, planned, dataset)
+            drivers = apply_to_columns(scenario, planned, dataset)
             series = ready.series.with_future(drivers)
             needed = plan or self.ask(region_item, model, horizon, known_as=known_as)
+        beside = ready.plans.get(horizon)
         origins, leads = np.full(horizon, ready.series.known - 1, dtype=np.int64), np.arange(1, horizon + 1)
         if model.pooled is None and np.isnan(series.demand[: series.known]).all():
             raise NotInStoreError(f"{region_item} has no demand yet; it is forecast once there is a pooled model")
-        rows = model.rows_of(series, origins, leads)
+        if beside is None or model.pooled is None:
+            rows = model.rows_of(series, origins, leads)
+        else:
+            rows = beside.rows if scenario == PLAN else series.rows_beside(
+                ready.series, beside.rows, model.pooled.place_of, origins, leads)
         return ForecastRequest(region_item, model, scenario, series, origins, leads, rows, drivers, planned,
-                               ready.assumed, ready.span, needed, known_as)
+                               ready.assumed, ready.span, needed, known_as, beside)
 
     def answered(self, region_item: RegionItem, model: ServingModel, horizon: int,
                  known_as: Hashable) -> Forecast | None:
@@ -215,7 +265,11 @@ class Forecaster:
 
     def _answer(self, asked: Sequence[ForecastRequest]) -> list[Forecast]:
         plans = [one.plan for one in asked if isinstance(one.plan, ForecastRequest)]
-        units = {id(one): values for one, values in zip([*asked, *plans], _units([*asked, *plans]), strict=True)}
+        said = _said([*asked, *plans])
+        units = {id(one): each.units for one, each in zip([*asked, *plans], said, strict=True)}
+        for one, each in zip([*asked, *plans], said, strict=True):
+            if one.scenario == PLAN and one.known_as is not None and one.model.pooled is not None:
+                self._keep_rows(one, each)
         forecasts = [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
         with self._lock:
             for one, forecast in zip(asked, forecasts, strict=True):
@@ -236,14 +290,14 @@ class Forecaster:
         flags = (*_of_challenger(model), *_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen,
                  *_of_calendar(asked, dataset), *_of_attributes(asked, dataset))
         calibration = model.calibration_of(series)
-        days = asked.drivers["date"].to_numpy().astype("datetime64[D]")
+        days = asked.drivers["date"].astype("datetime64[D]")
         is_sold = asked.span.covers(days, dataset.frequency)
         units = np.where(is_sold, units, 0.0)
         scale = np.where(is_sold, calibration.scaling.scale(units, series.level[asked.origins], asked.leads), 0.0)
         lower, upper = bounds(units, scale, calibration.lower, calibration.upper, 0.8)
-        dates = asked.drivers["date"].to_numpy()
+        dates = asked.drivers["date"]
         columns = {"date": dates, "lead": asked.leads, "forecast": units, "lower_80": lower, "upper_80": upper,
-                   **{name: asked.drivers[name].to_numpy() for name in (*dataset.driver_names, *dataset.money.by_row)}}
+                   **{name: asked.drivers[name] for name in (*dataset.driver_names, *dataset.money.by_row)}}
         return Forecast(
             region_item=asked.region_item, origin=series.dates[int(asked.origins[0])], columns=columns,
             version=model.version, served_by=model.served_by, in_short=unseen,
@@ -264,9 +318,13 @@ class Forecaster:
         Returns: date and a column for each group (``explanation.explain``).
         """
         asked = self.ask(region_item, model, horizon, scenario, known_as=known_as)
-        told = explain(model, asked.series, asked.origins, asked.leads, exact)
-        told.insert(0, "date", asked.drivers["date"].to_numpy())
-        return told
+        return self.explain_many([asked], exact)[0]
+
+    def explain_many(self, asked: Sequence[ForecastRequest], exact: bool = True) -> list[pd.DataFrame]:
+        """``explain`` of many: the rows of all that stand on one pooled model are its boosters' question together."""
+        told = explain_many([Asked(one.model, one.series, one.origins, one.leads, one.rows) for one in asked], exact)
+        return [pd.DataFrame({"date": one.drivers["date"], **parts})
+                for one, parts in zip(asked, told, strict=True)]
 
     def most_like(self, region_item: RegionItem, horizon: int, scenario: Scenario, count: int) -> pd.DataFrame:
         """The past periods most like those that a scenario changes, by drivers and calendar (``nearest_past``).
@@ -279,6 +337,12 @@ class Forecaster:
         names = list(self._dataset.driver_names)
         changed = (asked[names].astype("string") != planned[names].astype("string")).any(axis=1).to_numpy()
         return nearest_past(ready.demand, self._dataset, asked[changed], count)
+
+    def _keep_rows(self, asked: ForecastRequest, said: "_Said") -> None:
+        """Let later scenarios find what boosters said of the plan, as long as the region-item is held in memory."""
+        known, ready = self._held.get(asked.region_item, (None, None))
+        if ready is not None and known == asked.known_as and ready.series is asked.series:
+            ready.plans[len(asked.leads)] = _PlanRows(asked.rows, said.answers, asked.model, said.factor)
 
     def _ready(self, region_item: RegionItem, model: ServingModel, known_as: Hashable) -> _Ready:
         with self._lock:
@@ -303,20 +367,59 @@ class Forecaster:
         return ready
 
 
-def _units(asked: Sequence[ForecastRequest]) -> list[Floats]:
-    """Point forecasts in units; the rows of all that stand on one pooled model are its question together."""
-    by_pooled: dict[int, tuple[PooledModel, list[int]]] = {}
+def _known_history(demand: pd.DataFrame, periods: int | None) -> KnownHistory:
+    is_known = not np.isnan(learned(demand)).all()
+    history = demand.iloc[: known_periods(demand) if is_known else observed_periods(demand)]
+    return KnownHistory(history.tail(periods) if periods else history)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What was said of one region-item."""
+
+    units: Floats
+    """Point forecasts, shape (n,)."""
+    answers: tuple[Floats, ...]
+    """As ``PooledModel.answers``; none of the baseline."""
+    factor: Floats | None
+    """As ``ForecastModel.factor``; None where there is none."""
+
+
+def _said(asked: Sequence[ForecastRequest]) -> list[_Said]:
+    """Point forecasts in units; the rows of all that stand on one pooled model are its question together, and of those
+    whose plan was answered before, only what differs from it."""
+    by_pooled: dict[tuple[int, bool], tuple[PooledModel, list[int]]] = {}
     for place, one in enumerate(asked):
-        if one.model.pooled is not None:
-            by_pooled.setdefault(id(one.model.pooled), (one.model.pooled, []))[1].append(place)
-    ratios = [np.zeros(0)] * len(asked)
-    for pooled, places in by_pooled.values():
-        ratio = pooled.ratio(np.concatenate([asked[place].rows for place in places]))
-        ends = np.cumsum([len(asked[place].rows) for place in places])
-        for place, part in zip(places, np.split(ratio, ends[:-1]), strict=True):
-            ratios[place] = part
-    return [one.model.units(ratio, one.rows, one.series, one.origins, one.leads)
-            for one, ratio in zip(asked, ratios, strict=True)]
+        pooled = one.model.pooled
+        if pooled is not None:
+            by_pooled.setdefault((id(pooled), one.beside is not None), (pooled, []))[1].append(place)
+    ratios, answers = [np.zeros(0)] * len(asked), [tuple[Floats, ...]()] * len(asked)
+    for (_, is_beside), (pooled, places) in by_pooled.items():
+        rows = np.concatenate([asked[place].rows for place in places])
+        found = _beside(pooled, rows, [asked[place].beside for place in places]) if is_beside else pooled.answers(
+            rows, threads=THREADS)
+        ends = np.cumsum([len(asked[place].rows) for place in places])[:-1]
+        for place, ratio, *each in zip(places, np.split(pooled.ratio_of(found, rows), ends), *(
+                np.split(answer, ends) for answer in found), strict=True):
+            ratios[place], answers[place] = ratio, tuple(each)
+    return [_said_of(one, ratio, each) for one, ratio, each in zip(asked, ratios, answers, strict=True)]
+
+
+def _beside(pooled: PooledModel, rows: Rows, plans: Sequence[_PlanRows | None]) -> tuple[Floats, ...]:
+    there = [plan for plan in plans if plan is not None]
+    return pooled.answers_beside(rows, np.concatenate([plan.rows for plan in there]), tuple(
+        np.concatenate(answers) for answers in zip(*(plan.answers for plan in there), strict=True)), THREADS)
+
+
+def _said_of(asked: ForecastRequest, ratio: Floats, answers: tuple[Floats, ...]) -> _Said:
+    model, beside = asked.model, asked.beside
+    if not isinstance(model, ForecastModel) or model.challenger is not None:
+        return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads), answers, None)
+    columns = list(model.pooled.columns)
+    is_known = beside is not None and beside.model is model and beside.factor is not None and np.array_equal(
+        beside.rows[:, columns].view(np.int32), asked.rows[:, columns].view(np.int32))
+    factor = beside.factor if beside is not None and is_known else model.factor(asked.rows)
+    return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads, factor), answers, factor)
 
 
 def _without_failing(asked: ForecastRequest) -> ForecastRequest:
@@ -355,13 +458,11 @@ def _unknown(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
     challenger = asked.model.challenger if isinstance(asked.model, ForecastModel) else None
     for driver in dataset.drivers:
         if driver.name in asked.model.drivers:
-            if challenger and not challenger.sees_drivers and not asked.planned[driver.name].astype("string").equals(
-                    asked.drivers[driver.name].astype("string")):
+            if challenger and not challenger.sees_drivers and _is_changed(asked, driver.name):
                 sentences.append(f"{driver.title} is changed without effect: {challenger.title}, which forecasts this "
                                  "region-item, knows no drivers.")
             continue
-        before, after = (table[driver.name].astype("string") for table in (asked.planned, asked.drivers))
-        is_changed = not before.equals(after)
+        is_changed = _is_changed(asked, driver.name)
         if asked.model.served_by == "baseline":
             if is_changed:
                 sentences.append(f"{driver.title} is changed without effect: the seasonal-naive baseline repeats past "
@@ -384,7 +485,13 @@ def _undeclared(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
         "take what only came with it for its effect, so that even the sign of the difference is uncertain. Where it is "
         "known to raise or to lower demand, declare its effect; a new pooled model will tell it by one."
         for driver in dataset.drivers if driver.kind == "number" and not has_slope(driver)
-        and not asked.planned[driver.name].equals(asked.drivers[driver.name]))
+        and _is_changed(asked, driver.name))
+
+
+def _is_changed(asked: ForecastRequest, driver: str) -> bool:
+    """Whether the scenario makes something else of a driver than the plan."""
+    before, after = asked.planned[driver], asked.drivers[driver]
+    return before is not after and not pd.Series(before).astype("string").equals(pd.Series(after).astype("string"))
 
 
 def _of_calendar(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:

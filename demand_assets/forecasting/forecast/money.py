@@ -4,7 +4,7 @@ What is not known is never 0: a region-item whose price is not known in a period
 of their region-items have one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.money import COLUMNS, KINDS, Kind
-from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.dataset.money import COLUMNS, KINDS, Kind, UnitAmount
+from demand_assets.forecasting.forecast.totals import Dates, Span, days_of
 from demand_assets.forecasting.series.gapped import Floats
 
 
@@ -85,17 +85,38 @@ def prices_and_costs(dataset: Dataset, planned: Mapping[str, Any], attributes: M
 
     Args: as for ``unit_money``.
     """
-    price, cost = (_planned(dataset, kind, planned, attributes) for kind in KINDS)
-    driver = dataset.price_driver
-    if used is not None and price is not None and driver is not None:
-        before, after = (np.asarray(columns[driver], dtype=np.float64) for columns in (planned, used))
-        amount = dataset.amount("price")
-        if amount is not None and amount.driver == driver:
-            price = np.where(before == after, price, after)
-        else:
-            price = price * np.where((before > 0) & np.isfinite(after), after / np.where(before > 0, before, 1.0), 1.0)
-        price = _whole(price)
-    return price, cost
+    return UnitPrices.of(dataset).each(planned, attributes, used)
+
+
+@dataclass(frozen=True)
+class UnitPrices:
+    """Where prices and costs stand; made once for many region-items."""
+
+    amounts: Mapping[Kind, UnitAmount | None]
+    driver: str | None
+    """The price driver."""
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """As the dataset file says."""
+        return cls({kind: dataset.amount(kind) for kind in KINDS}, dataset.price_driver)
+
+    def each(self, planned: Mapping[str, Any], attributes: Mapping[str, float],
+             used: Mapping[str, Any] | None = None) -> tuple[Floats | None, Floats | None]:
+        """``prices_and_costs`` of one region-item."""
+        price, cost = (_planned(self.amounts[kind], kind, planned, attributes) for kind in KINDS)
+        if used is None or price is None or self.driver is None or used[self.driver] is planned[self.driver]:
+            return price, cost
+        return self._changed(price, planned[self.driver], used[self.driver]), cost
+
+    def _changed(self, price: Floats, *drivers: Any) -> Floats | None:
+        """The price where a scenario changes the price driver, from what is planned of it to what is used."""
+        before, after = (np.asarray(values, dtype=np.float64) for values in drivers)
+        amount = self.amounts["price"]
+        if amount is not None and amount.driver == self.driver:
+            return _whole(np.where(before == after, price, after))
+        is_known = (before > 0) & np.isfinite(after)
+        return _whole(price * np.where(is_known, after / np.where(before > 0, before, 1.0), 1.0))
 
 
 def past_prices(dataset: Dataset, history: pd.DataFrame, attributes: Mapping[str, float]) -> Floats | None:
@@ -170,6 +191,20 @@ class MoneySum:
         self._revenues.append(revenue)
         self._margins.append(margin)
 
+    def add_sum(self, dates: Dates, priced: int, costed: int, revenue: Floats, margin: Floats) -> None:
+        """Take in what is summed up already, of region-items whose price is known and that are counted in ``size``.
+
+        Args:
+            margin: of those ``costed``.
+        """
+        self.priced += priced
+        self.costed += costed
+        self.revenue += float(revenue.sum())
+        self.margin += float(margin.sum()) if costed else 0.0
+        self._dates.append(dates)
+        self._revenues.append(revenue)
+        self._margins.append(margin if costed else np.full(len(dates), np.nan))
+
     @cached_property
     def by_date(self) -> dict[date, tuple[float, float | None]]:
         """Period -> revenue and margin, of the periods in which a price is known; to be asked when all are added."""
@@ -213,9 +248,71 @@ class MoneySum:
         return self.by_date.get(at, (None, None))[1]
 
 
-def _planned(dataset: Dataset, kind: Kind, planned: Mapping[str, Any],
+@dataclass
+class SummedMoney:
+    """Revenue and margin of many forecasts by lead, of which a ``MoneySum`` over any number of periods follows."""
+
+    size: int = 0
+    ahead: dict[Span, tuple[int, int, Floats, Floats]] = field(default_factory=dict)
+    """Of the forecasts of these periods whose price is known: how many, how many of them have a cost, the revenue and
+    the margin of each lead; shape (h,)."""
+
+    def add_one(self, span: Span, units: Floats, money: UnitMoney) -> None:
+        """Take in one region-item.
+
+        Args:
+            units: in each period, as ``as_kept``.
+        """
+        self.size += 1
+        if money.price is not None:
+            revenue, margin = in_money(units, money)
+            is_costed = money.cost is not None
+            self._grow(span, 1, int(is_costed), revenue, margin if is_costed else np.zeros(len(units)))
+
+    def add(self, other: "SummedMoney", times: int = 1) -> None:
+        """Take in all of another sum; or, ``times`` -1, take them out."""
+        self.size += times * other.size
+        for span, (priced, costed, revenue, margin) in other.ahead.items():
+            self._grow(span, times * priced, times * costed, times * revenue, times * margin)
+
+    def _grow(self, span: Span, priced: int, costed: int, revenue: Floats, margin: Floats) -> None:
+        before = self.ahead.get(span)
+        self.ahead[span] = (priced, costed, revenue, margin) if before is None else (
+            before[0] + priced, before[1] + costed, before[2] + revenue, before[3] + margin)
+
+    def first(self, periods: int) -> "SummedMoney":
+        """The same over the first so many periods of each; to be added to without changing this one."""
+        found = SummedMoney(self.size)
+        for (day, steps), (priced, costed, revenue, margin) in self.ahead.items():
+            found._grow((day, steps[:periods]), priced, costed, revenue[:periods], margin[:periods])
+        return found
+
+    def total(self) -> MoneySum:
+        """Over all region-items and periods."""
+        found = MoneySum(self.size)
+        for span, (priced, costed, revenue, margin) in self.ahead.items():
+            if priced:
+                found.add_sum(days_of(span), priced, costed, revenue, margin)
+        return found
+
+    def packed(self) -> tuple[dict[str, Any], list[Floats]]:
+        """What ``unpacked`` reads: JSON types, and arrays."""
+        return {"size": self.size, "ahead": [[*span, priced, costed] for span, (priced, costed, *_) in
+                                             self.ahead.items()]}, [
+            np.stack(rows) for _, _, *rows in self.ahead.values()]
+
+    @classmethod
+    def unpacked(cls, header: Mapping[str, Any], take: Callable[[int, int], Floats]) -> Self:
+        """What ``packed`` gave; ``take`` as for ``SummedParts.unpacked``."""
+        found = cls(header["size"])
+        for first, steps, priced, costed in header["ahead"]:
+            revenue, margin = take(2, len(steps))
+            found.ahead[first, tuple(steps)] = priced, costed, revenue, margin
+        return found
+
+
+def _planned(amount: UnitAmount | None, kind: Kind, planned: Mapping[str, Any],
              attributes: Mapping[str, float]) -> Floats | None:
-    amount = dataset.amount(kind)
     if amount is None:
         return None
     if amount.attribute is not None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -78,6 +78,14 @@ class Part:
         return cls(np.datetime64(header["first"], "D") + np.array(header["steps"]), rows[0], rows[1],
                    tuple(header["lower"]), tuple(header["upper"]),
                    ErrorPaths(tuple(header["origins"]), tuple(rows[2:])), header["inflation"])
+
+
+def forecast_of(content: bytes) -> tuple["Span", Floats]:
+    """The span and the forecast of what ``Part.to_bytes`` gave, in units."""
+    end = 4 + int.from_bytes(content[:4], "little")
+    header = json.loads(content[4:end])
+    steps = tuple(header["steps"])
+    return (header["first"], steps), np.frombuffer(content, _PACKED, len(steps), end).astype(float)
 
 
 @dataclass(frozen=True)
@@ -187,7 +195,7 @@ class RunningTotal:
     def _over_time(self) -> float:
         """Error of the sum over region-items and periods, over the root of the sum of squared errors."""
         expected = (self.inflation / self.size) ** 2
-        joint = self._joint()
+        joint = self.joint()
         if joint is None:
             return float(np.sqrt(expected))
         squares = float(joint.squared.sum())
@@ -196,7 +204,7 @@ class RunningTotal:
         paths = len(joint.summed)
         return float(np.sqrt((paths * shown + PATH_WEIGHT * expected * across) / (paths + PATH_WEIGHT)))
 
-    def _joint(self) -> "_ErrorSums | None":
+    def joint(self) -> "_ErrorSums | None":
         """Errors at common origins, summed over region-items; None where there are too few, as ``_joint``."""
         common = set.intersection(*(set(origins) for origins in self.errors))
         if len(common) < PATHS_NEEDED:
@@ -233,6 +241,171 @@ class _ErrorSums:
     def at(self, places: list[int]) -> "_ErrorSums":
         """The paths at these places."""
         return _ErrorSums(self.size, self.summed[places], self.squared[places])
+
+
+Span = tuple[str, tuple[int, ...]]
+"""Of a forecast: its first date, ISO, and the days from there to each of its periods."""
+
+
+@dataclass
+class SummedParts:
+    """Parts of many region-items, summed by lead: their totals of any coverage, and over the first periods, follow
+    without the parts.
+
+    Sums of sums are those of all parts, up to rounding (some 1e-12 of them).
+    """
+
+    size: int = 0
+    """Parts in it."""
+    inflation: float = 0.0
+    """Sum over the parts."""
+    ahead: dict[Span, Floats] = field(default_factory=dict)
+    """Forecast in units, then for each of ``LEVELS`` the squared distances to the lower and to the upper bound, summed
+    over the parts of these periods; shape (1 + 2 * levels, h)."""
+    errors: dict[tuple[str, ...], _ErrorSums] = field(default_factory=dict)
+    """By the origins that the parts' paths have."""
+
+    @classmethod
+    def of(cls, parts: Iterable[Part]) -> Self:
+        """The sum of parts."""
+        alike: dict[tuple[bytes, tuple[str, ...], tuple[int, ...]], list[Part]] = {}
+        for part in parts:
+            alike.setdefault((part.dates.tobytes(), part.paths.origins, part.paths.table.shape), []).append(part)
+        found = cls()
+        for (_, origins, _), some in alike.items():
+            forecast, scale = (np.stack([getattr(part, name) for part in some]) for name in ("forecast", "scale"))
+            lower, upper = (np.array([getattr(part, side) for part in some]) for side in ("lower", "upper"))
+            scaled = np.stack([part.paths.table for part in some]) if origins else np.zeros((len(some), 0, scale.shape[
+                1]))
+            leads = min(scaled.shape[2], scale.shape[1])
+            errors = scaled[:, :, :leads] * scale[:, None, :leads]
+            found.add(cls(len(some), sum(part.horizon_inflation for part in some),
+                          {span_of(some[0].dates): _rows(forecast, scale, lower, upper)},
+                          {origins: _ErrorSums(len(some), errors.sum(axis=0), (errors**2).sum(axis=0))}))
+        return found
+
+    @classmethod
+    def of_bytes(cls, contents: Iterable[bytes]) -> Self:
+        """The sum of what ``Part.to_bytes`` gave of each; many at once take a tenth of reading each."""
+        alike: dict[tuple[str, tuple[int, ...], tuple[str, ...]], list[tuple[dict[str, Any], bytes]]] = {}
+        for content in contents:
+            end = 4 + int.from_bytes(content[:4], "little")
+            header = json.loads(content[4:end])
+            alike.setdefault((header["first"], tuple(header["steps"]), tuple(header["origins"])), []).append(
+                (header, content[end:]))
+        found = cls()
+        for (first, steps, origins), some in alike.items():
+            values = np.frombuffer(b"".join(numbers for _, numbers in some), _PACKED).astype(float).reshape(
+                len(some), -1, len(steps))
+            scale = values[:, 1]
+            errors = values[:, 2:] * scale[:, None]
+            lower, upper = (np.array([header[side] for header, _ in some], dtype=float) for side in ("lower", "upper"))
+            found.add(cls(len(some), sum(header["inflation"] for header, _ in some),
+                          {(first, steps): _rows(values[:, 0], scale, lower, upper)},
+                          {origins: _ErrorSums(len(some), errors.sum(axis=0), (errors**2).sum(axis=0))}))
+        return found
+
+    def add(self, other: "SummedParts", times: int = 1) -> None:
+        """Take in all parts of another sum; or, ``times`` -1, take those out that are in it."""
+        self.size += times * other.size
+        self.inflation += times * other.inflation
+        for span, rows in other.ahead.items():
+            self.ahead[span] = self.ahead[span] + times * rows if span in self.ahead else times * rows
+        for origins, sums in other.errors.items():
+            more = _ErrorSums(times * sums.size, times * sums.summed, times * sums.squared)
+            known = self.errors.get(origins)
+            self.errors[origins] = more if known is None else known.plus(more)
+
+    def first(self, periods: int) -> "SummedParts":
+        """The same of the first so many periods of each part; to be added to without changing this one."""
+        found = SummedParts(self.size, self.inflation, {}, {
+            origins: _ErrorSums(sums.size, sums.summed[:, :periods], sums.squared[:, :periods])
+            for origins, sums in self.errors.items()})
+        for (day, steps), rows in self.ahead.items():
+            span, kept = (day, steps[:periods]), rows[:, :periods]
+            found.ahead[span] = found.ahead[span] + kept if span in found.ahead else kept
+        return found
+
+    def by_date(self, coverage: float = 0.8) -> pd.DataFrame:
+        """As ``by_date`` of the parts. Raises: ValueError: nothing was added yet."""
+        self._check()
+        place = 1 + 2 * LEVELS.index(coverage)
+        dates, at = np.unique(np.concatenate([days_of(span) for span in self.ahead]), return_inverse=True)
+        forecast, below, above = (np.bincount(at, np.concatenate([rows[row] for rows in self.ahead.values()])).astype(
+            np.float64) for row in (0, place, place + 1))
+        joint = self._total(coverage).joint()
+        squares = float(joint.squared.sum()) if joint is not None else 0.0
+        inflation = float(np.sqrt((joint.summed**2).sum() / squares)) if joint is not None and squares > 0 else 1.0
+        return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
+                             "lower": np.maximum(forecast - inflation * _root(below), 0.0),
+                             "upper": forecast + inflation * _root(above)})
+
+    def over_all(self, coverage: float = 0.8) -> Bounds:
+        """As ``over_all`` of the parts. Raises: ValueError: nothing was added yet."""
+        self._check()
+        return self._total(coverage).bounds()
+
+    def _check(self) -> None:
+        if not self.size:
+            raise ValueError("a total of no region-items has no interval; add at least one")
+
+    def _total(self, coverage: float) -> RunningTotal:
+        place = 1 + 2 * LEVELS.index(coverage)
+        forecast, below, above = (float(sum(rows[row].sum() for rows in self.ahead.values()))
+                                  for row in (0, place, place + 1))
+        return RunningTotal(coverage, False, self.size, forecast, max(below, 0.0), max(above, 0.0), self.inflation,
+                            {origins: sums for origins, sums in self.errors.items() if sums.size})
+
+    def packed(self) -> tuple[dict[str, Any], list[Floats]]:
+        """What ``unpacked`` reads: JSON types, and arrays."""
+        header = {"size": self.size, "inflation": self.inflation, "ahead": [[*span] for span in self.ahead],
+                  "errors": [[list(origins), sums.size, sums.summed.shape[1]] for origins, sums in self.errors.items()]}
+        return header, [*self.ahead.values(),
+                        *(each for sums in self.errors.values() for each in (sums.summed, sums.squared))]
+
+    @classmethod
+    def unpacked(cls, header: Mapping[str, Any], take: Callable[[int, int], Floats]) -> Self:
+        """What ``packed`` gave.
+
+        Args:
+            take: the next array, of so many rows and columns.
+        """
+        ahead = {(first, tuple(steps)): take(1 + 2 * len(LEVELS), len(steps)) for first, steps in header["ahead"]}
+        errors = {tuple(origins): _ErrorSums(size, take(len(origins), leads), take(len(origins), leads))
+                  for origins, size, leads in header["errors"]}
+        return cls(header["size"], header["inflation"], ahead, errors)
+
+
+def _rows(forecast: Floats, scale: Floats, lower: Floats, upper: Floats) -> Floats:
+    """``SummedParts.ahead`` of n parts of the same periods.
+
+    Args:
+        forecast: shape (n, h), as the scale.
+        lower: quantiles of scaled errors, shape (n, levels), as the upper ones.
+    """
+    sides = [each.T[:, :, None] for each in (lower, upper)]
+    found = [forecast]
+    for coverage in LEVELS:
+        low, high = bounds(forecast, scale, sides[0], sides[1], coverage)
+        found += [(forecast - low) ** 2, (high - forecast) ** 2]
+    return np.stack([each.sum(axis=0) for each in found])
+
+
+def span_of(dates: Dates) -> Span:
+    """The span of these dates."""
+    days = dates.astype("datetime64[D]")
+    return str(days[0]), tuple((days - days[0]).astype(int).tolist())
+
+
+def days_of(span: Span) -> Dates:
+    """The dates of a span."""
+    first, steps = span
+    return np.datetime64(first, "D") + np.array(steps)
+
+
+def _root(squares: Floats) -> Floats:
+    """Of sums of squares, from which others may have been taken: what is left of nothing may be below zero."""
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
 
 
 def over_all(parts: Iterable[Part], coverage: float = 0.8, signed: bool = False) -> Bounds:

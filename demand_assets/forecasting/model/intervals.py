@@ -200,7 +200,7 @@ class PanelCalibration:
                     for name, shape in fields["shapes"].items()}, _scaling(fields["scaling"]))
 
 
-def bounds(forecast: Floats, scale: Floats, lower: Sequence[float], upper: Sequence[float],
+def bounds(forecast: Floats, scale: Floats, lower: Sequence[float] | Floats, upper: Sequence[float] | Floats,
            coverage: float) -> tuple[Floats, Floats]:
     """Lower and upper bound of forecasts in units; the lower is never negative.
 

@@ -201,17 +201,22 @@ class ForecastModel:
         except ChallengerError as error:
             return self.without_challenger(str(error)).units(ratio, rows, series, origins, leads)
 
-    def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+    def factor(self, rows: Rows) -> Floats:
+        """What the region-item's own booster multiplies the pooled forecast of the rows by; shape (n,)."""
+        return own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share)
+
+    def units(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints,
+              factor: Floats | None = None) -> Floats:
         """What the pooled model says, corrected by the region-item's own booster, as units.
 
         Args:
             ratio: the pooled model's demand over level of these rows, shape (n,).
+            factor: as ``factor`` of these rows, where it is known.
         Raises: ChallengerError: a challenger forecasts in their place, and failed.
         """
         if self.challenger and not self.challenger.with_boosters:
             return self.challenger.units(np.zeros(len(origins)), series, origins, leads)
-        units = bounded(ratio * own_factor(self.booster, rows, self.pooled.columns, self.recipe.own_share), series,
-                        origins, leads)
+        units = bounded(ratio * (self.factor(rows) if factor is None else factor), series, origins, leads)
         return self.challenger.units(units, series, origins, leads) if self.challenger else units
 
     def without_challenger(self, why: str) -> "ForecastModel":

@@ -7,6 +7,7 @@ has seen.
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,8 @@ FARTHEST_APART = 3.0
 """Boosters that see the drivers count as so many times the others at most: of next to nothing, as on a day that is
 closed, an effect would multiply what is only noise."""
 TWEEDIE_POWER = 1.5
+ROWS_OF_A_THREAD = 2000
+"""Rows from which on several threads ask the boosters of them, where there are several."""
 DETAILS_FILE = "pooled.json"
 CALENDAR = "calendar"
 """In a card, which days the drivers of the calendar stood for: ``Calendar.meanings``."""
@@ -247,6 +250,7 @@ class PooledModel:
         if lacking := [name for name in self.drivers if name not in there]:
             raise OtherDriversError(f"it was trained with {', '.join(lacking)}, and the stored demand of {region_item} "
                                     "has no such values; take its demand in again")
+
     def ratio(self, rows: Rows, fit: Fit | None = None) -> Floats:
         """Demand over level, positive; shape (n,).
 
@@ -255,12 +259,50 @@ class PooledModel:
             fit: the latest unless given.
         """
         fit = fit or self.latest
-        effect = np.exp(sum(self.effects(rows).values(), np.zeros(len(rows))))
-        ratio = _answer(fit.boosters, rows, self.columns) * effect
-        if fit.seeing:
-            seeing = _answer(fit.seeing, rows, self.seeing_columns) * self.beside(rows)
+        return self.ratio_of(self.answers(rows, fit), rows, fit)
+
+    def answers(self, rows: Rows, fit: Fit | None = None, threads: int = 1) -> tuple[Floats, ...]:
+        """What the boosters say of the rows, before the drivers' effects: those that do not see the drivers, and those
+        that do where there are any; each of shape (n,). Arguments as for ``ratio``."""
+        fit = fit or self.latest
+        return (_answer(fit.boosters, rows, self.columns, threads),
+                *([_answer(fit.seeing, rows, self.seeing_columns, threads)] if fit.seeing else []))
+
+    def answers_beside(self, rows: Rows, plan: Rows, answers: tuple[Floats, ...],
+                       threads: int = 1) -> tuple[Floats, ...]:
+        """``answers`` of rows that differ from others in some columns: only those are asked that differ in what the
+        boosters look at.
+
+        Args:
+            plan: the others, of the same shape.
+            answers: theirs.
+        """
+        ways = [(self.latest.boosters, self.columns), (self.latest.seeing, self.seeing_columns)]
+        changed = np.flatnonzero((rows.view(np.int32) != plan.view(np.int32)).any(axis=0))
+        found = []
+        for (boosters, columns), known in zip(ways, answers, strict=False):
+            seen = np.intersect1d(changed, columns)
+            differs = (rows[:, seen].view(np.int32) != plan[:, seen].view(np.int32)).any(axis=1)
+            if differs.any():
+                known = known.copy()
+                known[differs] = _answer(boosters, rows[differs], columns, threads)
+            found.append(known)
+        return tuple(found)
+
+    def ratio_of(self, answers: tuple[Floats, ...], rows: Rows, fit: Fit | None = None) -> Floats:
+        """``ratio`` of rows whose ``answers`` are known."""
+        fit = fit or self.latest
+        plain, *seen = answers
+        ratio = plain * np.exp(sum(self.effects(rows).values(), np.zeros(len(rows))))
+        for seeing in seen:
+            seeing = seeing * self.beside(rows)
             ratio = (ratio + np.clip(seeing, ratio / FARTHEST_APART, ratio * FARTHEST_APART)) / 2
         return np.asarray(np.maximum(ratio * fit.correction, SMALLEST_RATIO))
+
+    @cached_property
+    def place_of(self) -> dict[str, int]:
+        """Name -> place of each feature."""
+        return {name: place for place, name in enumerate(self.feature_names)}
 
     def beside(self, rows: Rows) -> Floats:
         """What the answer of boosters that see the drivers is multiplied by to stand beside the others': their level
@@ -456,12 +498,19 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
     return {scale: fit(scale) for scale in recipe.members}
 
 
-def _answer(boosters: "dict[Scale, xgb.Booster]", rows: Rows, columns: Sequence[int]) -> Floats:
+def _answer(boosters: "dict[Scale, xgb.Booster]", rows: Rows, columns: Sequence[int], threads: int = 1) -> Floats:
     """The mean of the boosters, as demand over level; shape (n,)."""
     used = rows[:, list(columns)]
-    return np.asarray(np.mean([
-        inverse(scale)(booster.inplace_predict(used, predict_type="margin").astype(np.float64))
-        for scale, booster in boosters.items()], axis=0))
+
+    def of(some: Rows) -> Floats:
+        return np.asarray(np.mean([
+            inverse(scale)(booster.inplace_predict(some, predict_type="margin").astype(np.float64))
+            for scale, booster in boosters.items()], axis=0))
+
+    if threads == 1 or len(used) < ROWS_OF_A_THREAD:
+        return of(used)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(of, np.array_split(used, threads))))
 
 
 def inverse(scale: Scale) -> Callable[[Floats], Floats]:

@@ -9,7 +9,11 @@ What the cap or the floor at zero takes away, and what keeps the two ways near e
 """
 
 import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +36,9 @@ log = logging.getLogger(__name__)
 USUAL, HISTORY, CALENDAR, LIMITS = "usual level", "recent demand", "calendar", "limits"
 _CALENDAR = {"month", "day_of_week", "day_of_month", "day_of_year", "week_of_year", "days_in_month", "lead"}
 _FLAT = 1e-9
+ROWS_OF_A_THREAD = 500
+"""Rows from which on several threads work out their contributions."""
+MOST_THREADS = 4
 
 
 def group_of(column: str) -> str:
@@ -42,65 +49,119 @@ def group_of(column: str) -> str:
     return CALENDAR if column in _CALENDAR else HISTORY
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The forecasts of one region-item that are to be explained."""
+
+    model: ServingModel
+    """Its own, or the pooled one alone; the baseline has nothing to explain."""
+    series: SeriesFeatures
+    """Its features, drivers of the future among them."""
+    origins: Ints
+    """Shape (n,)."""
+    leads: Ints
+    """Shape (n,)."""
+    rows: Rows | None = None
+    """Theirs of all features; made unless given."""
+
+    @cached_property
+    def all_rows(self) -> Rows:
+        """``rows``, given or made."""
+        return self.model.rows_of(self.series, self.origins, self.leads) if self.rows is None else self.rows
+
+
 def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: Ints,
             exact: bool = True) -> pd.DataFrame:
     """Contributions to each forecast, in units; each row adds up to the forecast.
 
-    Args:
-        model: of a region-item, or the pooled one alone; the baseline has nothing to explain.
-        series: the region-item's features, drivers of the future among them.
-        origins: shape (n,).
-        leads: shape (n,).
-        exact: TreeSHAP; else the pooled boosters' contributions follow the path of each row through each tree (Saabas,
-            2014), which is many times faster, adds up as well, and favours features near the leaves.
+    Args: as ``explain_many`` has them.
     Raises: ValueError: it is the baseline.
     Returns: n rows; a column for the usual level, recent demand, calendar, each driver, and limits.
     """
-    pooled = model.pooled
-    if pooled is None:
-        raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
-    if isinstance(model, ForecastModel) and model.challenger:
-        return _of_challenger(model, model.challenger, series, origins, leads, exact)
-    rows = series.rows(origins, leads)
-    groups, fit, effects = [HISTORY, CALENDAR, *series.dataset.driver_names], pooled.latest, pooled.effects(rows)
-    own = _own(pooled, model.own, rows, groups)
-    own[HISTORY] = own[HISTORY] + np.log(series.of_total(origins, leads))
+    return pd.DataFrame(explain_many([Asked(model, series, origins, leads)], exact)[0])
+
+
+def explain_many(asked: Sequence[Asked], exact: bool = True) -> list[dict[str, Floats]]:
+    """``explain`` of many region-items, by group: the rows of all that stand on one pooled model are its boosters'
+    question together.
+
+    Args:
+        exact: TreeSHAP; else the pooled boosters' contributions follow the path of each row through each tree (Saabas,
+            2014), which is many times faster, adds up as well, and favours features near the leaves.
+    Raises: ValueError: one has the baseline.
+    """
+    together: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+    found: list[dict[str, Floats]] = [{} for _ in asked]
+    for place, one in enumerate(asked):
+        if one.model.pooled is None:
+            raise ValueError("the seasonal-naive baseline repeats past demand; ask for an explanation of models only")
+        if isinstance(one.model, ForecastModel) and one.model.challenger:
+            found[place] = _of_challenger(one.model, one.model.challenger, one, exact)
+        else:
+            alike = (id(one.model.pooled), tuple(one.series.dataset.driver_names))
+            together.setdefault(alike, []).append(place)
+    for places in together.values():
+        parts = [asked[place] for place in places]
+        ends = np.cumsum([len(part.origins) for part in parts])[:-1]
+        for group, values in _of_boosters(parts, exact).items():
+            for place, units in zip(places, np.split(values, ends), strict=True):
+                found[place][group] = units
+    return found
+
+
+def _of_boosters(asked: Sequence[Asked], exact: bool) -> dict[str, Floats]:
+    """Contributions by group, one region-item after the other; all stand on one pooled model and know the same
+    drivers."""
+    pooled = asked[0].model.pooled
+    assert pooled is not None  # the caller asks for no others
+    rows = np.concatenate([one.all_rows for one in asked])
+    level = np.concatenate([one.series.level[one.origins] for one in asked])
+    of_total = np.concatenate([one.series.of_total(one.origins, one.leads) for one in asked])
+    ratios = np.split(pooled.ratio(rows), np.cumsum([len(one.origins) for one in asked])[:-1])
+    forecast = np.concatenate([one.model.units(ratio, one.all_rows, one.series, one.origins, one.leads)
+                               for one, ratio in zip(asked, ratios, strict=True)])
+    groups, fit, effects = [HISTORY, CALENDAR, *asked[0].series.dataset.driver_names], pooled.latest, pooled.effects(
+        rows)
+    owns = [_own(pooled, one.model.own, one.all_rows, groups) for one in asked]
+    own = {group: np.concatenate([each[group] for each in owns]) for group in groups}
+    own[HISTORY] = own[HISTORY] + np.log(of_total)
     ways = [_Way(fit.boosters, pooled.columns, effects)]
     if fit.seeing:
         ways.append(_Way(fit.seeing, pooled.seeing_columns, pooled.moved(rows)))
     told: dict[str, Floats] = {group: np.zeros(len(rows)) for group in (USUAL, *groups)}
     for way in ways:
         names = [group_of(pooled.feature_names[place]) for place in way.columns]
-        parts, ratio = {group: np.zeros(len(rows)) for group in groups}, np.zeros(len(rows))
-        level = series.level[origins]
+        parts, answer = {group: np.zeros(len(rows)) for group in groups}, np.zeros(len(rows))
+        at = level
         if way.boosters is fit.seeing:
-            level = level * pooled.beside(rows) / np.exp(sum(way.effects.values(), np.zeros(len(rows))))
+            at = at * pooled.beside(rows) / np.exp(sum(way.effects.values(), np.zeros(len(rows))))
+        used = rows[:, list(way.columns)]
         for scale, booster in way.boosters.items():
-            raw, base = _contributions(booster, rows[:, list(way.columns)], names, groups, exact)
+            raw, base = _contributions(booster, used, names, groups, exact)
             start, end = inverse(scale)(base), inverse(scale)(base + sum(raw.values()))
-            told[USUAL] = told[USUAL] + start * level / len(way.boosters) / len(ways)
-            ratio += end / len(way.boosters)
+            told[USUAL] = told[USUAL] + start * at / len(way.boosters) / len(ways)
+            answer += end / len(way.boosters)
             for group, units in _shared(raw, end - start).items():
                 parts[group] += units / len(way.boosters)
         factors = {group: own[group] + way.effects.get(group, 0.0) for group in groups}
-        for group, units in _shared(factors, ratio * (np.exp(sum(factors.values())) - 1)).items():
+        for group, units in _shared(factors, answer * (np.exp(sum(factors.values())) - 1)).items():
             parts[group] += units
-        told |= {group: told[group] + values * level / len(ways) for group, values in parts.items()}
-    return pd.DataFrame({**told, LIMITS: model.predict(series, origins, leads) - sum(told.values())})
+        told |= {group: told[group] + values * at / len(ways) for group, values in parts.items()}
+    return {**told, LIMITS: forecast - sum(told.values())}
 
 
-def _of_challenger(model: ForecastModel, challenger: Challenger, series: SeriesFeatures, origins: Ints,
-                   leads: Ints, exact: bool) -> pd.DataFrame:
+def _of_challenger(model: ForecastModel, challenger: Challenger, asked: Asked, exact: bool) -> dict[str, Floats]:
     """What a challenger's class tells; of one that tells nothing, its whole forecast under its name.
 
     Where the class fails, its boosters forecast, and are what is explained.
     """
-    rows = model.rows_of(series, origins, leads)
+    series, origins, leads = asked.series, asked.origins, asked.leads
+    rows = asked.all_rows
     try:
         units = model.units(model.pooled.ratio(rows), rows, series, origins, leads)
     except ChallengerError as error:
         boosters = replace(model.without_challenger(str(error)), challenger=None)
-        return explain(boosters, series, origins, leads, exact)
+        return explain_many([replace(asked, model=boosters)], exact)[0]
     try:
         told = challenger.explain(series, int(origins[0])) if len(np.unique(origins)) == 1 else None
     except ChallengerError as error:
@@ -109,7 +170,7 @@ def _of_challenger(model: ForecastModel, challenger: Challenger, series: SeriesF
     none = np.zeros(len(units))
     parts = {challenger.title: units} if told is None else {
         name: values[leads - 1] for name, values in told.items() if name != LIMITS}
-    return pd.DataFrame({USUAL: none, **parts, LIMITS: units - sum(parts.values(), none)})
+    return {USUAL: none, **parts, LIMITS: units - sum(parts.values(), none)}
 
 
 @dataclass(frozen=True)
@@ -144,8 +205,16 @@ def _contributions(booster: object, rows: Rows, names: list[str], groups: list[s
     """By group on the booster's own scale, and the constant that they start from."""
     import xgboost as xgb
 
-    values = booster.predict(  # type: ignore[attr-defined]
-        xgb.DMatrix(rows, nthread=1), pred_contribs=True, approx_contribs=not exact).astype(np.float64)
+    def of(some: Rows) -> Floats:
+        return np.asarray(booster.predict(  # type: ignore[attr-defined]
+            xgb.DMatrix(some, nthread=1), pred_contribs=True, approx_contribs=not exact), dtype=np.float64)
+
+    if len(rows) < ROWS_OF_A_THREAD:
+        values = of(rows)
+    else:
+        threads = min(os.cpu_count() or 1, MOST_THREADS)
+        with ThreadPoolExecutor(threads) as pool:
+            values = np.concatenate(list(pool.map(of, np.array_split(rows, threads))))
     summed = {group: values[:, [place for place, name in enumerate(names) if name == group]].sum(axis=1)
               for group in groups}
     return summed, values[:, -1]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,17 +51,27 @@ PLAN = Scenario()
 """The drivers as they stand."""
 
 
+Columns = Mapping[str, npt.NDArray[Any]]
+"""Columns of a table by name."""
+
+
 def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """The future drivers under the scenario.
+    """``apply_to_columns`` of a table."""
+    changed = apply_to_columns(scenario, {str(name): future[name].to_numpy() for name in future.columns}, dataset)
+    return pd.DataFrame(changed, index=future.index)
+
+
+def apply_to_columns(scenario: Scenario, future: Columns, dataset: Dataset) -> dict[str, npt.NDArray[Any]]:
+    """The future drivers under the scenario; columns that it does not change are the same arrays.
 
     Args:
-        future: columns date and drivers, one row for each period of the horizon.
+        future: date and drivers, one value for each period of the horizon.
         dataset: declares the drivers.
     Raises: ScenarioError: an undeclared driver, an action its kind does not allow, a value that is no number, a price
         that is not above 0, or dates that touch no period of the horizon.
     """
-    dates = future["date"].to_numpy().astype("datetime64[D]")
-    changed = {name: future[name].to_numpy() for name in future.columns}
+    dates = future["date"].astype("datetime64[D]")
+    changed = dict(future)
     for change in scenario.changes:
         driver = _declared(change.driver, change.action, dataset)
         days = _touched(change, dates)
@@ -81,10 +92,10 @@ def apply(scenario: Scenario, future: pd.DataFrame, dataset: Dataset) -> pd.Data
                 values[places[at]] = str(given) if is_category else _number(given, "set", driver)
         changed[driver.name] = values
     _check_price(future, changed, dataset.price_driver)
-    return pd.DataFrame(changed, index=future.index)
+    return changed
 
 
-def declared_direction(plan: pd.DataFrame, changed: pd.DataFrame, dataset: Dataset) -> Ints:
+def declared_direction(plan: pd.DataFrame | Columns, changed: pd.DataFrame | Columns, dataset: Dataset) -> Ints:
     """Where demand is declared to go in each period: +1 up, -1 down, 0 where nothing is declared or drivers disagree.
 
     Args:
@@ -94,20 +105,20 @@ def declared_direction(plan: pd.DataFrame, changed: pd.DataFrame, dataset: Datas
     directions = []
     for driver in dataset.drivers:
         if driver.kind == "category":
-            moved = (plan[driver.name].astype(str) != changed[driver.name].astype(str)).to_numpy()
+            moved = np.asarray(plan[driver.name]).astype(str) != np.asarray(changed[driver.name]).astype(str)
             directions.append(np.where(moved, np.nan, 0.0))
             continue
-        difference = changed[driver.name].to_numpy(dtype=float) - plan[driver.name].to_numpy(dtype=float)
+        difference = np.asarray(changed[driver.name], dtype=float) - np.asarray(plan[driver.name], dtype=float)
         sign = {"increasing": 1.0, "decreasing": -1.0, "none": np.nan}[driver.effect]
         directions.append(np.where(difference == 0, 0.0, np.sign(difference) * sign))
     if not directions:
-        return np.zeros(len(plan), dtype=np.int64)
+        return np.zeros(len(plan["date"]), dtype=np.int64)
     pushed = np.stack(directions)
     agree = ~np.isnan(pushed).any(axis=0) & ~((pushed > 0).any(axis=0) & (pushed < 0).any(axis=0))
     return np.where(agree, np.sign(np.nansum(pushed, axis=0)), 0).astype(np.int64)
 
 
-def unseen_values(future: pd.DataFrame, ranges: Mapping[str, tuple[float, float]],
+def unseen_values(future: pd.DataFrame | Columns, ranges: Mapping[str, tuple[float, float]],
                   categories: Mapping[str, tuple[str, ...]], dataset: Dataset) -> dict[str, str]:
     """A sentence for each driver whose values lie outside what the model saw in training -> the same in short, which is
     alike for models that saw other values.
@@ -120,7 +131,7 @@ def unseen_values(future: pd.DataFrame, ranges: Mapping[str, tuple[float, float]
     told = {}
     for driver in dataset.drivers:
         if driver.kind == "number" and driver.name in ranges:
-            values = future[driver.name].to_numpy()
+            values = np.asarray(future[driver.name])
             low, high = ranges[driver.name]
             slack = 1e-9 * max(1.0, abs(low), abs(high))
             below, above = values < low - slack, values > high + slack
@@ -132,7 +143,7 @@ def unseen_values(future: pd.DataFrame, ranges: Mapping[str, tuple[float, float]
                      "forecast with caution."
                      ] = f"{driver.title} {where} anything seen"
         if driver.kind == "category" and driver.name in categories:
-            new = sorted(set(future[driver.name].dropna().astype(str)) - set(categories[driver.name]))
+            new = sorted(set(pd.Series(future[driver.name]).dropna().astype(str)) - set(categories[driver.name]))
             if new:
                 told[f"{driver.title} has values that the model has never seen: {', '.join(new)}."
                      ] = f"{driver.title} with values never seen"
@@ -160,14 +171,14 @@ def _touched(change: Change, dates: npt.NDArray[np.datetime64]) -> npt.NDArray[n
     return np.asarray(days)
 
 
-def _check_price(future: pd.DataFrame, changed: dict[str, npt.NDArray[np.object_]], price: str | None) -> None:
+def _check_price(future: Columns, changed: Columns, price: str | None) -> None:
     """No model has seen a price of 0 or less, and what it would say of one is beyond all measure."""
-    if price is None:
+    if price is None or changed[price] is future[price]:
         return
     prices = changed[price].astype(np.float64)
-    wrong = np.flatnonzero((prices <= 0) & (prices != future[price].to_numpy(dtype=np.float64)))
+    wrong = np.flatnonzero((prices <= 0) & (prices != future[price].astype(np.float64)))
     if len(wrong):
-        day = future["date"].iloc[wrong[0]].date()
+        day = future["date"][wrong[0]].astype("datetime64[D]")
         raise ScenarioError(f"{price} would be {prices[wrong[0]]:g} on {day}; a price is above 0")
 
 

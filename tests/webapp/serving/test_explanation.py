@@ -1,3 +1,4 @@
+import datetime
 import json
 from dataclasses import replace
 
@@ -11,17 +12,21 @@ from flask.testing import FlaskClient
 from demand_assets.forecasting.challengers.classes import OURS
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
-from webapp.serving.answer import plan_of
+from webapp.serving.answer import plan_of, under
 from webapp.serving.by_version import _parts
-from webapp.serving.explanation import _difference, explain
+from webapp.serving.explanation import MOST_EXACT, _difference, explain, explain_lines
 
 OTHER = REGION_ITEMS[1]
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",
        "change-0-first": "2026-07-03", "change-0-last": "2026-07-05"}
+
+CUT_SCENARIO = Scenario((Change("price", "percent", -20.0, datetime.date(2026, 7, 3), datetime.date(2026, 7, 5)),))
 
 
 @pytest.fixture
@@ -126,6 +131,37 @@ def test_of_a_large_selection_the_largest_are_explained(app: Flask, services: Se
     assert told is not None
     assert (told.explained, told.smaller) == (1, 1)
     assert sum(told.plan.totals) == pytest.approx(answer.lines[1].plan_units)
+
+
+@pytest.mark.parametrize("scenario", [PLAN, CUT_SCENARIO])
+def test_a_whole_region_is_explained_as_its_region_items_are(
+        app: Flask, services: Services, background: Background, registry: FakeRegistry, promoted: None,
+        pooled: PooledModel, scenario: Scenario) -> None:
+    """Those without a model of their own stand on the pooled one; all of them on one question to it."""
+    registry.promote_pooled(pooled)
+    background.watch()
+    with app.app_context():
+        rows = [row for row in rows_of([one.key for one in REGION_ITEMS]) if row.region == KETTLE.region]
+        answer = plan_of(services, rows, 7)
+        answer = under(services, answer, 7, scenario) if scenario != PLAN else answer
+        told = explain(services, answer)
+        alone = [explain_lines(services, [line], exact=False) for line in answer.lines]
+
+    assert told is not None
+    assert (told.explained, told.smaller, told.exact) == (len(rows), 0, False)
+    assert len(rows) > MOST_EXACT
+    assert sum(told.plan.over_all) == pytest.approx(answer.plan_total.forecast, rel=1e-9)
+    by_group = dict.fromkeys(told.plan.groups, 0.0)
+    for one in alone:
+        assert one is not None
+        for group, units in zip(one.plan.groups, one.plan.over_all, strict=True):
+            by_group[group] += units
+    assert by_group == pytest.approx(dict(zip(told.plan.groups, told.plan.over_all, strict=True)), rel=1e-6, abs=1.0)
+    if scenario != PLAN:
+        assert told.change is not None
+        assert answer.scenario_total is not None
+        assert sum(told.change.over_all) == pytest.approx(
+            answer.scenario_total.forecast - answer.plan_total.forecast, rel=1e-9)
 
 
 @pytest.fixture

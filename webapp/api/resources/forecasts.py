@@ -43,7 +43,7 @@ from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.http.choices import one_of
 from webapp.http.costly_reads import costly_reads
 from webapp.http.problems import WrongField, problem
-from webapp.overrides.applied import Overridden, overridden
+from webapp.overrides.applied import Overridden, overridden, overridden_group
 from webapp.overrides.in_money import answer_in_money
 from webapp.pages.long_names import in_full
 from webapp.pages.money import rounded_money, rounded_price
@@ -399,7 +399,7 @@ def _summed(forecast_query: ForecastQuery) -> tuple[Answer | GroupAnswer, totals
     """The sum as the page of forecasts makes it: forecast now, or for many from the kept stored forecasts."""
     if forecast_query.is_large:
         group = group_of(forecast_query.keys, services().dataset, forecast_query.horizon, forecast_query.coverage / 100)
-        if not group.kept:
+        if not group.summed:
             abort(404, "No forecast of these region-items is kept yet.")
         return group, group.total
     plan = plan_of(services(), forecast_query.rows, forecast_query.horizon).within(forecast_query.coverage / 100)
@@ -474,8 +474,9 @@ def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapp
 
 
 def _overridden(answer: Answer | GroupAnswer) -> Overridden:
-    parts = ({key: kept.part for key, kept in answer.kept.items()} if isinstance(answer, GroupAnswer)
-             else {line.row.key: line.plan.part for line in answer.lines})
+    if isinstance(answer, GroupAnswer):
+        return overridden_group(answer)
+    parts = {line.row.key: line.plan.part for line in answer.lines}
     return overridden(parts, answer.periods, answer.coverage)
 
 

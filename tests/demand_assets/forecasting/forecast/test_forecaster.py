@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,17 +12,20 @@ import pytest
 
 from demand_assets.forecasting.challengers.classes import OURS, model_class
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.model import pooled as pooled_module
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError
+from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.whatif.explanation import ROWS_OF_A_THREAD
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, pooled_over, trained, weekly_demand
 
@@ -50,6 +54,45 @@ def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> 
         alone = Forecaster(weekly, store).forecast(one, model, scenario=scenario)
         pd.testing.assert_frame_equal(forecast.table, alone.table)
         assert (forecast.served_by, forecast.version, forecast.flags) == (alone.served_by, alone.version, alone.flags)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_many_explained_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore, exact: bool) -> None:
+    tables = {one: store.read("demand", one) for one in (KETTLES, TOASTERS)}
+    pooled = pooled_over(tables, weekly)
+    own = train(tables[KETTLES], weekly, pooled, KETTLES)
+    naive = replace(own, boosters=own, challenger=Challenger({"seasonal_naive": OURS["seasonal_naive"].load({})}))
+    asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, naive, PLAN), (KETTLES, own, DEARER),
+             (TOASTERS, train(tables[TOASTERS], weekly, pooled_over(tables, weekly), TOASTERS), PLAN)]
+    forecaster = Forecaster(weekly, store)
+
+    together = forecaster.explain_many([forecaster.ask(one, model, scenario=scenario)
+                                        for one, model, scenario in asked], exact)
+
+    for (one, model, scenario), told in zip(asked, together, strict=True):
+        pd.testing.assert_frame_equal(told, forecaster.explain(one, model, scenario=scenario, exact=exact),
+                                      check_exact=True)
+        assert told["date"].tolist() == forecaster.forecast(one, model).table["date"].tolist()
+
+
+def test_the_baseline_is_not_explained(weekly: Dataset, store: DemandStore) -> None:
+    forecaster = Forecaster(weekly, store)
+
+    with pytest.raises(ValueError, match="repeats past demand"):
+        forecaster.explain_many([forecaster.ask(KETTLES, BASELINE)])
+
+
+def test_contributions_of_many_rows_are_those_of_each(weekly: Dataset, store: DemandStore) -> None:
+    """From so many rows on they are worked out in several threads."""
+    pooled = pooled_over({one: store.read("demand", one) for one in (KETTLES, TOASTERS)}, weekly)
+    forecaster = Forecaster(weekly, store)
+    asked = [forecaster.ask(KETTLES, pooled), forecaster.ask(TOASTERS, pooled)] * (ROWS_OF_A_THREAD // 8 + 1)
+
+    together = forecaster.explain_many(asked, exact=False)
+
+    assert sum(len(told) for told in together) >= ROWS_OF_A_THREAD
+    for told, alone in zip(together[-2:], forecaster.explain_many(asked[:2], exact=False), strict=True):
+        pd.testing.assert_frame_equal(told, alone, check_exact=True)
 
 
 class TestChallenger:
@@ -169,6 +212,104 @@ class TestHeld:
         held = forecaster.answer([forecaster.ask(KETTLES, model, known_as=1)])[0]
 
         pd.testing.assert_frame_equal(held.table, forecaster.forecast(KETTLES, model).table)
+
+
+PAST_DATES = pd.date_range(end="2025-06-29", periods=420)
+CAFE = Dataset(name="cafe", frequency="D", horizon=14, source=HERE, drivers=(
+    Driver(name="price", kind="number", effect="decreasing"), Driver(name="promo", kind="yes_no", effect="increasing"),
+    Driver(name="rain", kind="number", default=0.0), Driver(name="shelf", kind="category")))
+CAFES = [RegionItem("north", "cake"), RegionItem("south", "cake"), RegionItem("south", "pie")]
+
+
+def cafe_demand(seed: int) -> pd.DataFrame:
+    """Daily demand that every driver moves, planned two weeks ahead."""
+    rng = np.random.default_rng(seed)
+    dates = pd.date_range(PAST_DATES[0], periods=434)
+    price = np.where(rng.random(434) < 0.2, 8.0, 10.0)
+    promo, rain = (rng.random(434) < 0.1).astype(float), np.where(rng.random(434) < 0.3, rng.uniform(1, 9, 434), 0.0)
+    mean = 20 * (price / 10) ** -2 * (1 + 0.8 * promo) * np.exp(-0.04 * rain) * (1 + 0.3 * (dates.dayofweek == 5))
+    demand = rng.poisson(mean).astype(float)
+    demand[420:] = np.nan
+    return pd.DataFrame({"date": dates, "demand": demand, "price": price, "promo": promo, "rain": rain,
+                         "shelf": np.where(dates.month % 2, "front", "back")})
+
+
+def of_days(driver: str, action: str, value: float | str, first: int = 2, last: int = 9) -> Change:
+    return Change(driver, action, value, date(2025, 6, 30) + timedelta(first),  # type: ignore[arg-type]
+                  date(2025, 6, 30) + timedelta(last))
+
+
+WHAT_IFS = [Scenario(changes) for changes in (
+    (of_days("price", "percent", -20.0),), (of_days("promo", "set", 1.0),), (of_days("rain", "set", 6.0),),
+    (of_days("rain", "set", 0.0, 0, 13),), (of_days("shelf", "set", "back"),), (of_days("shelf", "set", "roof"),),
+    (of_days("price", "set", 9.0, 0, 13), of_days("promo", "set", 0.0), of_days("rain", "add", 2.0, 9, 10)))]
+
+
+@pytest.fixture(scope="module", params=["boosted", "log_linear", "mean"])
+def cafes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[
+        Dataset, DemandStore, list[tuple[RegionItem, ServingModel]]]:
+    """A pooled model that treats drivers in each of the ways, a model of its own on top of it, and the baseline."""
+    pins = Pins(drivers=request.param, scale="mix", year_features=False, rounds=9, own_rounds=10, own_share=0.5)
+    dataset = CAFE.model_copy(update={"training": pins})
+    store = DemandStore(str(tmp_path_factory.mktemp("cafes")))
+    tables = {one: cafe_demand(seed) for seed, one in enumerate(CAFES)}
+    for one, table in tables.items():
+        store.write("demand", one, table)
+    pooled = pooled_over(tables, dataset)
+    return dataset, store, [(CAFES[0], pooled), (CAFES[1], train(tables[CAFES[1]], dataset, pooled, CAFES[1])),
+                            (CAFES[2], BASELINE)]
+
+
+@pytest.mark.parametrize("scenario", WHAT_IFS)
+@pytest.mark.parametrize("horizon", [14, 11])
+def test_beside_a_plan_that_was_answered_a_scenario_is_as_if_computed_anew(
+        cafes: tuple[Dataset, DemandStore, list[tuple[RegionItem, ServingModel]]], scenario: Scenario,
+        horizon: int) -> None:
+    """To the last bit: boosters are asked of what the scenario changes only."""
+    dataset, store, models = cafes
+    forecaster = Forecaster(dataset, store)
+    plans = forecaster.answer([forecaster.ask(one, model, horizon, known_as=1) for one, model in models])
+
+    asked = [forecaster.ask(one, model, horizon, scenario, plan, 1)
+             for (one, model), plan in zip(models, plans, strict=True)]
+    found = forecaster.answer(asked)
+
+    assert [request.beside is not None for request in asked] == [True, True, False]
+    for (one, model), request, forecast in zip(models, asked, found, strict=True):
+        anew = Forecaster(dataset, store)
+        alone = anew.forecast(one, model, horizon, scenario)
+        pd.testing.assert_frame_equal(forecast.table, alone.table, check_exact=True)
+        assert (forecast.flags, forecast.in_short, forecast.assumed) == (alone.flags, alone.in_short, alone.assumed)
+        np.testing.assert_array_equal(request.rows, anew.ask(one, model, horizon, scenario).rows)
+    told = forecaster.explain_many(asked[:2])
+    for (one, model), each in zip(models, told, strict=False):
+        pd.testing.assert_frame_equal(each, Forecaster(dataset, store).explain(one, model, horizon, scenario),
+                                      check_exact=True)
+
+
+def test_boosters_are_asked_only_of_what_they_look_at(
+        cafes: tuple[Dataset, DemandStore, list[tuple[RegionItem, ServingModel]]],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, store, models = cafes
+    forecaster = Forecaster(dataset, store)
+    forecaster.answer([forecaster.ask(one, model, known_as=1) for one, model in models])
+    asked: list[int] = []
+    usual = pooled_module._answer
+
+    def counted(boosters: Any, rows: np.ndarray, *more: Any) -> np.ndarray:
+        asked.append(len(rows))
+        return usual(boosters, rows, *more)
+
+    monkeypatch.setattr(pooled_module, "_answer", counted)
+    cheaper = Scenario((of_days("price", "percent", -20.0, 2, 3),))
+    forecaster.answer([forecaster.ask(one, model, scenario=cheaper, plan=forecaster.answered(one, model, 14, 1),
+                                      known_as=1) for one, model in models])
+
+    way = dataset.training.drivers
+    if way == "boosted":  # the two days and those beside them, of both region-items
+        assert asked == [8]
+    else:  # a price acts by its effect, which is no booster's
+        assert asked == []
 
 
 def test_another_future_on_the_same_past_is_as_if_computed_anew() -> None:
