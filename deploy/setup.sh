@@ -26,6 +26,7 @@ find_python() {
 }
 
 install_packages() {
+    [ ! -L .venv ] || fail ".venv is a link to another checkout's virtualenv, which would be emptied. Remove the link, or use that one without make"
     find_python
     "$PYTHON" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$PYTHON cannot make virtualenvs (no venv module). On Debian: apt install python3-venv"
