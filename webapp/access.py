@@ -12,6 +12,7 @@ from flask_security.decorators import auth_required
 
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
+from webapp.settings import Settings
 from webapp.tables import RoleName, User, UserGroup
 
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
@@ -27,6 +28,8 @@ View = Callable[..., ResponseReturnValue]
 Sees = tuple[Mapping[str, tuple[str, ...]], ...]
 """Which region-items somebody sees: those that fit one of these. To fit is to have one of the values of each field,
 which is ``region``, ``item`` or the name of an attribute."""
+
+NOTHING: Sees = ({"region": ()},)
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,15 @@ def _highest(names: Collection[str | None]) -> RoleName:
 def sees_of(user: User) -> Sees | None:
     """Which region-items a user sees: what any of their groups gives; None for all.
 
-    Administrators see all, and whoever is in no group or in one without rules.
+    Administrators see all, and so does whoever is in a group without rules. Of whoever is in none ``WEB_WITHOUT_GROUP``
+    says what they see.
     """
-    if role_of(user) == "admin" or not user.groups or not all(group.rules for group in user.groups):
+    if role_of(user) == "admin":
+        return None
+    if not user.groups:
+        settings: Settings = current_app.extensions["services"].settings
+        return NOTHING if settings.web_without_group == "nothing" else None
+    if not all(group.rules for group in user.groups):
         return None
     return tuple(one for group in user.groups for one in sees_of_group(group) or ())
 

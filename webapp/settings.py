@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
     web_api_per_minute: Annotated[int, Field(ge=1)] = 600
     """Requests a minute that one API token may send to one worker."""
+    web_without_group: Literal["everything", "nothing"] = "everything"
+    """What people see who are in no group: every region-item, or nothing until they are put into one.
+    Administrators see everything."""
     web_hand_over_folder: Annotated[str | None, Field(pattern=r"^(/|[a-z0-9]+://)[^\x00]*$")] = None
     """The one place to which published plans are handed over: a folder that exists, by its absolute path, or a place in
     an object store, as ``s3://bucket/plans``; nowhere unless given."""

@@ -31,7 +31,7 @@ from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.visitors import iterate
 
-from webapp.access import Sees, sees_of_group
+from webapp.access import NOTHING, Sees, sees_of_group
 from webapp.db.database import Base, db
 from webapp.language.translations import gettext as _
 from webapp.tables import (
@@ -140,6 +140,8 @@ def sees_all(of: Sees | None, keys: Sequence[str]) -> bool:
 
 def words_of(of: Sees) -> list[str]:
     """What is seen, in words: ``region north or south, category Food``."""
+    if of == NOTHING:
+        return [_("you are in no group yet")]
     known = {"region": _("region"), "item": _("item")}
     return [", ".join(f"{known.get(field, field)} {_(' or ').join(values)}" for field, values in rules.items())
             for rules in of]

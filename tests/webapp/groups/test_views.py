@@ -1,5 +1,6 @@
 """The administrators' pages of groups, and what their members are told of them."""
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -80,3 +81,20 @@ def test_programs_of_administrators_list_groups(admin: FlaskClient, app: Flask) 
 
     assert (group["name"], group["sees"], group["region_items"], group["members"]) == (
         "North", {"region": ["north"]}, 29, [])
+
+
+def test_without_a_group_nothing_is_seen_where_that_is_set(
+        admin: FlaskClient, client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.extensions["services"].settings, "web_without_group", "nothing")
+    told = text_of(page(admin.get("/admin/groups")).select_one("#list"))
+    assert "only administrators see region-items" in told
+    assert "31" in text_of(page(admin.get("/")).select_one("main"))
+
+    seen = text_of(page(client.get("/")).select_one("#sees"))
+    assert "You see 0 of 31 region-items: you are in no group yet." in seen
+    assert client.get("/forecasts?ri=north%7Ckettle").status_code == 404
+    assert Program(app, token_for(app, "planner")).told("/region-items")["region_items"] == []
+
+    at = made(admin)
+    post(admin, f"{at}/members", {"add": EMAIL}, form_on=at)
+    assert client.get("/forecasts?ri=north%7Ckettle").status_code == 200
