@@ -32,12 +32,15 @@ from demand_assets.dagster_instance.loop_lock import LoopLock, lock_of
 from demand_assets.forecasting.contract.dagster_names import BACKFILL_TAG
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.changes import Sign, files_of_database, written
+from demand_assets.forecasting.store.file_events import FileEvents, Wake
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.backfills")
 
 LOOK_SECONDS = 0.25
 """Between two looks whether anything changed."""
+QUIET_SECONDS, TOGETHER_SECONDS = 1.0, 0.05
+"""The same while no backfill is under way and writes are told of; and after one was told."""
 UNTOLD_SECONDS = 5.0
 """After so long backfills are looked up although nothing seems to have changed."""
 PROGRESS_SECONDS = 5.0
@@ -59,23 +62,27 @@ def _core_loop(daemon: BackfillDaemon, workspace: Any, stop: Event) -> Iterator[
     """In place of Dagster's loop: never ends, and gives control back after each look."""
     instance, url = workspace.instance, with_driver(Settings().dagster_database_url or "")
     lock = lock_of(Path(instance.root_directory), url)
-    written = written_in_database(url) if url else written_in_files(Path(instance.root_directory))
-    yield from look_after(Backfills(instance, written), workspace, stop, lock, daemon._threadpool_executor)
+    home = Path(instance.root_directory)
+    backfills = Backfills(instance, written_in_database(url) if url else written_in_files(home))
+    wake = FileEvents().wake(lambda: None if url else _files(home))
+    yield from look_after(backfills, workspace, stop, lock, daemon._threadpool_executor, wake=wake)
 
 
 def look_after(backfills: "Backfills", workspace: Any, stop: Event, lock: LoopLock, threads: Any = None,
-               pause_seconds: float = LOOK_SECONDS) -> Iterator[Any]:
+               pause_seconds: float = LOOK_SECONDS, wake: Wake | None = None) -> Iterator[Any]:
     """Look after backfills until told to stop; what Dagster makes of its errors, and None after each turn.
 
     Args:
         workspace: Dagster's process context, by which it reaches the code server.
         lock: without it nothing is looked at.
         threads: carry out the looks, one of each backfill at a time; the caller without them.
+        wake: tells when runs and backfills are written; while none is under way, that is waited for.
     """
     looking: dict[str, Future[Any]] = {}
     is_waiting = False
     try:
         while not stop.is_set():
+            is_told = wake.begin() if wake else False
             if lock.take():
                 is_waiting = False
                 if due := backfills.due(looking):
@@ -84,7 +91,10 @@ def look_after(backfills: "Backfills", workspace: Any, stop: Event, lock: LoopLo
             elif not is_waiting:
                 log.warning("another process looks after the backfills of this instance; this one waits for its end")
                 is_waiting = True
-            stop.wait(pause_seconds)
+            if wake and is_told and not is_waiting and not backfills.are_open:
+                stop.wait(TOGETHER_SECONDS if wake.wait(QUIET_SECONDS) else 0.0)
+            else:
+                stop.wait(pause_seconds)
             yield None
     finally:
         wait(looking.values())  # whoever has the lock next is the only one who looks
@@ -121,6 +131,11 @@ class Backfills:
         self._read_at = float("-inf")
         self._open = list[PartitionBackfill]()
         self._looked: dict[str, Looked] = {}
+
+    @property
+    def are_open(self) -> bool:
+        """Whether some are not over, when they were looked up last."""
+        return bool(self._open)
 
     def due(self, looking: Mapping[str, "Future[Any]"]) -> list[PartitionBackfill]:
         """Those to be looked at now, oldest first.
@@ -166,7 +181,11 @@ class Backfills:
 
 def written_in_files(home: Path) -> Sign:
     """Tells when Dagster's runs and backfills were written last, by the times of SQLite's files."""
-    return written(files_of_database(home / "history" / "runs.db"))
+    return written(_files(home))
+
+
+def _files(home: Path) -> list[Path]:
+    return files_of_database(home / "history" / "runs.db")
 
 
 def written_in_database(url: str) -> Callable[[], object]:

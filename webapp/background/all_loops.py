@@ -13,8 +13,8 @@ from threading import Event
 from flask import Flask
 
 from demand_assets.forecasting.store.changes import files_of_database
+from demand_assets.forecasting.store.file_events import FileEvents, together
 from demand_assets.forecasting.store.journal import Journal
-from webapp.background.file_events import FileEvents, together
 from webapp.background.loops import (
     audit,
     expiry,

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from demand_assets.dagster_instance import daemon
+from demand_assets.dagster_instance import backfills, daemon
 from demand_assets.dagster_instance.backfills import (
     BACKFILL_TAG,
     ENDING_SECONDS,
@@ -26,6 +26,8 @@ from demand_assets.dagster_instance.backfills import (
     written_in_files,
 )
 from demand_assets.dagster_instance.loop_lock import FileLock
+from demand_assets.forecasting.store.changes import files_of_database
+from demand_assets.forecasting.store.file_events import FileEvents
 from tests.demand_assets.dagster_instance.conftest import KEYS
 from tests.waiting import eventually
 
@@ -101,6 +103,31 @@ def test_the_next_look_starts_a_backfills_runs_in_chunks(with_backfills: dg.Dags
     assert ranges(with_backfills, "scattered") == [(KEYS[3], KEYS[3]), (KEYS[7], KEYS[8])]
     assert {run.tags["demand/request_id"] for run in runs(with_backfills)} == {"r1"}
     assert {run.status for run in runs(with_backfills)} == {dg.DagsterRunStatus.QUEUED}
+
+
+def test_a_loop_at_rest_is_woken_by_a_backfill_and_told_of_its_end(
+        with_backfills: dg.DagsterInstance, workspace_of: Workspaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfills, "QUIET_SECONDS", 600.0)
+    stop, workspace, home = Event(), workspace_of(), Path(with_backfills.root_directory)
+    wake = FileEvents().wake(lambda: files_of_database(home / "history" / "runs.db"))
+    rests, wait = Event(), wake.wait
+
+    def noted_wait(seconds: float) -> bool:
+        rests.set()
+        return wait(seconds)
+
+    monkeypatch.setattr(wake, "wait", noted_wait)
+    with ThreadPoolExecutor(1) as loops:
+        going = loops.submit(list, look_after(
+            Backfills(with_backfills, written_in_files(home)), workspace, stop, FileLock(home), wake=wake))
+        try:
+            assert rests.wait(60)
+            ask(with_backfills, workspace, KEYS)
+            eventually(lambda: ranges(with_backfills) == AS_THE_POLICY_SAYS, 60, lambda: str(ranges(with_backfills)))
+        finally:
+            stop.set()
+            wake.wake()
+        going.result()
 
 
 def test_two_loops_at_once_start_each_run_once(with_backfills: dg.DagsterInstance, workspace_of: Workspaces) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -10,9 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
+from demand_assets.forecasting.store.file_events import FileEvents
 from tests.webapp.background.supervised import supervised, until
 from tests.webapp.conftest import page, text_of
 from webapp.audit.seals import seal_some
+from webapp.background import supervision
+from webapp.background.pacing import QUIET
 from webapp.background.supervision import LONGEST_PAUSE_SECONDS, Loop, Supervised, why
 from webapp.db.database import db, now
 from webapp.systems.reachability import LOOP
@@ -213,3 +217,43 @@ def _state(app: Flask, name: str) -> SystemState | None:
 
 def test_errors_of_many_lines_are_told_in_one() -> None:
     assert why(ValueError("first\nsecond")) == "an error that nobody foresaw (ValueError: first)"
+
+
+class Quiet:
+    """What a loop does that finds nothing; what it is told to do at its next turn comes first."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.writes: Path | None = None
+
+    def __call__(self) -> float:
+        self.turns += 1
+        if self.writes is not None:
+            self.writes.write_text("x")
+            self.writes = None
+        return QUIET
+
+
+def test_a_quiet_loop_takes_its_next_step_when_something_is_written(
+        app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "QUIET_SECONDS", 600.0)
+    step, file = Quiet(), tmp_path / "app.db"
+    quiet = Loop("store", lambda: step, 0.01, wake=FileEvents().wake(lambda: [file]))
+    with supervised(app, quiet):
+        until(lambda: step.turns == 1)
+        file.write_text("x")
+        until(lambda: step.turns >= 2)
+        step.writes = file
+        file.write_text("y")  # in the turn after this one it writes itself, as another process might just then
+        until(lambda: step.writes is None)
+        until(lambda: step.turns >= 4)
+
+
+def test_a_quiet_loop_whom_nobody_tells_turns_as_ever(
+        app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "QUIET_SECONDS", 600.0)
+    monkeypatch.setattr(supervision, "UNTOLD_SECONDS", 0.01)
+    step = Quiet()
+    quiet = Loop("store", lambda: step, 0.01, wake=FileEvents().wake(lambda: None))
+    with supervised(app, quiet, Loop("audit", lambda: Quiet(), 0.01)):
+        until(lambda: step.turns > 5)

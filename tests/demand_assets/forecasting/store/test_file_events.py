@@ -7,14 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from flask import Flask
 
+from demand_assets.forecasting.store import file_events
 from demand_assets.forecasting.store.changes import files_of_database
-from tests.webapp.background.supervised import supervised, until
-from webapp.background import file_events, supervision
-from webapp.background.file_events import FileEvents, Wake, together
-from webapp.background.pacing import QUIET
-from webapp.background.supervision import Loop
+from demand_assets.forecasting.store.file_events import FileEvents, Wake, together
+from tests.waiting import eventually
 
 LONG = 30.0
 
@@ -60,7 +57,7 @@ def test_what_was_written_before_it_began_wakes_nobody(tmp_path: Path) -> None:
     assert wake.begin()
     (tmp_path / "app.db").write_text("x")
     assert wake.wait(LONG)
-    until(lambda: wake.begin() and not wake.wait(0.1))
+    eventually(lambda: wake.begin() and not wake.wait(0.1), LONG, lambda: "it was woken again and again")
 
 
 def test_a_folder_that_comes_later_is_watched_from_then_on(tmp_path: Path) -> None:
@@ -83,7 +80,7 @@ def test_a_folder_that_was_made_anew_is_watched_again(tmp_path: Path) -> None:
     assert wake.begin()
     shutil.rmtree(folder)
     assert wake.wait(LONG)
-    until(lambda: not wake.begin())
+    eventually(lambda: not wake.begin(), LONG, lambda: "the folder is still watched")
     folder.mkdir()
     assert wake.begin()
     (folder / "app.db").write_text("x")
@@ -107,43 +104,3 @@ def test_without_room_in_the_kernel_nobody_is_told_and_that_is_logged(
     assert not wake.begin()
     assert [record.message for record in caplog.records] == [
         "the kernel does not tell of files, so loops look for themselves: [Errno 24] inotify instance limit reached"]
-
-
-class Quiet:
-    """What a loop does that finds nothing; what it is told to do at its next turn comes first."""
-
-    def __init__(self) -> None:
-        self.turns = 0
-        self.writes: Path | None = None
-
-    def __call__(self) -> float:
-        self.turns += 1
-        if self.writes is not None:
-            self.writes.write_text("x")
-            self.writes = None
-        return QUIET
-
-
-def test_a_quiet_loop_takes_its_next_step_when_something_is_written(
-        app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "QUIET_SECONDS", 600.0)
-    step, file = Quiet(), tmp_path / "app.db"
-    quiet = Loop("store", lambda: step, 0.01, wake=FileEvents().wake(lambda: [file]))
-    with supervised(app, quiet):
-        until(lambda: step.turns == 1)
-        file.write_text("x")
-        until(lambda: step.turns >= 2)
-        step.writes = file
-        file.write_text("y")  # in the turn after this one it writes itself, as another process might just then
-        until(lambda: step.writes is None)
-        until(lambda: step.turns >= 4)
-
-
-def test_a_quiet_loop_whom_nobody_tells_turns_as_ever(
-        app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "QUIET_SECONDS", 600.0)
-    monkeypatch.setattr(supervision, "UNTOLD_SECONDS", 0.01)
-    step = Quiet()
-    quiet = Loop("store", lambda: step, 0.01, wake=FileEvents().wake(lambda: None))
-    with supervised(app, quiet, Loop("audit", lambda: Quiet(), 0.01)):
-        until(lambda: step.turns > 5)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from watchdog.observers.inotify_c import Inotify
 
-log = logging.getLogger("webapp.background")
+log = logging.getLogger(__name__)
 
 TOGETHER_SECONDS = 0.02
 """What is written within so long wakes once."""
