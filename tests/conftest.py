@@ -1,5 +1,6 @@
 """What tests of all parts share."""
 
+import asyncio
 import gc
 import os
 import shutil
@@ -84,6 +85,18 @@ def own_instance_urls(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is prepared for opening a Dagster instance in one test is not there in the next."""
     for name in ("DAGSTER_DATABASE_URL", "CELERY_BROKER_URL"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
+
+
+@pytest.fixture(autouse=True)
+def no_loop_of_the_browser(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What drives the browser leaves its event loop marked as running in this thread, where tests run their own."""
+    loop = None if "browser" in request.fixturenames else asyncio._get_running_loop()
+    if loop is None:
+        yield
+        return
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 class ServersTogether(LoadFileScheduling):

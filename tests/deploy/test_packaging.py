@@ -95,8 +95,9 @@ def test_each_command_leads_to_a_function_and_the_makefile_calls_it() -> None:
 
 
 def test_what_python_compiled_is_kept_on_a_machine_that_says_otherwise() -> None:
-    told = subprocess.run(["make", "--eval", "told: ; @echo \"[$$PYTHONDONTWRITEBYTECODE]\"", "told"], cwd=PROJECT,
-                          env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, check=True)
+    told = subprocess.run(["make", "--no-print-directory", "--eval", "told: ; @echo \"[$$PYTHONDONTWRITEBYTECODE]\"",
+                           "told"], cwd=PROJECT, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+                          capture_output=True, text=True, check=True)
 
     assert told.stdout == "[]\n"
 

@@ -62,7 +62,7 @@ HOSTILE = {
 }
 CASES, SEED = int(os.environ.get("HOSTILE_CASES", "700")), int(os.environ.get("HOSTILE_SEED", "20261123"))
 """The attack ends then, however many cases are left; the seed says in which order they come."""
-MOST_PAGES = 70
+MOST_PAGES = 90
 NOT_SENT = {"/sign-out", "/sign-in", "/password", "/verify"}
 """What would end the session of the attack; people without one attack /sign-in below."""
 NOT_ON_PAGES = {f"POST {path}" for path in NOT_SENT}

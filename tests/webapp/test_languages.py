@@ -26,8 +26,8 @@ DATA = [
     (r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\b", "a date"),
     (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b|\bUTC\b|\b[AP]M\b", "a date or a time"),
     (r"\bv\d+\b", "a version"),
-    (r"Test shop|Werkzeug/[\d.]+|süd/west|a\|b: 3\.5 % <b>|\b(north|south|kettle|item \d+)\b|Week 27|nightly|chat\b",
-     "a name that somebody gave"),
+    (r"Test shop|Werkzeug/[\d.]+|süd/west|a\|b: 3\.5 % <b>|\b(north|south|kettle|item \d+)\b|Week 27|nightly|chat\b"
+     r"|\bEntra\b|\bNorthern\b", "a name that somebody gave"),
     (r"\b[0-9a-f]{32,}\b", "a secret"),
     (r"\b(English|Deutsch|Français)\b", "a language's own name"),
     (r"\b(CSV|Excel|API|WAPE|MLflow|Dagster|PSI|UTC)\b", "a name that is the same everywhere"),

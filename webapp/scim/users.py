@@ -88,7 +88,7 @@ def create(wanted: User) -> str:
             person = Person(email=said["email"], roles=[role_row("viewer")], active=active)
             db.session.add(person)
             db.session.flush()
-        _keep(person.id, row, said)
+        _keep(person.id, said)
         record("created" if before is None else "created again", "user", _email(person), before=before,
                after=facts(person) | _told(said))
         return id_of("user", person.id)
@@ -125,7 +125,7 @@ def change(user_id: str, make: Callable[[User], User]) -> None:
                 raise _taken(f"{said['email']} belongs to another user of this app.")
             person.email = said["email"]
             end_sessions(person)
-        _keep(person.id, row, said)
+        _keep(person.id, said)
         after = facts(person) | _told(said)
         if row is None or facts_before != after:
             record(act, "user", _email(person), before=facts_before, after=after,
@@ -150,7 +150,7 @@ def remove(user_id: str) -> None:
         person.roles = [role_row("viewer")]
         revoke_tokens(person, "removed by the identity provider", actor())
         leave_all(person, actor())
-        row = _keep(person.id, row, said)
+        row = _keep(person.id, said)
         row.removed_at, row.user_name_key, row.external_id = now(), None, None
         record("removed", "user", _email(person), before=before | _told(said), after=facts(person))
 
@@ -180,14 +180,10 @@ def _never_came(person: Person) -> bool:
     return person.signed_in_at is None and person.password is None and person.identity is None
 
 
-def _keep(user_id: int, row: ScimUser | None, said: dict[str, Any]) -> ScimUser:
-    if row is None:
-        row = ScimUser(user_id=user_id)
-        db.session.add(row)
-    for name, value in said.items():
-        setattr(row, name, value)
-    row.user_name_key, row.changed_at, row.removed_at = comparable(said["user_name"]), now(), None
-    return row
+def _keep(user_id: int, said: dict[str, Any]) -> ScimUser:
+    """The row with what the provider says now; what it does not say stays."""
+    return db.session.merge(ScimUser(user_id=user_id, user_name_key=comparable(said["user_name"]), changed_at=now(),
+                                     removed_at=None, **said))
 
 
 def _refuse_taken(said: dict[str, Any], user_id: int | None) -> None:

@@ -56,6 +56,7 @@ from webapp.api.document import document_of
 from webapp.background.journal import read_catalogue
 from webapp.db.database import db, writing
 from webapp.http.problems import PREFIX
+from webapp.http.scim_errors import PREFIX as SCIM_PREFIX
 from webapp.retrains.requests import store
 from webapp.tables import ApiToken, ModelVersion, RegionItemRow, SavedScenario
 
@@ -148,7 +149,8 @@ def attack(app: Flask, cases: int, number: int) -> Report:
 def form_routes(app: Flask) -> list[str]:
     """Rules outside of the API that take more than GET; each with its methods."""
     return sorted(f"{method} {rule.rule}" for rule in app.url_map.iter_rules() for method in rule.methods or ()
-                  if method not in ("GET", "HEAD", "OPTIONS") and not rule.rule.startswith(PREFIX))
+                  if method not in ("GET", "HEAD", "OPTIONS")
+                  and not rule.rule.startswith((PREFIX, SCIM_PREFIX)))
 
 
 def attack_forms(app: Flask, report: Report, number: int) -> None:

@@ -71,6 +71,12 @@ class Site:
     url: str
 
 
+@pytest.fixture(autouse=True)
+def systems_stay_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No background process runs beside the site to note them again."""
+    monkeypatch.setattr(state, "SILENT", timedelta(hours=2))
+
+
 @pytest.fixture(scope="session")
 def site(template: Path, tmp_path_factory: pytest.TempPathFactory, model: ForecastModel,
          browser: Browser) -> Iterator[Site]:
@@ -84,9 +90,7 @@ def site(template: Path, tmp_path_factory: pytest.TempPathFactory, model: Foreca
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(state, "SILENT", timedelta(hours=2))  # no background process runs here to note them again
-        yield Site(app, f"http://127.0.0.1:{server.port}")
+    yield Site(app, f"http://127.0.0.1:{server.port}")
     server.shutdown()
     thread.join()
     server.server_close()

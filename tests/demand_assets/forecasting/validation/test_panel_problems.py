@@ -58,7 +58,7 @@ def test_as_many_refused_as_allowed():
 def test_unreadable_drivers_count_as_refused():
     rows = raw(days(60), promo="X")
 
-    assert "driver_not_yes_no" in problem_of(rows, dataset(drivers=(PROMO,)))
+    assert "a driver is neither yes nor no" in problem_of(rows, dataset(drivers=(PROMO,)))
 
 
 def test_more_unknown_than_allowed_names_the_rule_for_gaps():
