@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg2
 import pytest
+from s3fs import S3FileSystem
 from sqlalchemy import text
 
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark_of
@@ -33,6 +34,7 @@ def on_servers(services: Services, state: Path, prefix: str, monkeypatch: pytest
     for name, value in environment.items():
         if name.startswith("AWS"):
             monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()  # what an earlier test made may know another server's address
     told = {name.lower(): environment[name] for name in (
         "DAGSTER_DATABASE_URL", "MLFLOW_DATABASE_URL", "WEB_DATABASE_URL", "DEMAND_STORE_URL", "MLFLOW_ARTIFACTS_URL")}
     return contents(state, **told)

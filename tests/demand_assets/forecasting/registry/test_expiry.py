@@ -261,3 +261,4 @@ def test_files_in_an_object_store_go_too(monkeypatch: pytest.MonkeyPatch) -> Non
         assert files.find("mlflow") == ["mlflow/models/0123abc/artifacts/models/north/kettle 2/model.ubj"]
     finally:
         server.stop()
+        s3fs.S3FileSystem.clear_instance_cache()  # which knows the address that nobody answers at any more
