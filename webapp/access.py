@@ -30,6 +30,7 @@ Sees = tuple[Mapping[str, tuple[str, ...]], ...]
 which is ``region``, ``item`` or the name of an attribute."""
 
 NOTHING: Sees = ({"region": ()},)
+"""What fits is of no region, so nothing does."""
 
 
 @dataclass(frozen=True)

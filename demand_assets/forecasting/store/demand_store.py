@@ -530,11 +530,11 @@ class DemandStore:
         elif self._filesystem.exists(path):
             self._filesystem.rm_file(path)
 
-    @object_store_errors()
     def local_folder(self, folder: str) -> Path | None:
         """Where a folder below the root is on this machine; None in an object store."""
         return Path(self._path(folder)) if self._is_local else None
 
+    @object_store_errors()
     def changed(self, folder: str) -> object:
         """Another value whenever a file came into one folder below the root or went; in an object store always."""
         if not self._is_local:
