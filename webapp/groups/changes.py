@@ -163,7 +163,8 @@ def leave_all(user: User, by: Actor) -> None:
 
 
 def remove_group(group_id: int, by: Actor | None = None) -> None:
-    """Remove a group: its role is its members' no longer, and whoever is in no other group sees everything again.
+    """Remove a group: its role is its members' no longer, and whoever is in no other group sees what
+    ``WEB_WITHOUT_GROUP`` says.
 
     Raises: NoSuchGroupError.
     """
