@@ -11,7 +11,7 @@ from deploy.processes import DATABASE, OLD_RUNS, Folders, processes, runner_sett
 from deploy.settings import RunSettings
 from deploy.state_directory.ownership import end_leftovers, wait_until_gone
 from deploy.supervision.commands import Preparation
-from deploy.supervision.runner import EXITED, FATAL, RUNNING, Runner
+from deploy.supervision.runner import EXITED, FATAL, RUNNING, STARTING, Runner
 
 LOOK_SECONDS, STARTING_LOOK_SECONDS = 0.5, 0.1
 WATCH_SECONDS = 3.0
@@ -153,6 +153,8 @@ class Launch:
             status, pid, log = str(state["statename"]), int(state["pid"]), self._log(name)
             if name == "first-training":
                 self._watch_training(status, int(state["exitstatus"]))
+            elif status == STARTING:
+                self._pids.setdefault(name, pid)  # what dies in its first seconds is told too
             elif status == RUNNING:
                 if self._pids.setdefault(name, pid) != pid:
                     self._console.say(f"{name} had stopped and was started again; see {log}")

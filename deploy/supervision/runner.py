@@ -13,7 +13,7 @@ from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE
 from deploy.processes import PROCESS_VARIABLE
 from deploy.settings import Start
 
-FATAL, EXITED, RUNNING, STOPPED = "FATAL", "EXITED", "RUNNING", "STOPPED"
+FATAL, EXITED, RUNNING, STARTING, STOPPED = "FATAL", "EXITED", "RUNNING", "STARTING", "STOPPED"
 
 COMMAND_ROOM, NAME_ROOM, RUN_ROOM = 1000, 40, 36
 """Bytes for the command line and the name of a program that the process runner forks, and for the id of its run."""
