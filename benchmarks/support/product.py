@@ -54,16 +54,19 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(dataset: Path, ready: str, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
+def running(dataset: Path, ready: str, settings: Mapping[str, str] | None = None,
+            state: Path | None = None) -> Iterator[Running]:
     """The product on that dataset, once its output matches ``ready``; stopped at the end.
 
     Args:
         settings: beside those of the environment.
+        state: where its state is; one of its own, removed at the end, unless given.
     """
     with tempfile.TemporaryDirectory(prefix="demand-") as folder:
         ports, output = free_ports(), Path(folder) / "output"
+        state = state or Path(folder) / "var"
         environment = {**os.environ, **ports, **(settings or {}), "DATASET": str(dataset.resolve()),
-                       "STATE": f"{folder}/var"}
+                       "STATE": str(state)}
         started = time.monotonic()
         with output.open("w") as file:
             process = subprocess.Popen([sys.executable, "-m", "deploy.run"], cwd=PROJECT, env=environment,
@@ -75,7 +78,7 @@ def running(dataset: Path, ready: str, settings: Mapping[str, str] | None = None
             email, password = "planner@example.com", uuid4().hex
             sign_up(_sign_up_link(output), email, password)
             yield Running(url, f"http://127.0.0.1:{ports['MLFLOW_PORT']}",
-                          f"http://127.0.0.1:{ports['DAGSTER_PORT']}", dataset, Path(folder) / "var", ports, email,
+                          f"http://127.0.0.1:{ports['DAGSTER_PORT']}", dataset, state, ports, email,
                           password, seconds)
         finally:
             process.send_signal(signal.SIGINT)

@@ -114,6 +114,8 @@ class FakeRegistry:
         self._clock = 1_700_000_000_000
         self._pooled_production: int | None = None
         self.is_down = False
+        self.answers_for = 1000
+        """Models that it is quick enough for; asked for more, it does not answer in time."""
         self.fetched: list[tuple[str, int]] = []
         self.pages_asked: list[int] = []
 
@@ -204,6 +206,8 @@ class FakeRegistry:
     def page(self, size: int, token: str = "") -> Page:
         self._answer()
         self.pages_asked.append(size)
+        if size > self.answers_for:
+            raise RegistryDownError("MLflow does not answer: read timeout")
         start = int(token or 0)
         newest_first = sorted(self._entries.values(), key=lambda changed: -changed[0])
         found = newest_first[start:start + size]

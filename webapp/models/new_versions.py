@@ -20,7 +20,7 @@ from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page, RegisteredPage
-from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.telemetry.tracing import span
 from webapp.db.database import db, now, writing
@@ -46,7 +46,8 @@ TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
 FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 100
 """Models asked for at a time: most looks find nothing new, and a look costs MLflow about as much as it returns. While
-a page of a sweep is answered no look is, so it is a small one."""
+a page of a sweep is answered no look is, so it is a small one. A page that MLflow does not answer in time is halved
+until it does, and grows again."""
 SWEPT_AT_ONCE = 20
 OVERLAP_MS = 10_000
 """What changed so long before the last change seen is looked at again: the clocks of several MLflow servers differ,
@@ -89,6 +90,8 @@ class Watch:
         self._settled_at = monotonic() + OVERLAP_MS / 1000
         """From then on the overlap is not looked at again, until something changes."""
         self._size = FIRST_PAGE
+        self._largest = LARGEST_PAGE
+        """As many models as MLflow answers for in time."""
         self._newest = 0
         self._sweep_token = ""
         self._swept: dict[str, RegistryEntry] = {}
@@ -124,20 +127,21 @@ class Watch:
         since = int(mark.value) - overlap if mark else 0
         db.session.rollback()
         self._seen = {name: seen for name, seen in self._seen.items() if seen[0] >= since}
-        size = min(self._size + len(self._seen), LARGEST_PAGE)
-        page = self._registry.page(size)
+        largest = self._largest
+        size = min(self._size + len(self._seen), largest)
+        page = self._page(size)
         for _, entry in page.entries:
             self._swept.pop(entry.name, None)  # what a sweep brought of it is older
         self._note([entry for changed, entry in page.entries
                     if changed >= since and self._seen.get(entry.name) != (changed, entry)])
         self._seen |= {entry.name: (changed, entry) for changed, entry in page.entries if changed >= since}
         whole = not page.token or page.oldest < since
-        if whole or size == LARGEST_PAGE:
+        if whole or size == largest:
             self._size = FIRST_PAGE
             self._set_mark(page.newest)
         else:
             self._size = LARGEST_PAGE  # the next look goes as far back as this one should have
-        return whole or size < LARGEST_PAGE
+        return whole or size < largest
 
     def sweep(self) -> bool:
         """Ask for the next page of everything, once the one before is written down; whether it was the last.
@@ -146,7 +150,7 @@ class Watch:
         """
         self.note_swept()
         is_new, is_first = self.is_new_here, not self._sweep_token
-        page = self._registry.page(LARGEST_PAGE if is_new else SWEEP_PAGE, self._sweep_token)
+        page = self._page(LARGEST_PAGE if is_new else SWEEP_PAGE, self._sweep_token)
         self._swept = {entry.name: entry for _, entry in page.entries}
         if is_new:
             self.note_swept()
@@ -156,6 +160,17 @@ class Watch:
         if is_new and not page.token:
             self._set_mark(self._newest)
         return not page.token
+
+    def _page(self, size: int, token: str = "") -> Page:
+        """So many models, or as many as MLflow answers for in time."""
+        try:
+            page = self._registry.page(min(size, self._largest), token)
+        except RegistryDownError:
+            self._largest = max(self._largest // 2, FIRST_PAGE)
+            raise
+        if size >= self._largest:
+            self._largest = min(self._largest + SWEEP_PAGE, LARGEST_PAGE)
+        return page
 
     def note_swept(self, seconds: float = inf) -> None:
         """Write down what a sweep brought, for so long; the rest the next time."""

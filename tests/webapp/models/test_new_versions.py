@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,6 +18,7 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.files import VersionFiles, local_path
 from demand_assets.forecasting.registry.registry import Page, Registry
+from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.loops.registry import RegistryLoop
@@ -24,7 +26,7 @@ from webapp.db.database import db, now
 from webapp.models.new_versions import FIRST_PAGE, Watch
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
-from webapp.tables import RegionItemRow
+from webapp.tables import RegionItemRow, Watermark
 
 MANY = REGION_ITEMS[:FIRST_PAGE + 5]
 
@@ -397,3 +399,43 @@ def test_entries_of_the_old_form_are_rewritten_one_a_look(by_hand: ByHand) -> No
     with by_hand.app.app_context():
         assert db.session.get_one(RegionItemRow, KETTLE.key).pinned_by == "ada"
     assert by_hand.of(KETTLE) == (2, "")
+
+
+def test_a_registry_too_slow_for_a_large_page_is_seen_whole_by_smaller_ones(app: Flask, background: Background,
+                                                                           registry: FakeRegistry,
+                                                                           model: ForecastModel) -> None:
+    for one in MANY:
+        registry.promote(one, model)
+    registry.answers_for = FIRST_PAGE
+    seeing = Watch(registry, background.services, ModelFiles(registry, background.services.models))
+
+    with app.app_context():
+        for _ in range(12):
+            with suppress(RegistryDownError):
+                if seeing.sweep():
+                    break
+        else:
+            pytest.fail(f"not seen whole; pages asked for: {registry.pages_asked}")
+
+    assert wanted(app) == set(MANY)
+    assert registry.pages_asked[:3] == [1000, 500, 250]
+
+
+def test_a_page_grows_again_when_the_registry_is_quick_again(app: Flask, background: Background,
+                                                            registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    registry.answers_for = 300
+    seeing = Watch(registry, background.services, ModelFiles(registry, background.services.models))
+
+    with app.app_context():
+        for _ in range(3):
+            with suppress(RegistryDownError):
+                seeing.sweep()
+        registry.answers_for = 1000
+        db.session.delete(db.session.get(Watermark, "registry"))  # as on a new database
+        db.session.commit()
+        asked = len(registry.pages_asked)
+        again = seeing.sweep()
+
+    assert again
+    assert registry.pages_asked[asked:] == [350]
