@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-from joblib import Parallel, delayed
+from loky import get_reusable_executor
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
 from demand_assets.defs.assets import region_item
@@ -70,9 +70,11 @@ def register_others(settings: Settings, templates: Sequence[Template]) -> dict[s
     partitions = time.monotonic() - started
     origin = Origin(pipeline.dataset, pipeline.store.url, catalogue.region_items[0])
     with pipeline.registry.batch("made up", {}, origin, pipeline.registry.pooled_production()) as batch:
-        spent = Parallel(n_jobs=settings.cores, batch_size=1)(
-            delayed(_made_up)(settings, batch, templates, others[start:start + TOGETHER], start)
-            for start in range(0, len(others), TOGETHER))
+        processes = get_reusable_executor(max_workers=settings.cores)
+        working = [processes.submit(_made_up, settings, batch, templates, others[start:start + TOGETHER], start)
+                   for start in range(0, len(others), TOGETHER)]
+        spent = [each.result() for each in working]
+        processes.shutdown()
     return {"made_up": len(others), "seconds_of_dagster_partitions": round(partitions, 1),
             "cpu_ms_each": round(1000 * sum(spent) / max(len(others), 1), 2)}
 

@@ -20,7 +20,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.registry.files import IDENTITY_FILE
+from demand_assets.forecasting.registry.files import NOT_OF_THE_MODEL
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
@@ -180,11 +180,11 @@ class Observer:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """File -> SHA-256 of a version's files, without what says whose they are; none where there is no such folder."""
+    """File -> SHA-256 of the files that a version's model is loaded from; none where there is no such folder."""
     if not folder.is_dir():
         return {}
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())
-            if file.suffix in (".ubj", ".json") and file.name != IDENTITY_FILE}
+            if file.suffix in (".ubj", ".json") and file.name not in NOT_OF_THE_MODEL}
 
 
 def _forecasts(planner: Planner | None, keys: list[str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -1,7 +1,7 @@
 """Stored retrain requests go to Dagster, once each; where they stand there comes back."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -117,12 +117,15 @@ def _is_down(dagster: Dagster) -> DagsterDownError | None:
     return None
 
 
-def follow_sent(dagster: Dagster, listed: set[int] | None = None) -> bool:
+def follow_sent(dagster: Dagster, listed: set[int] | None = None,
+                read_all: Callable[[], bool] = lambda: True) -> bool:
     """Learn where sent requests stand, cancel what is to be cancelled, and close what ended without a word; whether any
     was open.
 
     Args:
         listed: retrains of Dagster's own backfills whose region-items are all known; grows.
+        read_all: takes up all that the pipeline's journal says, if it can; called before anything is closed, for the
+            word may be there, unread: nobody read while the app was down, or its writer's clock was wrong.
     Raises: DagsterDownError: Dagster does not answer.
     """
     listed = set() if listed is None else listed
@@ -143,6 +146,8 @@ def follow_sent(dagster: Dagster, listed: set[int] | None = None) -> bool:
             why = dagster.why_failed(sent, request_id) if is_due and state == "failed" else ""
         except DagsterRefusedError:
             cancel, state, why, keys = False, "gone", "", []
+        if is_due and state not in ("waiting", "running") and not read_all():
+            continue
         with writing():
             retrain = states.hold(retrain_id)
             if keys:

@@ -276,8 +276,10 @@ def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sen
 
 
 def leaves_open(retrain: Retrain) -> bool:
-    """Whether its run ended so long ago that what is open is closed now. Called by ``dispatch``."""
-    return retrain.ended_at is not None and now() - retrain.ended_at >= SETTLING
+    """Whether its run ended so long ago that some of what is open is closed now. Called by ``dispatch``."""
+    if retrain.ended_at is None or (since := now() - retrain.ended_at) < SETTLING:
+        return False
+    return since >= JUDGING or any(item.state != "judging" for item in open_items(retrain))
 
 
 def follow_run(retrain: Retrain, run_id: str) -> None:

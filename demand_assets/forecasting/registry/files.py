@@ -117,10 +117,13 @@ def verified(folder: Path, name: str, version: int, told: VersionFiles | None = 
 
 
 def copy(source: Path, target: Path) -> Path:
-    """The target, a new folder with a copy of the source's files; folders in it are left out: models have none."""
+    """The target, a new folder with a copy of what a model is loaded from, and of what says whose it is.
+
+    Nothing else is copied: what no hash is held against might be damaged, and nobody would know.
+    """
     target.mkdir()
     for file in source.iterdir():
-        if file.is_file():
+        if file.is_file() and (_is_loaded(file) or file.name == IDENTITY_FILE):
             shutil.copy2(file, target)
     return target
 
@@ -167,10 +170,13 @@ def identified(folder: Path) -> Identity | None:
 
 def _contents(folder: Path) -> Contents:
     try:
-        return {file.name: file.read_bytes() for file in sorted(folder.iterdir())
-                if file.suffix in (".ubj", ".json") and file.name not in NOT_OF_THE_MODEL}
+        return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if _is_loaded(file)}
     except OSError as error:
         raise ModelFilesError(f"the files in {folder} cannot be read: {error}") from error
+
+
+def _is_loaded(file: Path) -> bool:
+    return file.suffix in (".ubj", ".json") and file.name not in NOT_OF_THE_MODEL
 
 
 def _hashes(contents: Contents) -> dict[str, str]:

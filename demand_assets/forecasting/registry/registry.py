@@ -334,8 +334,9 @@ class Registry:
                 copied = copy(local, temporary / "files")
             else:
                 with object_store_errors():
-                    copied = Path(mlflow.artifacts.download_artifacts(
-                        artifact_uri=told.source, dst_path=str(temporary), tracking_uri=self.session.uri))
+                    brought = mlflow.artifacts.download_artifacts(
+                        artifact_uri=told.source, dst_path=str(temporary), tracking_uri=self.session.uri)
+                copied = copy(Path(brought), temporary / "files")
             check(copied, name, version, told)
             seal_old(copied, name, version)
             copied.rename(target)

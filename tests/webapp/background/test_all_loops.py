@@ -5,7 +5,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,8 +17,9 @@ from sqlalchemy import delete, func, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.session import RegistryDownError
-from demand_assets.forecasting.store.journal import Entry, Journal
-from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
+from demand_assets.forecasting.store.checksums import short_digest
+from demand_assets.forecasting.store.journal import Entry, Journal, name_at
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, page, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry
 from webapp import create_app
 from webapp.background.all_loops import run
@@ -27,9 +28,10 @@ from webapp.background.loops.dagster import DagsterLoop
 from webapp.background.loops.registry import RegistryLoop
 from webapp.background.loops.store import StoreLoop
 from webapp.background.process import AlreadyRunningError, OnlyOne
-from webapp.db.database import db, now
+from webapp.db.database import db, now, writing
+from webapp.retrains.states import SETTLING
 from webapp.systems.reachability import note
-from webapp.tables import JournalFile, RegionItemRow, SystemState, Watermark
+from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, SystemState, Watermark
 from webapp.tables.watermarks import set_watermark
 
 
@@ -326,7 +328,7 @@ def test_forecasts_go_on_while_mlflow_is_down_and_a_banner_says_so(app: Flask, c
 def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(app: Flask, dagster: FakeDagster,
                                                                    caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="webapp")
-    loop = DagsterLoop(dagster, app.extensions["services"].settings.database_url)
+    loop = dagster_loop(app, dagster)
     with app.app_context():
         loop.step()
         dagster.is_down = True
@@ -447,3 +449,64 @@ def test_an_outage_in_the_middle_of_a_look_leaves_the_rest_for_later(app: Flask,
     registry.__class__ = FakeRegistry
     background.watch()
     assert row(app).production_version == 1
+
+
+def dagster_loop(app: Flask, dagster: FakeDagster) -> DagsterLoop:
+    services = app.extensions["services"]
+    return DagsterLoop(dagster, services.settings.database_url, Journal(services.store))
+
+
+def ended_long_ago(app: Flask, background: Background, dagster: FakeDagster) -> str:
+    """A sent retrain whose run ended, and of which nobody has read more; its request id."""
+    background.send()
+    dagster.carried[0].state = "succeeded"
+    background.follow()
+    with app.app_context(), writing():
+        retrain = db.session.scalars(select(Retrain)).one()
+        assert retrain.ended_at is not None
+        retrain.ended_at -= SETTLING  # the app was down for so long
+        return retrain.request_id
+
+
+def retrained(app: Flask) -> dict[str, tuple[str, bool]]:
+    with app.app_context():
+        return {item.key: (item.state, item.closed_by_us) for item in db.session.scalars(select(RetrainItem))}
+
+
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(hours=3)], ids=["unread", "by a clock that was wrong"])
+def test_what_the_journal_says_is_heard_before_a_retrain_is_given_up(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster, behind: timedelta) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    request_id = ended_long_ago(app, background, dagster)
+    background.journal(Entry(ODD, "monitored"))  # up to here the journal has been read
+    at = datetime.now(UTC)
+    store, wrote = background.services.store, at - behind
+    Journal(store).write([Entry(KETTLE, "kept", request_id, at=wrote.isoformat())])
+    written = f"journal/{at:%Y%m%d}/{max(store.names(f'journal/{at:%Y%m%d}'))}"
+    content = store.read_bytes(written)
+    store.remove_bytes(written)
+    store.write_bytes(f"journal/{wrote:%Y%m%d}/{name_at(wrote)}{short_digest(content)}.jsonl", content)
+
+    with app.app_context():
+        dagster_loop(app, dagster).step()
+
+    assert retrained(app) == {KETTLE.key: ("kept", False)}
+
+
+def test_no_retrain_is_given_up_while_the_journal_cannot_be_read(app: Flask, client: FlaskClient, dagster: FakeDagster,
+                                                                 background: Background,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    ended_long_ago(app, background, dagster)
+
+    def is_away(*_: object, **__: object) -> None:
+        raise OSError("the object store does not answer")
+
+    with app.app_context(), monkeypatch.context() as patch:
+        patch.setattr(Journal, "days", is_away)
+        dagster_loop(app, dagster).step()
+    assert retrained(app)[KETTLE.key] == ("queued", False)
+
+    with app.app_context():
+        dagster_loop(app, dagster).step()
+    assert retrained(app)[KETTLE.key] == ("failed", True)

@@ -80,6 +80,21 @@ def test_another_version_of_the_same_model_is_refused(registry: Registry, model:
         registry.load(KETTLES, 2)
 
 
+@pytest.mark.parametrize("is_here", [True, False], ids=["on this machine", "downloaded"])
+def test_a_copy_holds_nothing_but_what_a_hash_is_held_against(registry: Registry, model: ForecastModel, tmp_path: Path,
+                                                              is_here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_of(registry, KETTLES, register(registry, KETTLES, model))
+    for strange in ("input_example.json", "MLmodel", "conda.yaml"):
+        (folder / strange).write_text("{}")
+    if not is_here:
+        monkeypatch.setattr("demand_assets.forecasting.registry.registry.local_path", lambda _: None)
+
+    copy = registry.fetch(KETTLES.model_name(registry.dataset), 1, tmp_path / "cache")
+
+    held = json.loads((copy / IDENTITY_FILE).read_text())["sha256"]
+    assert {file.name for file in copy.rglob("*")} == {*held, IDENTITY_FILE}
+
+
 def test_files_that_are_gone_are_said(registry: Registry, model: ForecastModel, tmp_path: Path) -> None:
     shutil.rmtree(folder_of(registry, KETTLES, register(registry, KETTLES, model)))
 
