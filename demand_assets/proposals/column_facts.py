@@ -201,12 +201,6 @@ def facts_of_file(source: dict[str, Any], names: Sequence[str], dates: Sequence[
     return Facts(made, len(table), table["date"].reset_index(drop=True), table["demand"].reset_index(drop=True))
 
 
-def facts_of_table(table: pd.DataFrame) -> Facts:
-    """The columns of a table that was read already."""
-    table = _some(table)
-    return Facts(tuple(Column(str(name), as_texts(table[name])) for name in table.columns), len(table))
-
-
 def as_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """Values as text; None where nothing stands."""
     codes, distinct = pd.factorize(values)

@@ -162,7 +162,7 @@ def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> 
     return _summed(services, whole, missing, history_of(services, whole, read))
 
 
-def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) -> Answer:
+def under(services: Services, plan: Answer, scenario: Scenario) -> Answer:
     """The same selection with a scenario beside the plan.
 
     Raises: ScenarioError: the scenario cannot be applied.

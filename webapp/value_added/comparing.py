@@ -69,10 +69,6 @@ class Compared:
         """What was forecast too much over units sold; below 0 it was too little. None where nothing was sold."""
         return _over(self.sums[method] - self.sums["sold"], self.sums["sold"])
 
-    def wape_money(self, method: Method) -> float | None:
-        """As ``wape``, in money; None where no price is known."""
-        return _over(self.sums[f"{method}_error_money"], self.sums["sold_money"]) if self.priced else None
-
     def error_money(self, method: Method) -> float | None:
         """As ``error``, in money, of the rows whose price is known; None where it is of none."""
         return self.sums[f"{method}_error_money"] if self.priced else None

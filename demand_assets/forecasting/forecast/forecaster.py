@@ -207,14 +207,6 @@ class Forecaster:
         """
         return self.answer([self.ask(region_item, model, horizon, scenario)])[0]
 
-    def forecast_many(self, asked: Sequence[tuple[RegionItem, ServingModel, Scenario]],
-                      horizon: int | None = None) -> list[Forecast]:
-        """``forecast`` of many, which asks each pooled model once.
-
-        Raises: as ``forecast``, for the first that cannot be.
-        """
-        return self.answer([self.ask(region_item, model, horizon, scenario) for region_item, model, scenario in asked])
-
     def ask(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None, scenario: Scenario = PLAN,
             plan: Forecast | None = None, known_as: Hashable = None) -> ForecastRequest:
         """All of a forecast that can fail, and all that is the region-item's alone; ``answer`` does the rest.

@@ -143,7 +143,7 @@ def test_a_whole_region_is_explained_as_its_region_items_are(
     with app.app_context():
         rows = [row for row in rows_of([one.key for one in REGION_ITEMS]) if row.region == KETTLE.region]
         answer = plan_of(services, rows, 7)
-        answer = under(services, answer, 7, scenario) if scenario != PLAN else answer
+        answer = under(services, answer, scenario) if scenario != PLAN else answer
         told = explain(services, answer)
         alone = [explain_lines(services, [line], exact=False) for line in answer.lines]
 

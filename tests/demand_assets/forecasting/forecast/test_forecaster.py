@@ -48,7 +48,8 @@ def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> 
     own = train(tables[KETTLES], weekly, pooled, KETTLES)
     asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, BASELINE, PLAN), (KETTLES, own, DEARER)]
 
-    together = Forecaster(weekly, store).forecast_many(asked)
+    forecaster = Forecaster(weekly, store)
+    together = forecaster.answer([forecaster.ask(one, model, scenario=scenario) for one, model, scenario in asked])
 
     for (one, model, scenario), forecast in zip(asked, together, strict=True):
         alone = Forecaster(weekly, store).forecast(one, model, scenario=scenario)
@@ -151,10 +152,12 @@ class TestChallenger:
         assert naive.challenger is not None
         assert naive.boosters is not None
         broken = replace(naive, challenger=Challenger({"seasonal_naive": OURS["croston"].load({"weight": np.nan})}))
-        asked = [(KETTLES, broken, PLAN), (KETTLES, broken, DEARER)]
+        forecaster, others = Forecaster(weekly, store), Forecaster(weekly, store)
 
-        for one, alone in zip(Forecaster(weekly, store).forecast_many(asked), Forecaster(weekly, store).forecast_many(
-                [(KETTLES, naive.boosters, PLAN), (KETTLES, naive.boosters, DEARER)]), strict=True):
+        without = forecaster.answer([forecaster.ask(KETTLES, broken, scenario=scenario) for scenario in (PLAN, DEARER)])
+
+        for one, scenario in zip(without, (PLAN, DEARER), strict=True):
+            alone = others.forecast(KETTLES, naive.boosters, scenario=scenario)
             pd.testing.assert_frame_equal(one.table, alone.table)
             assert one.without == "seasonal_naive answered 4 forecasts that are no numbers"
             assert any("Forecast by the XGBoost model of the same version" in flag for flag in one.flags)

@@ -144,6 +144,7 @@ def test_models_of_today_and_of_before_are_loaded_from_it(url, weekly, tmp_path)
         mlflow.set_tracking_uri(before)
 
     assert {"s3fs", "boto3", "xgboost-cpu"} <= {line.split("==")[0] for line in wanted.split()}
-    forecasts = Forecaster(weekly, store).forecast_many([(KETTLES, one, PLAN) for one in (model, pooled, model)])
+    forecaster = Forecaster(weekly, store)
+    forecasts = [forecaster.forecast(KETTLES, one, scenario=PLAN) for one in (model, pooled, model)]
     assert [answer["upper"].tolist() for answer in answers] == [
         forecast.columns["upper_80"].tolist() for forecast in forecasts]
