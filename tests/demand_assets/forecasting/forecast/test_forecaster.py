@@ -23,8 +23,9 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.explanation import ROWS_OF_A_THREAD
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, pooled_over, trained, weekly_demand

@@ -16,9 +16,10 @@ from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN
 from tests.demand_assets.damage import CONTENTS
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
