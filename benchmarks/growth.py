@@ -30,13 +30,14 @@ from rich.table import Table
 
 from benchmarks.support.machine import described
 from benchmarks.support.measured_process import PROJECT
-from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.assets import pooled_model, region_item
 from demand_assets.defs.expiry import expire
 from demand_assets.defs.jobs import monitor
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import PipelineResource, open_pipeline
 from demand_assets.forecasting.contract.dagster_names import MEASURE_OP, REQUEST_TAG, run_config
+from demand_assets.forecasting.registry.moved_files import prepare_models
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import Journal
 from demand_assets.settings import Settings
@@ -104,7 +105,7 @@ def _measured(given: argparse.Namespace, with_expiry: bool) -> Iterator[dict[str
         settings = _on_day(place, given.region_items, 0)
         home = settings.folder / "dagster"
         prepare_home(home, settings)
-        prepare_registry(settings.folder / "mlflow")
+        prepare_models(settings.folder / "mlflow")
         app = create_app(_of_the_app(place, 0))
         with app.app_context():
             upgrade()

@@ -13,11 +13,11 @@ from typing import NoReturn
 
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
+from demand_assets.forecasting.registry.moved_files import prepare_models
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.processes import COUNTED_VARIABLE, ELSEWHERE, METRICS, Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
-from deploy.state_directory.moved_state import prepare_models
 
 TOLD = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
 """Set by `make run` to what is on the same machine; in containers by who starts them."""
@@ -92,7 +92,8 @@ def main(arguments: Sequence[str]) -> int:
     ours = container_environment(settings, folders, os.environ)
     if name in OPENING_DAGSTER:
         prepare_home(Path(ours["DAGSTER_HOME"]))
-    if name == "mlflow" and (moved := prepare_models(settings, folders)):
+    if name == "mlflow" and (moved := prepare_models(
+            folders.mlflow, settings.mlflow_database_url, settings.mlflow_artifacts_url)):
         print(f"{moved} locations of models' files named another folder; they name {folders.mlflow} now", flush=True)
     if COUNTED_VARIABLE in ours:
         Path(ours[COUNTED_VARIABLE]).mkdir(mode=0o700, parents=True, exist_ok=True)

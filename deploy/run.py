@@ -9,13 +9,13 @@ from types import FrameType
 
 from demand_assets.dagster_instance.instance import prepare_home
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
+from demand_assets.forecasting.registry.moved_files import prepare_models
 from demand_assets.forecasting.store.half_restored import HalfRestoredError
 from demand_assets.settings import Settings
 from deploy.console import Console
 from deploy.processes import Folders, environment
 from deploy.settings import PROJECT, RunSettings, SettingsError, read_settings
 from deploy.start_in_order import Launch
-from deploy.state_directory.moved_state import prepare_models
 from deploy.state_directory.ownership import (
     AlreadyRunningError,
     PortInUseError,
@@ -87,7 +87,7 @@ def serve(settings: RunSettings, dataset: Dataset, folders: Folders, stop: StopS
     prepare_home(folders.dagster, Settings(**settings.of_the_pipeline))
     if settings.metrics_port:
         folders.begin_to_count()
-    if moved := prepare_models(settings, folders):
+    if moved := prepare_models(folders.mlflow, settings.mlflow_database_url, settings.mlflow_artifacts_url):
         console.say(f"the state was moved or copied here: {moved} locations of models' files in MLflow, which named "
                     "the folder it comes from, name this one now")
     os.chdir(folders.run)

@@ -87,6 +87,18 @@ def own_instance_urls(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
+@pytest.fixture
+def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that this process counts into, as each of the product's does."""
+    from prometheus_client import values
+
+    folder = tmp_path / "counted"
+    folder.mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def no_loop_of_the_browser(request: pytest.FixtureRequest) -> Iterator[None]:
     """What drives the browser leaves its event loop marked as running in this thread, where tests run their own."""

@@ -10,7 +10,7 @@ import dagster as dg
 import pandas as pd
 from loky import get_reusable_executor
 
-from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.assets import region_item
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import PipelineResource, open_pipeline
@@ -20,6 +20,7 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.loadable.origin import Origin
+from demand_assets.forecasting.registry.moved_files import prepare_models
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.settings import Settings
 
@@ -41,7 +42,7 @@ def train(settings: Settings, trained: int) -> list[Template]:
     """Demand, models and decisions of the first few, as always, without a server."""
     home = settings.folder / "dagster"
     prepare_home(home, settings)
-    prepare_registry(settings.folder / "mlflow")
+    prepare_models(settings.folder / "mlflow")
     pipeline = open_pipeline(settings)
     few = pipeline.source.catalogue().region_items[:trained]
     with open_instance(home) as instance:

@@ -20,7 +20,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from typing_extensions import override
 
-from demand_assets.dagster_instance.instance import open_instance, prepare_home, prepare_registry
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
@@ -37,6 +37,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
+from demand_assets.forecasting.registry.moved_files import prepare_models
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.journal import FINAL_STEPS
@@ -109,7 +110,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     keep_private(settings.folder)
     home = settings.folder / "dagster"
     prepare_home(home, settings)
-    if moved := prepare_registry(settings.folder / "mlflow"):
+    if moved := prepare_models(settings.folder / "mlflow"):
         console.print(f"the state was moved or copied here: {moved} locations of models' files name this folder now",
                       markup=False)
     region_items = list(catalogue.region_items)

@@ -18,7 +18,8 @@ from uuid import UUID
 import dagster as dg
 
 from demand_assets.forecasting.contract.database_urls import with_driver
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,5 +1,4 @@
-"""What must be there before the servers: Dagster's home with its settings, and MLflow's database in a mode for many
-writers.
+"""What must be there before Dagster's servers: its home with its settings.
 
 Dagster's settings file is written anew at each start from the templates in ``deploy/``, without passwords: what holds
 one is named there as a variable of the environment, which every process that opens the instance has; ``python -m
@@ -8,16 +7,14 @@ demand_assets.dagster_instance.instance`` writes the one of the dataset that the
 
 import json
 import os
-import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
 from demand_assets.forecasting.contract.database_urls import with_driver
-from demand_assets.forecasting.registry.moved_files import bring_home
 from demand_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -117,19 +114,6 @@ def instance_settings(home: Path, settings: Settings) -> str:
         values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings) | urls),
                    "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS)}
     return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
-
-
-def prepare_registry(folder: Path) -> int:
-    """How many locations MLflow's SQLite database had of another state directory, from which this one was moved or
-    copied; they are of this one now.
-
-    The database is written ahead from now on: a commit is cheaper, and readers and writers do not wait for each other.
-    The file keeps the mode for whoever opens it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    return bring_home(f"sqlite:///{folder / 'mlflow.db'}", str(folder.resolve() / "artifacts"))
 
 
 if __name__ == "__main__":

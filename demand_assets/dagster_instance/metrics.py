@@ -33,7 +33,7 @@ MOST_RUNS, MOST_BACKFILLS, MOST_TICKERS = 1000, 100, 50
 """That one look reads."""
 
 
-class _Durations:
+class Durations:
     """Seconds by job, counted up to each of some ends."""
 
     def __init__(self, ends: Sequence[float]) -> None:
@@ -65,7 +65,7 @@ class DagsterMetrics:
         # folder, from which these would be read a second time. A kind of which nothing ended yet is told as 0: an
         # alert sees only a count that rises.
         self._ended = dict.fromkeys(((kind, _status(status)) for kind in KINDS for status in ENDED), 0)
-        self._seconds, self._waited = _Durations(RUN_SECONDS), _Durations(WAIT_SECONDS)
+        self._seconds, self._waited = Durations(RUN_SECONDS), Durations(WAIT_SECONDS)
         self._looked = datetime.now(UTC)
         self._began = self._looked
         self._known: set[str] = set()

@@ -55,6 +55,7 @@ def _planning(event: dg.EventLogEntry, partition: str) -> dg.EventLogEntry:
     planned = AssetMaterializationPlannedData(told.event_specific_data.asset_key, partition=partition)
     return event._replace(dagster_event=told._replace(event_specific_data=planned))
 
+
 def is_check_of_many(event: dg.EventLogEntry) -> bool:
     """Whether the event plans a check for several partitions: Dagster adds those to each backfill, where they are
     skipped, since the op records what they would find by itself."""

@@ -15,7 +15,7 @@ from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL, DEMAND
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.censored_demand import observed
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.pipeline.outcomes import Outcome
 
 COVERAGE_RANGE = (0.6, 0.95)

@@ -9,6 +9,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 
 region_items = dg.DynamicPartitionsDefinition(name=REGION_ITEMS)
 
+
 def missing_keys(present: Sequence[str], wanted: Sequence[RegionItem]) -> list[str]:
     """Keys of region-items that are no partitions yet, region-major."""
     known = set(present)

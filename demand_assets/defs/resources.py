@@ -7,7 +7,8 @@ import dagster as dg
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.registry.registry import Registry
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 from demand_assets.sources import open_source

@@ -8,7 +8,8 @@ import numpy as np
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.adjusted_demand import CARRIED
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM, why_nothing
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 
 _SHOWN = 8
 

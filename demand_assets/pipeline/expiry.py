@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from demand_assets.forecasting.registry import expiry as registry_expiry
-from demand_assets.forecasting.registry.expiry import Found, Kept
+from demand_assets.forecasting.registry.expiry import KeepingRule, ListedVersion
 from demand_assets.forecasting.registry.moved_files import at_home
 from demand_assets.forecasting.registry.registry import Registry
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.pipeline.monitor import FOLDER as MONITORING
 from demand_assets.settings import Settings
 
@@ -77,7 +78,7 @@ def expire_versions(store: DemandStore, registry: Registry, settings: Settings, 
     registry.session.check_up()
     if not (settings.keep_versions and settings.keep_versions_days):
         return [Expired("versions", 0, 0), Expired("runs of MLflow", 0, 0)]
-    kept = Kept(settings.keep_versions, now - timedelta(days=settings.keep_versions_days))
+    kept = KeepingRule(settings.keep_versions, now - timedelta(days=settings.keep_versions_days))
     versions = registry_expiry.listed(registry)
     folders = Counter(one.source for found in versions.values() for one in found)
     size = _finish(store, registry, folders)
@@ -87,7 +88,7 @@ def expire_versions(store: DemandStore, registry: Registry, settings: Settings, 
     for one in (one for found in versions.values() for one in found):
         if one.is_expiring and (one.name, one.version) not in leaving:
             registry_expiry.unmark(registry, one)
-    gone: list[Found] = []
+    gone: list[ListedVersion] = []
     for start in range(0, len(going), TOGETHER):
         some = going[start:start + TOGETHER]
         _note(store, some)
@@ -104,7 +105,7 @@ def expire_versions(store: DemandStore, registry: Registry, settings: Settings, 
     return [Expired("versions", len(gone), size), Expired("runs of MLflow", runs, 0)]
 
 
-def _note(store: DemandStore, versions: Sequence[Found]) -> None:
+def _note(store: DemandStore, versions: Sequence[ListedVersion]) -> None:
     store.write_bytes(NOTED, json.dumps([[one.name, one.version, one.source, one.run_id]
                                          for one in versions]).encode())
 

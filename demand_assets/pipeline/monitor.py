@@ -12,8 +12,9 @@ from demand_assets.forecasting.gate.monitoring import Observation, observe
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.region_item_tags import moment
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.pipeline.run import Pipeline
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,8 @@ from uuid import uuid4
 from demand_assets.forecasting.contract.dagster_names import TRAIN_REQUEST
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 
 NAME = "training.json"
 

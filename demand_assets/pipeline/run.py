@@ -35,9 +35,10 @@ from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.exhaustion import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.store.journal import Entry, Journal
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.batch_numbers import BatchNumbers
 from demand_assets.pipeline.outcomes import (

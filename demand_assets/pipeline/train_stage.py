@@ -23,7 +23,8 @@ from demand_assets.forecasting.registry.entry import RegistryEntry, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed, guarded
 

@@ -15,7 +15,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.validation.readings import percent_of, read_numbers, read_yes_no
-from demand_assets.proposals.column_names import called
+from demand_assets.proposals.column_names import called, free_name
 from demand_assets.sources import open_source
 from demand_assets.sources.columns import THE_ONLY_ONE
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, numbers_or_text, settled
@@ -185,7 +185,7 @@ def facts_of_file(source: dict[str, Any], names: Sequence[str], dates: Sequence[
     columns: dict[str, Any] = {"region": "", "item": "",
                                "drivers": {f"column_{place}": name for place, name in enumerate(named)}}
     if dates:
-        columns |= {"date": _free("date", names), "demand": _free("demand", names), "date_format": date_format}
+        columns |= {"date": free_name("date", names), "demand": free_name("demand", names), "date_format": date_format}
     else:
         first = next((name for name in named if "{" not in name), named[0])
         columns |= {"date": first, "demand": first}
@@ -199,12 +199,6 @@ def facts_of_file(source: dict[str, Any], names: Sequence[str], dates: Sequence[
     if not dates:
         return Facts(made, len(table))
     return Facts(made, len(table), table["date"].reset_index(drop=True), table["demand"].reset_index(drop=True))
-
-
-def facts_of_table(table: pd.DataFrame) -> Facts:
-    """The columns of a table that was read already."""
-    table = _some(table)
-    return Facts(tuple(Column(str(name), as_texts(table[name])) for name in table.columns), len(table))
 
 
 def as_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -226,10 +220,3 @@ def _some(table: pd.DataFrame) -> pd.DataFrame:
         last = LOOKED_AT_ROWS // 5
         table = pd.concat([table.iloc[:LOOKED_AT_ROWS - last], table.iloc[-last:]])
     return table.reset_index(drop=True)
-
-
-def _free(name: str, names: Sequence[str]) -> str:
-    """A name that no column has."""
-    while name in names:
-        name += "_"
-    return name

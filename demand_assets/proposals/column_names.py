@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
 
 DATE = """date day week month period time timestamp datetime ds dt calendar yearmonth yearweek yearmonthday invoicedate
@@ -110,3 +111,15 @@ def called(name: str, kind: str) -> int:
 def known_words(text: str) -> int:
     """How many words of columns stand in a text."""
     return sum(plain(part) in _ALL for part in re.split(r"[^\w]+|_", text) if part)
+
+
+def quoted(name: str) -> str:
+    """A column's name as an expression has it: between backticks where it is no plain word."""
+    return name if name.isidentifier() and name.isascii() else f"`{name}`"
+
+
+def free_name(name: str, names: Collection[str]) -> str:
+    """The name, or one made of it that no column has."""
+    while name in names:
+        name += "_"
+    return name

@@ -156,7 +156,7 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
     chosen: list[tuple[int, ProposedDriver]] = []
     for text, names in templates.items():
         column = facts.column(names[0])
-        made = _driver(column, table, roles, proposed, is_template=True)
+        made = _driver(column, table, proposed, is_template=True)
         if made is not None:
             made.column, made.label = text, ""
             made.name = _slug(re.sub(r"\{\w+\}", "", text)) or made.name
@@ -181,7 +181,7 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
         if attribute is not None:
             proposed.attributes.append(attribute)
             continue
-        made = _driver(column, table, roles, proposed)
+        made = _driver(column, table, proposed)
         if made is not None:
             chosen.append((_clearness(column), made))
     order = sorted(range(len(chosen)), key=lambda place: (-chosen[place][0], place))
@@ -331,8 +331,7 @@ def _templates(columns: list[Column], facts: Facts, roles: Roles) -> dict[str, l
     return found
 
 
-def _driver(column: Column, table: _Table, roles: Roles, proposed: Proposed, is_template: bool = False
-            ) -> ProposedDriver | None:
+def _driver(column: Column, table: _Table, proposed: Proposed, is_template: bool = False) -> ProposedDriver | None:
     """The driver that a column is; None where it is none, and then why is noted."""
     why = _no_driver(column, table, is_template)
     if why:

@@ -240,5 +240,3 @@ def day_and_month_differ(readings: Sequence[Reading], values: Sequence[str]) -> 
     first, second = readings[0].days, readings[1].days
     place = int(np.flatnonzero(first != second)[0]) if (first != second).any() else 0
     return str(list(dict.fromkeys(values))[place]) if values else ""
-
-

@@ -16,6 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
 from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
+from demand_assets.proposals.column_names import free_name
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.periods import Reading, readings_of
@@ -157,19 +158,13 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
     if facts.dates is not None:
         dates = [each for each in group.names if each not in {column.name for column in facts.columns}]
         draft.source["layout"] = ("wide", f"{len(dates)} columns are dates with demand in them, as {dates[0]!r}")
-        ours = {"date": _free("date", group.names), "demand": _free("demand", group.names)}
+        ours = {"date": free_name("date", group.names), "demand": free_name("demand", group.names)}
         for key, value in ours.items():
             if value != key:
                 draft.columns[key] = (value, "no column is called so, as the dates are columns")
     for other in group.others[:5]:
         draft.seen.append(f"not read: {other}")
     return draft
-
-
-def _free(name: str, names: Sequence[str]) -> str:
-    while name in names:
-        name += "_"
-    return name
 
 
 def _has_declared(group: Group) -> bool:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency, ordinals, period_dates, weekdays
 from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called
+from demand_assets.proposals.column_names import called, quoted
 from demand_assets.proposals.periods import (
     Reading,
     counts_periods,
@@ -137,22 +137,18 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         for kind, low, high in (("year", 1980, 2100), ("month", 1, 12), ("week", 1, 53), ("day", 1, 31))}
     year, month, week, day = parts["year"], parts["month"], parts["week"], parts["day"]
     if year and (month or week):
-        text = f"text({_quoted(year.name)}) + "
+        text = f"text({quoted(year.name)}) + "
         if month:
-            text += f"'-' + text({_quoted(month.name)})" + (f" + '-' + text({_quoted(day.name)})" if day else "")
+            text += f"'-' + text({quoted(month.name)})" + (f" + '-' + text({quoted(day.name)})" if day else "")
             roles.used |= {month.name} | ({day.name} if day else set())
         else:
             assert week is not None
-            text += f"'-W' + text({_quoted(week.name)})"
+            text += f"'-W' + text({quoted(week.name)})"
             roles.used.add(week.name)
         roles.used.add(year.name)
         roles.expressions["date"] = text
         roles.reasons["expression date"] = "year and period stand in columns of their own"
         roles.frequency = "D" if month and day else "M" if month else "W"
-
-
-def _quoted(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else f"`{name}`"
 
 
 def _within(column: Column, low: int, high: int) -> bool:
@@ -248,7 +244,7 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
     column = best[0]
     roles.used.add(column.name)
     if column in logarithms and called(column.name, "demand") != 3:
-        roles.expressions["demand"] = f"exp({_quoted(column.name)})"
+        roles.expressions["demand"] = f"exp({quoted(column.name)})"
         roles.reasons["expression demand"] = f"{column.name!r} is called a logarithm"
         return
     roles.demand = column.name

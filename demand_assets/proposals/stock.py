@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.validation.readings import read_numbers, read_yes_no
 from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import plain
+from demand_assets.proposals.column_names import plain, quoted
 from demand_assets.proposals.roles import Roles
 
 _OUT = frozenset(["stockout", "stockouts", "oos", "outofstock", "ausverkauft", "rupture", "agotado", "esaurito",
@@ -62,8 +62,8 @@ def _taken(roles: Roles, column: Column, demand: npt.NDArray[np.float64]) -> str
     if _is_out(column):
         if not (column.is_number and is_flag):
             return ("it says when the item is out of stock; columns.expressions makes it columns.available, as in "
-                    f"available = \"where({_quoted(column.name)} == 'yes', 0, 1)\"")
-        roles.expressions["available"] = f"1 - {_quoted(column.name)}"
+                    f"available = \"where({quoted(column.name)} == 'yes', 0, 1)\"")
+        roles.expressions["available"] = f"1 - {quoted(column.name)}"
         roles.reasons["expression available"] = f"{column.name!r} is called out of stock, {how_often}"
     else:
         roles.stock = "available" if is_flag else "stock"
@@ -93,7 +93,3 @@ def _values(column: Column) -> tuple[npt.NDArray[np.float64], bool]:
     if wrong.any():
         read, wrong = read_numbers(series)
     return np.append(read, np.nan)[column.codes[0]], bool(wrong.any())
-
-
-def _quoted(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else f"`{name}`"

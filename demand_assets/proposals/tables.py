@@ -108,13 +108,13 @@ def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Grou
     """
     try:
         filesystem, path = fsspec.core.url_to_fs(given, **(options or {}))
-        root, files, is_folder = _listed(filesystem, path, given)
+        files, is_folder = _listed(filesystem, path, given)
     except (ImportError, ValueError, OSError) as error:
         raise CannotProposeError(f"{given} cannot be opened: {error}") from error
     tables, others = list[Table](), list[tuple[str, str]]()
     for name, info in files.items():
         try:
-            tables += _tables_of(filesystem, name, int(info.get("size") or 0), is_alone=not is_folder, root=root)
+            tables += _tables_of(filesystem, name, int(info.get("size") or 0), is_alone=not is_folder)
         except (CannotProposeError, SourceError) as error:
             if not is_folder:
                 raise CannotProposeError(_one_line(str(error))) from error
@@ -124,16 +124,15 @@ def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Grou
     if not tables:
         why = "; ".join(reason for _, reason in others[:3])
         raise CannotProposeError(f"{given} has no file that can be read" + (f": {why}" if why else ""))
-    return _grouped(filesystem, given, path, tables, others, is_folder)
+    return _grouped(filesystem, given, tables, others, is_folder)
 
 
-def _listed(filesystem: AbstractFileSystem, path: str, given: str
-            ) -> tuple[str, dict[str, dict[str, Any]], bool]:
-    """The root, the files by name, and whether there may be several."""
+def _listed(filesystem: AbstractFileSystem, path: str, given: str) -> tuple[dict[str, dict[str, Any]], bool]:
+    """The files by name, and whether there may be several."""
     if filesystem.exists(path):
         info = filesystem.info(path)
         if info["type"] != "directory":
-            return "", {path: info}, False
+            return {path: info}, False
         root, found = path.rstrip("/"), filesystem.find(path, detail=True)
     elif any(mark in path for mark in "*?["):
         root, found = "", filesystem.glob(path, detail=True)
@@ -148,10 +147,10 @@ def _listed(filesystem: AbstractFileSystem, path: str, given: str
             files[name] = info
     if not files:
         raise CannotProposeError(f"{given} holds no files" + (" of its own" if found else ""))
-    return root, files, True
+    return files, True
 
 
-def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: bool, root: str = "",
+def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: bool,
                constant: Mapping[str, str] | None = None, member: str = "") -> list[Table]:
     """The tables in one file. Raises: CannotProposeError, SourceError."""
     shown = member or path
@@ -175,7 +174,7 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
                     if any(part.startswith(_HIDDEN) for part in PurePosixPath(name).parts):
                         continue
                     try:
-                        its = _tables_of(packed, name, int(info["size"]), False, "", constant, name)
+                        its = _tables_of(packed, name, int(info["size"]), False, constant, name)
                     except CannotProposeError as error:
                         if format_of(name) is not None:
                             raise CannotProposeError(f"{path}: {error}") from error
@@ -368,8 +367,8 @@ def _first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
         raise CannotProposeError(f"no Excel workbook that can be read: {error}") from error
 
 
-def _grouped(filesystem: AbstractFileSystem, given: str, path: str, tables: list[Table],
-             unread: list[tuple[str, str]], is_folder: bool) -> list[Group]:
+def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], unread: list[tuple[str, str]],
+             is_folder: bool) -> list[Group]:
     by_names: dict[frozenset[str], list[Table]] = {}
     for table in tables:
         by_names.setdefault(frozenset(table.names), []).append(table)
@@ -392,7 +391,7 @@ def _grouped(filesystem: AbstractFileSystem, given: str, path: str, tables: list
         sheets = [table for table in its if table.sheet is not None]
         if sheets and len(files) == 1 and sum(table.path == files[0] for table in tables) > 1:
             source["sheet"] = sheets[0].sheet if len(sheets) == 1 else "*"
-        reads = _path_of(filesystem, given, path, files, tables, unread, is_folder)
+        reads = _path_of(filesystem, given, files, tables, unread, is_folder)
         others = tuple(f"{name}: {reason}" for name, reason in [*rest, *unread])
         if reads is None:
             others = (f"no one path reads {len(files)} of the files and nothing else; put them into a folder of their "
@@ -405,7 +404,7 @@ def _grouped(filesystem: AbstractFileSystem, given: str, path: str, tables: list
     return made
 
 
-def _path_of(filesystem: AbstractFileSystem, given: str, path: str, files: Sequence[str], tables: Sequence[Table],
+def _path_of(filesystem: AbstractFileSystem, given: str, files: Sequence[str], tables: Sequence[Table],
              unread: Sequence[tuple[str, str]], is_folder: bool) -> str | None:
     """A path or a glob that reads these files and nothing else; None where there is none."""
     is_read_too = {name for name, _ in unread if format_of(name) is not None}

@@ -162,7 +162,10 @@ class ArchiveWriter:
         return True
 
     def finish(self, manifest: Manifest) -> Path:
-        """The archive, whole and on the disk."""
+        """The archive, whole and on the disk.
+
+        Raises: BackupError: a file of its name came to be meanwhile.
+        """
         content = manifest.model_dump_json(indent=1).encode()
         told = tarfile.TarInfo(MANIFEST)
         told.size, told.mode = len(content), 0o600

@@ -20,7 +20,7 @@ PASSED_OVER = ("If-None-Match",)
 
 
 def api_page() -> str:
-    """The page."""
+    """The page of the API's operations, in Markdown."""
     with made_up_app() as app:
         document = document_of(app)
     rows = defaultdict(list)

@@ -45,7 +45,7 @@ before them, and `DEMAND_DATASET`, `DEMAND_STATE` set to what `DATASET` and `STA
 
 
 def commands_page() -> str:
-    """The page."""
+    """The page of the commands and their arguments, in Markdown."""
     targets = TARGET.findall((PROJECT / "Makefile").read_text(encoding="utf-8"))
     parts = [ABOUT, table(("target", "what it does"), *((f"`{name}`", _plain(words)) for name, words in targets)),
              INSTALLED]

@@ -28,7 +28,7 @@ A line is one step of one region-item:
 
 
 def journal_page() -> str:
-    """The page."""
+    """The page of the journal's entries, in Markdown."""
     words_of_steps = words_of(journal)["Step"]
     told = dict(re.findall(r"``(\w+)``(?:, ``\w+``)*: ([^`]*?)(?=[;.] ?(?:``|$))", words_of_steps))
     told["kept"] = told["promoted"]

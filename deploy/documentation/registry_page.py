@@ -43,7 +43,7 @@ OF_A_REGISTERED_MODEL = {
 
 
 def registry_page() -> str:
-    """The page."""
+    """The page of the registry's tags, in Markdown."""
     card = words_of(ModelCard)
     parts = [ABOUT, "## Tags of a version\n\n", _tags(OF_EVERY_VERSION),
              "\nOf a region-item's version besides, with its card: metrics are of the backtest, over all leads, as "

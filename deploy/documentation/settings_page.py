@@ -53,7 +53,7 @@ class Setting:
 
 
 def settings_page() -> str:
-    """The page."""
+    """The page of all settings, in Markdown."""
     rows = [(f"`{name}`", one.default, one.values, ", ".join(one.readers), as_markdown(one.words))
             for name, one in sorted(settings().items())]
     return ABOUT + table(("setting", "unless given", "allowed", "read by", "what it is"), *rows)

@@ -37,7 +37,7 @@ class Api:
     """The API, as one token may use it."""
 
     def __init__(self, settings: AgentSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "demand-mcp"
         self._session.auth = _Bearer(settings.demand_api_token.get_secret_value())
@@ -69,13 +69,13 @@ class Api:
         return self._dataset
 
     def _asked(self, method: str, path: str, **given: Any) -> dict[str, Any]:
-        url = self._settings.demand_url
+        url = self.settings.demand_url
         try:
             response = self._session.request(method, f"{url}/api/v1{path}", allow_redirects=False,
-                                             timeout=self._settings.demand_timeout_seconds, **given)
+                                             timeout=self.settings.demand_timeout_seconds, **given)
         except requests.Timeout:
             raise ToolError(f"The web app at {url} has not answered within "
-                            f"{self._settings.demand_timeout_seconds:g} seconds. Ask for less at once, or again later."
+                            f"{self.settings.demand_timeout_seconds:g} seconds. Ask for less at once, or again later."
                             + _UNKNOWN_IF_WRITTEN[method]) from None
         except requests.RequestException as error:
             raise ToolError(f"The web app at {url} cannot be reached ({type(error).__name__}). It is down, or "

@@ -60,7 +60,7 @@ class Tools:
         self._api = api
 
     def add_to(self, server: MCPServer[Any]) -> None:
-        """Offer them."""
+        """Offer these tools through a server; each says whether it reads, starts or stops something."""
         reading: list[Callable[..., Answer]] = [self.about, self.find, self.total, self.forecast, self.demand,
                                                 self.explain, self.what_if, self.compare_totals, self.compare_models,
                                                 self.follow]

@@ -1,6 +1,6 @@
 """Metrics of what the app's database says: queues and their ages, systems and loops, accuracy, staleness."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -115,19 +115,33 @@ def _systems() -> Iterator[Metric]:
 
 
 def _quality() -> Iterator[Metric]:
-    there = RegionItemRow.in_catalogue
     served = GaugeMetricFamily("demand_region_items", "Region-items of the catalogue, by what forecasts them.",
                                labels=["served_by"])
-    found = _counts(select(RegionItemRow.status, func.count()).where(there).group_by(
+    found = _counts(select(RegionItemRow.status, func.count()).where(RegionItemRow.in_catalogue).group_by(
         RegionItemRow.status))
     for status in SERVED_BY:
         served.add_metric([status], found.get(status, 0))
     yield served
-    rows = db.session.execute(select(
+    rows = _judged_rows()
+    yield from _accuracy_and_drift(rows)
+    yield from _conditions(rows)
+    yield from _newest(rows)
+    yield _gauge("demand_work_open", "Tasks of the list of work that are not resolved.",
+                 db.session.scalar(select(func.count()).select_from(WorkEntry).where(
+                     WorkEntry.resolved_at.is_(None))) or 0)
+
+
+def _judged_rows() -> Sequence[Any]:
+    """What is known of how right each region-item of the catalogue is forecast."""
+    return db.session.execute(select(
         RegionItemRow.live_wape, RegionItemRow.live_skill, RegionItemRow.live_bias, RegionItemRow.live_outside,
         RegionItemRow.wape, RegionItemRow.drift, RegionItemRow.promoted_at, RegionItemRow.last_date,
         RegionItemRow.forecast_due, RegionItemRow.pinned_by, RegionItemRow.model_problem,
-        RegionItemRow.live_from).where(there)).all()
+        RegionItemRow.live_from).where(RegionItemRow.in_catalogue)).all()
+
+
+def _accuracy_and_drift(rows: Sequence[Any]) -> Iterator[Metric]:
+    """Of ``_judged_rows``, by quantiles."""
     wape = GaugeMetricFamily("demand_forecast_wape", "WAPE over region-items, by quantile. live: of published "
                              "forecasts once demand was known; backtest: of the versions in production.",
                              labels=["of", "share"])
@@ -146,6 +160,10 @@ def _quality() -> Iterator[Metric]:
                             "quantile.", labels=["share"])
     _add_quantiles(age, [_age(row.promoted_at) for row in rows if row.promoted_at is not None], more=(1.0,))
     yield age
+
+
+def _conditions(rows: Sequence[Any]) -> Iterator[Metric]:
+    """Of how many of ``_judged_rows`` something is so."""
     judged = [row for row in rows if row.live_wape is not None]
     yield _gauge("demand_region_items_judged", "Region-items whose published forecasts can be judged by now.",
                  len(judged))
@@ -161,6 +179,10 @@ def _quality() -> Iterator[Metric]:
                  sum(bool(row.pinned_by) for row in rows))
     yield _gauge("demand_models_unusable", "Region-items whose promoted version cannot forecast here.",
                  sum(bool(row.model_problem) for row in rows))
+
+
+def _newest(rows: Sequence[Any]) -> Iterator[Metric]:
+    """When demand became known last, and a version was promoted, of any of ``_judged_rows``."""
     newest = max((row.last_date for row in rows if row.last_date), default=None)
     if newest:
         began = datetime.combine(date.fromisoformat(newest), datetime.min.time(), UTC)
@@ -172,9 +194,6 @@ def _quality() -> Iterator[Metric]:
     if promoted:
         yield _gauge("demand_newest_promotion_timestamp_seconds", "When a version was promoted last.",
                      max(promoted).timestamp())
-    yield _gauge("demand_work_open", "Tasks of the list of work that are not resolved.",
-                 db.session.scalar(select(func.count()).select_from(WorkEntry).where(
-                     WorkEntry.resolved_at.is_(None))) or 0)
 
 
 def _counts(question: Question) -> dict[str, int]:

@@ -70,7 +70,7 @@ class Exporter:
     """
 
     def __init__(self, sources: Mapping[str, Source], checks: Mapping[str, Checks]) -> None:
-        self._sources, self._checks = sources, checks
+        self.sources, self._checks = sources, checks
         self._lock, self._asking = Lock(), Lock()
         """Of the metrics, and of who asks for health: neither waits for the other."""
         self._told: dict[str, str] = {}
@@ -94,7 +94,7 @@ class Exporter:
         """What each source says, whether it could be asked, and how the servers are."""
         answers = GaugeMetricFamily("demand_metrics_source_up", "Whether a source of metrics could be asked: 1 yes, 0 "
                                     "no; what it tells is missing then.", labels=["source"])
-        for name, source in self._sources.items():
+        for name, source in self.sources.items():
             found = self._asked(name, source)
             answers.add_metric([name], float(found is not None))
             yield from found or ()
@@ -139,7 +139,11 @@ class Exporter:
 
 
 def handler(exporter: Exporter, token: str | None) -> type[BaseHTTPRequestHandler]:
-    """Answers HTTP."""
+    """What answers HTTP requests for metrics and health.
+
+    Args:
+        token: that those who read metrics must show; None where none is asked for.
+    """
     class Handler(BaseHTTPRequestHandler):
         timeout = SLOWEST_SECONDS
         server_version = "demand-metrics"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from demand_assets.dagster_instance.daemon import is_watching
-from demand_assets.dagster_instance.failures import end_run, put_back, queue_of_workers
+from demand_assets.dagster_instance.runs.ended_or_put_back import end_run, put_back, queue_of_workers
 from demand_assets.settings import Settings
 
 ENDED = "The product was stopped or the machine went down while this run was going on."

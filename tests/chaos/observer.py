@@ -23,7 +23,8 @@ from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.files import NOT_OF_THE_MODEL
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from deploy.settings import PROJECT
 from tests.chaos.observed import Group, Item, Observed, Retrain, Serving, Version
 from tests.chaos.planner import Planner

@@ -469,6 +469,15 @@ def background(app: Flask, dagster: FakeDagster, registry: FakeRegistry) -> Back
 
 
 @pytest.fixture
+def furnished(client: FlaskClient, app: Flask, background: Background, registry: FakeRegistry,
+              model: ForecastModel) -> Flask:
+    """The app with something on every page."""
+    from tests.webapp.furnished import furnish  # which leans on what stands here
+
+    return furnish(client, app, background, registry, model)
+
+
+@pytest.fixture
 def three(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
     """Versions 1 to 3 of the kettles' model; 3 is in production."""
     for version in (1, 2, 3):

@@ -38,9 +38,8 @@ from webapp.notices.events import Told, tell
 from webapp.notices.new_events import bad_data_words
 from webapp.notices.webhook_views import make_webhook
 from webapp.order_up_to.lead_times import set_rule as set_order_up_to_rule
-from webapp.overrides.overrides import Wanted, place
-from webapp.published_plans.publishing import Wanted as Published
-from webapp.published_plans.publishing import publish
+from webapp.overrides.overrides import WantedOverride, place
+from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.scim.tokens import make_token as make_scim_token
 from webapp.tables import SavedView, User
@@ -112,9 +111,10 @@ def furnish(client: FlaskClient, app: Flask, background: Background, registry: F
     tell_judged(app, Judged(10, 13, 12, override=11, by=EMAIL), Judged(9, 13, 12, bucket=WEEK_BEFORE))
     sum_up(app)
     with app.app_context():
-        place(Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"), {KETTLE.key: part(30.0)})
+        place(WantedOverride(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"),
+              {KETTLE.key: part(30.0)})
         app.extensions["services"].settings.web_hand_over_folder = "/a/folder"
-        publish(Published("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
+        publish(WantedPlan("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
         make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
                    now() + timedelta(days=30))
         make_scim_token("Entra", now() + timedelta(days=30))

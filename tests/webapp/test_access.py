@@ -29,7 +29,7 @@ from tests.webapp.fakes import FakeDagster
 from tests.webapp.scenario_forms import press, saved, send
 from webapp.access import Actor, role_needed
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place
+from webapp.overrides.overrides import WantedOverride, place
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def busy(app: Flask, client: FlaskClient, background: Background, dagster: FakeD
     are fresh, archived and failed, versions, an adjustment, an override, a stale scenario."""
     adjust(client)
     background.make_stored_forecasts()
-    place_of = Wanted(date(2026, 7, 2), date(2026, 7, 5), "percent", 25.0, "a fair", "f" * 32)
+    place_of = WantedOverride(date(2026, 7, 2), date(2026, 7, 5), "percent", 25.0, "a fair", "f" * 32)
     with app.app_context():
         place(place_of, parts_ahead([KETTLE.key]), Actor(EMAIL, "planner", "browser"))
     for each in ("computed", "archived"):

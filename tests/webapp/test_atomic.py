@@ -23,7 +23,7 @@ from tests.webapp.overrides.builders import part
 from webapp import create_app
 from webapp.accounts import users
 from webapp.accounts.views import create_user
-from webapp.adjustments.adjustments import Wanted, adjust, remove
+from webapp.adjustments.adjustments import WantedAdjustment, adjust, remove
 from webapp.adjustments.predecessors import WantedLink, replace_with, unlink
 from webapp.administration.app_settings import AppSettings, change_settings
 from webapp.audit.record import record
@@ -33,8 +33,7 @@ from webapp.groups.changes import add_group, change_group, remove_group
 from webapp.models.actions import carry_out, store_act
 from webapp.order_up_to import lead_times as order_up_to
 from webapp.overrides import overrides
-from webapp.published_plans.publishing import Wanted as Version
-from webapp.published_plans.publishing import publish
+from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.region_items.open_overrides import open_overrides
 from webapp.retrains.requests import ask_to_cancel, retry_keys, store
@@ -42,7 +41,7 @@ from webapp.saved_views import changes as saved_views
 from webapp.scenarios.applying.apply import Decided, apply
 from webapp.scenarios.repository import archive, by_token, change, create, duplicate
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
-from webapp.scenarios.result import Compared, LineItemResult, PeriodResult, Result
+from webapp.scenarios.result import LineItemResult, PeriodResult, PlanAndScenario, Result
 from webapp.scenarios.states import end, hold, stamp
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -121,7 +120,7 @@ def carry(world: World) -> None:
 
 
 def adjusted(units: float) -> Callable[[World], None]:
-    return lambda world: adjust(Wanted(KETTLE.key, DAY, units, "a large order"), 9.0, EMAIL)
+    return lambda world: adjust(WantedAdjustment(KETTLE.key, DAY, units, "a large order"), 9.0, EMAIL)
 
 
 def made_group(_: World) -> None:
@@ -151,7 +150,7 @@ def changed_scenario(_: World) -> None:
 def computed_scenario(world: World) -> None:
     """One that sells 3 more a day than the plan."""
     scenario(world)
-    bounds = Compared(Bounds(60, 50, 70), Bounds(66, 56, 76), Bounds(6, 6, 6))
+    bounds = PlanAndScenario(Bounds(60, 50, 70), Bounds(66, 56, 76), Bounds(6, 6, 6))
     days = (date(2026, 7, 1), date(2026, 7, 2))
     line = LineItemResult(KETTLE.key, "", date(2026, 6, 30), True, bounds, None, days, (30.0, 30.0), (33.0, 33.0), (),
                           (), {})
@@ -168,8 +167,8 @@ def one_forecast(_: World) -> None:
 
 
 def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
-    return lambda _: overrides.place(overrides.Wanted(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair",
-                                                      f"form {amount}"), {KETTLE.key: part(30.0), ODD.key: part(10.0)})
+    wanted = overrides.WantedOverride(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair", f"form {amount}")
+    return lambda _: overrides.place(wanted, {KETTLE.key: part(30.0), ODD.key: part(10.0)})
 
 
 def saved_cells(_: World) -> None:
@@ -198,7 +197,7 @@ def tasks(kind: str, *keys: str) -> Callable[[World], Any]:
 
 
 def worked(what: work_acts.Act, **more: Any) -> Callable[[World], Any]:
-    return lambda _: work_acts.act(work_acts.Wanted(what, **more),
+    return lambda _: work_acts.act(work_acts.WantedAction(what, **more),
                                     dict.fromkeys(db.session.scalars(select(WorkEntry.id)), 1), date.today())
 
 
@@ -241,7 +240,7 @@ CHANGES = {
     "a scenario is applied": Change(lambda _: apply(saved_scenario(), Decided(), "form"), before=computed_scenario),
     "a scenario is archived": Change(lambda _: archive(TOKEN, True), before=scenario),
     "the plan is published": Change(
-        lambda _: publish(Version("Week 27", "", "p" * 32, Readiness.all_of(WORDS))), before=one_forecast),
+        lambda _: publish(WantedPlan("Week 27", "", "p" * 32, Readiness.all_of(WORDS))), before=one_forecast),
     "an override is made": Change(override("percent", 10.0)),
     "an override is replaced": Change(override("value", 100.0), before=override("percent", 10.0)),
     "cells of a grid are saved": Change(saved_cells, before=override("percent", 10.0), entries=2),

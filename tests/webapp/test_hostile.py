@@ -19,22 +19,19 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import (
     ADMIN,
     EMAIL,
     KETTLE,
     ODD,
     VIEWER,
-    Background,
     hidden,
     page,
     post,
     signed_in,
 )
 from tests.webapp.doors import NEEDS, ROLES
-from tests.webapp.fakes import FakeRegistry
-from tests.webapp.furnished import STARTS, furnish
+from tests.webapp.furnished import STARTS
 from tests.webapp.scenario_forms import saved
 from webapp.pages.files import is_formula
 from webapp.settings import Settings
@@ -131,13 +128,6 @@ def found_by(client: FlaskClient) -> list[Target]:
                  if not link.has_attr("download") and "format=" not in str(link["href"])]
         waiting = [link for link in links if "?" not in link] + waiting + [link for link in links if "?" in link]
     return [target for target in targets.values() if target.path not in NOT_SENT]
-
-
-@pytest.fixture
-def furnished(client: FlaskClient, app: Flask, background: Background, registry: FakeRegistry,
-              model: ForecastModel) -> Flask:
-    """Something on every page."""
-    return furnish(client, app, background, registry, model)
 
 
 @dataclass(frozen=True)

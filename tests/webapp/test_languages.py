@@ -7,13 +7,10 @@ from collections.abc import Iterator
 import pytest
 from bs4 import BeautifulSoup, Comment, NavigableString, Tag
 from flask import Flask
-from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model.own import ForecastModel
-from tests.webapp.conftest import ADMIN, Background, page, signed_in
+from tests.webapp.conftest import ADMIN, page, signed_in
 from tests.webapp.doors import NEEDS
-from tests.webapp.fakes import FakeRegistry
-from tests.webapp.furnished import STARTS, furnish
+from tests.webapp.furnished import STARTS
 from tests.webapp.language.brackets import CLOSE, OPEN, Bracketing
 from webapp.language import translations
 
@@ -43,12 +40,6 @@ AS_STORED = {
     "/admin/webhooks": "tbody th",  # what other systems were told
 }
 """Parts of pages that show what was written once."""
-
-
-@pytest.fixture
-def furnished(client: FlaskClient, app: Flask, background: Background, registry: FakeRegistry,
-              model: ForecastModel) -> Flask:
-    return furnish(client, app, background, registry, model)
 
 
 def test_no_word_stands_outside_of_the_catalogue(furnished: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

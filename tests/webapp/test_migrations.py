@@ -88,6 +88,8 @@ def test_how_systems_are_is_kept_there_and_back_and_what_loops_are_is_forgotten_
         downgrade(revision="0011", x_arg=LOSE)
 
         assert db.session.execute(text("SELECT name, message FROM system_state")).all() == [("mlflow", "no answer")]
+
+
 BEFORE_SEALS = "0018"
 ENTRY = ("INSERT INTO audit_entry (at, \"by\", via, address, act, kind, subject, reason) VALUES "
          "('2026-11-01 00:00:00.000000', 'ada@example.com', 'browser', '', 'asked', 'retrain', 'retrain 1', '')")

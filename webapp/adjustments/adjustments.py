@@ -33,7 +33,7 @@ class AdjustmentError(ValueError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedAdjustment:
     """An adjustment as a planner asks for it."""
 
     key: str
@@ -43,7 +43,7 @@ class Wanted:
     reason: str
 
 
-def adjust(wanted: Wanted, sold: float | None, by: str) -> None:
+def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> None:
     """Record an adjustment; one that the period has already is removed. The same once more changes nothing.
 
     Args:
@@ -80,7 +80,7 @@ def adjust_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> i
     adjusted yet. Part of the caller's transaction, which locked the region-item."""
     adjusted = set(db.session.scalars(select(Adjustment.date).where(
         Adjustment.key == key, Adjustment.removed_at.is_(None))))
-    asked = [(Wanted(key, one.date, max(one.usual_rounded, 0.0), reason), one.sold) for one in rows
+    asked = [(WantedAdjustment(key, one.date, max(one.usual_rounded, 0.0), reason), one.sold) for one in rows
              if str(one.date) not in adjusted]
     wanted = [(one, sold) for one, sold in asked if one.units != sold]
     for one, sold in wanted:
@@ -94,7 +94,7 @@ def _check_reason(reason: str) -> None:
                                 most=LONGEST_REASON))
 
 
-def _adjust(wanted: Wanted, sold: float, by: str) -> None:
+def _adjust(wanted: WantedAdjustment, sold: float, by: str) -> None:
     """Record one, in the caller's transaction, which locked the region-item."""
     before = db.session.scalar(select(Adjustment).where(
         Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))

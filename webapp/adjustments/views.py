@@ -9,9 +9,16 @@ from flask.typing import ResponseReturnValue
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.censored_demand import sold as units_sold
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.access import actor, needs
-from webapp.adjustments.adjustments import AdjustmentError, Wanted, accept_unusual, adjust, adjustments_of, remove
+from webapp.adjustments.adjustments import (
+    AdjustmentError,
+    WantedAdjustment,
+    accept_unusual,
+    adjust,
+    adjustments_of,
+    remove,
+)
 from webapp.adjustments.unusual import Outlier, own_part, unusual_of, usual_at
 from webapp.language.periods import PERIOD, PERIODS
 from webapp.language.translations import gettext as _
@@ -94,7 +101,7 @@ def make() -> ResponseReturnValue:
                      region_item=row.region_item))
     sold = units_sold(history)[history["date"] == pd.Timestamp(at)]
     try:
-        adjust(Wanted(row.key, at, units, " ".join(request.form.get("reason", "").split())),
+        adjust(WantedAdjustment(row.key, at, units, " ".join(request.form.get("reason", "").split())),
                float(sold[0]) if len(sold) else None, actor().email)
     except AdjustmentError as error:
         abort(422, str(error))

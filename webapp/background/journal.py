@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import delete, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import (
     FINAL_STEPS,
     DamagedJournalError,
@@ -18,6 +18,7 @@ from demand_assets.forecasting.store.journal import (
     not_after_now,
     start_of_look,
 )
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent

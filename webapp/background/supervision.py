@@ -101,12 +101,12 @@ class Supervised:
         if self._thread is not None and self._thread.is_alive():
             return
         if self._thread is not None:
-            self._failed(RuntimeError("its thread ended"))
+            self.failed(RuntimeError("its thread ended"))
         thread = Thread(target=self._run, name=f"{self.name} loop", daemon=True)
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:  # the machine has no room for a thread: later, then
-            self._failed(error)
+            self.failed(error)
             return
         self._thread = thread
 
@@ -155,13 +155,13 @@ class Supervised:
                         pause = step()
             except BaseException as error:  # a thread has nobody above it: whatever it is, this loop fails alone
                 step = None
-                patience = self._failed(error)
+                patience = self.failed(error)
                 is_known = isinstance(error, SQLAlchemyError)
                 log.error("the %s loop failed: %s; it is tried again in %.0f s", self.name, error if is_known else
                           why(error), patience, exc_info=None if is_known else error)
                 self._stop.wait(patience)
             else:
-                self._worked()
+                self.worked()
                 self._pause(pause, is_told)
 
     def _pause(self, seconds: float | None, is_told: bool) -> None:
@@ -181,7 +181,7 @@ class Supervised:
             seconds = min(seconds, shortest) - (monotonic() - paused)
         self._stop.wait(seconds)
 
-    def _failed(self, error: BaseException) -> float:
+    def failed(self, error: BaseException) -> float:
         """Note a failure; how long to pause, in seconds."""
         with self._lock:
             if self._steady_since is not None and monotonic() - self._steady_since > STEADY_SECONDS:
@@ -192,7 +192,8 @@ class Supervised:
             self._steady_since, self._step_began, self._tried_again = None, None, monotonic() + pause
             return pause
 
-    def _worked(self) -> None:
+    def worked(self) -> None:
+        """Note a step that did what it should."""
         with self._lock:
             self._works, self._why, self._since = True, "", None
             self._steady_since = self._steady_since or monotonic()

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from demand_assets.forecasting.gate.monitoring import LEAST_NEW_PERIODS, Drift, Stability, drift_of
 from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.pages.listing import Kind, Query, View, containing, in_order

@@ -10,7 +10,8 @@ from sqlalchemy import Float, cast, func, or_, select
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from webapp.data_quality.rule_words import RULE_WORDS
 from webapp.db.database import db
 from webapp.pages.listing import Kind, Query, View, containing, in_order

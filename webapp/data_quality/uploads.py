@@ -10,7 +10,8 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, one_form
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.censored_demand import at_least, sold
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.store.uploads import (
     Place,
     Uploaded,

@@ -79,6 +79,7 @@ def region_items() -> ResponseReturnValue:
 def loads() -> ResponseReturnValue:
     """The runs of the pipeline that took demand in."""
     refuse_restricted(OF_ALL)
+
     def cells(run: DataLoadRun) -> Sequence[Cell]:
         by_rule = "; ".join(f"{words}: {count}" for words, count in quarantine.rules_in_words(run.refused))
         return (run.run_id, run.first_at, run.last_at, run.region_items, run.kept, run.rows_read, run.refused_rows,

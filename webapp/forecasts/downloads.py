@@ -24,7 +24,7 @@ from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
 from webapp.overrides.applied import Overridden, overridden, override_words
 from webapp.overrides.in_money import unit_money_of
-from webapp.pages.files import Cell, Exact, Sheet, book_of, file_of, requested_format, rounded
+from webapp.pages.files import Cell, Sheet, book_of, exact, file_of, requested_format, rounded
 from webapp.pages.money import in_currency, rounded_money, rounded_price
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.attributes import attributes_of, declared
@@ -166,10 +166,10 @@ class _Found:
         for place in range(len(model.dates)):
             cells: list[Cell] = []
             for unit, (revenue, _margin) in told:
-                cells += [_price(unit.price, place), _exact(rounded_money(float(revenue[place])))]
+                cells += [_price(unit.price, place), exact(rounded_money(float(revenue[place])))]
             if self.in_money.has_cost:
                 cells += [_price(plan.cost, place),
-                          *(_exact(rounded_money(float(margin[place]))) for _unit, (_revenue, margin) in told)]
+                          *(exact(rounded_money(float(margin[place]))) for _unit, (_revenue, margin) in told)]
             found.append(cells)
         return found
 
@@ -224,9 +224,9 @@ class _Found:
         for name, sums in ((plan, self.in_money.plan), ("Scenario", self.in_money.scenario)):
             if sums is None:
                 continue
-            found.append((in_currency(f"{name} revenue"), _exact(rounded_money(sums.revenue_known))))
+            found.append((in_currency(f"{name} revenue"), exact(rounded_money(sums.revenue_known))))
             if self.in_money.has_cost:
-                found.append((in_currency(f"{name} margin"), _exact(rounded_money(sums.margin_known))))
+                found.append((in_currency(f"{name} margin"), exact(rounded_money(sums.margin_known))))
         sums = self.in_money.plan
         found.append(("Price not known of", f"{sums.unpriced} of {plural(sums.size, 'region-item')}"))
         if self.in_money.has_cost:
@@ -289,12 +289,8 @@ def _typed(value: str | None, attribute: Attribute) -> Cell:
     return float(value) if attribute.kind == "number" else value
 
 
-def _exact(value: float | None) -> Cell:
-    return None if value is None else Exact(value)
-
-
 def _price(values: Floats | None, place: int) -> Cell:
-    return None if values is None else _exact(rounded_price(float(values[place])))
+    return None if values is None else exact(rounded_price(float(values[place])))
 
 
 def _plain(value: float) -> str:
@@ -318,7 +314,7 @@ def _cell(value: Any, kind: str) -> Cell:
     if kind == "driver":
         value = value[1] if value else None
     if kind in ("money", "price"):
-        return _exact(rounded_money(value) if kind == "money" else rounded_price(value))
+        return exact(rounded_money(value) if kind == "money" else rounded_price(value))
     return value if value is None or isinstance(value, str) else rounded(value)
 
 

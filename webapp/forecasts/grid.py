@@ -135,4 +135,3 @@ def _reindexed(units: pd.Series, dates: pd.DatetimeIndex) -> list[float | None]:
 
 def _plain(values: Iterable[float]) -> list[float | None]:
     return [rounded(value) if isfinite(value) else None for value in np.asarray(values, dtype=np.float64).tolist()]
-

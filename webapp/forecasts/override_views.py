@@ -10,7 +10,6 @@ from webapp.access import needs
 from webapp.db.database import db
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
 from webapp.forecasts.views import shown_again
-from webapp.http.errors import error_page
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.applied import override_words, parts_ahead
@@ -26,20 +25,15 @@ from webapp.overrides.overrides import (
     remove,
     undo,
 )
+from webapp.overrides.views import store_down
 from webapp.pages.numbers_and_dates import period
 from webapp.pages.reader_locale import number
-from webapp.systems.reachability import WORDS
 from webapp.tables import Override
 
 bp = Blueprint("forecast_overrides", __name__, url_prefix="/overrides")
 
 
-@bp.errorhandler(OSError)
-def _store_down(_error: OSError) -> ResponseReturnValue:
-    title, consequence = WORDS["store"]
-    return error_page(503, _(
-        "%(system)s does not answer, so this cannot be done. %(consequence)s Try again in a moment.",
-        system=title, consequence=consequence))
+bp.register_error_handler(OSError, store_down)
 
 
 @bp.post("")

@@ -40,6 +40,7 @@ class Measure:
     values: list[Any]
     """A number or None; of a driver the pair of what is planned and what the scenario makes of it, or None."""
     driver_kind: str = ""
+
     @cached_property
     def decimals(self) -> int:
         """Of a driver: as many as suit all its numbers."""

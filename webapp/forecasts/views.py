@@ -190,8 +190,7 @@ def answer_to(forecast_query: ForecastQuery, fields: MultiDict[str, str]) -> tup
         form = parse_scenario(fields, services().dataset, plan.dates)
         if form.is_valid and form.rows:
             try:
-                result = under(services(), plan, forecast_query.horizon,
-                               form.scenario).within(forecast_query.coverage / 100)
+                result = under(services(), plan, form.scenario).within(forecast_query.coverage / 100)
             except ScenarioError as error:
                 form.errors.append(_("This scenario cannot be answered: %(error)s.", error=error))
         if fields.get("add") in services().dataset.driver_names:

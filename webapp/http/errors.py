@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed, NotFound, RequestEntityTooLarge
 
-from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from webapp.db.conflicts import is_conflict, is_out_of_reach
 from webapp.db.database import db
 from webapp.db.machine_limits import Scarcity, scarcity_of
@@ -94,78 +94,87 @@ def _without_database() -> ResponseReturnValue:
 
 def add_to(app: Flask) -> None:
     """Show every error as a page."""
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(OSError, _failed_file)
+    app.register_error_handler(NotInStoreError, _not_in_store)
+    app.register_error_handler(DBAPIError, _failed_database)
+    app.register_error_handler(InternalServerError, _broken)
+    app.register_error_handler(RequestEntityTooLarge, _too_large)
+    app.register_error_handler(NotFound, _unknown)
+    app.register_error_handler(HTTPException, _refused)
 
-    @app.errorhandler(CSRFError)
-    def _stale_form(_error: CSRFError) -> ResponseReturnValue:
-        return error_page(400, _("This form is too old or was not opened here. Go back, reload the page and send "
-                                 "it again."))
 
-    def _scarce(scarcity: Scarcity, error: BaseException) -> ResponseReturnValue:
-        app.logger.error("%s %s: %s: %s", request.method, request.path, scarcity.why, error)
-        forget_reader()
-        if scarcity.retry_after:
-            g.retry_after = scarcity.retry_after
-        return said_without_files(scarcity.status, str(scarcity.message))
+def _stale_form(_error: CSRFError) -> ResponseReturnValue:
+    return error_page(400, _("This form is too old or was not opened here. Go back, reload the page and send "
+                             "it again."))
 
-    @app.errorhandler(OSError)
-    def _file(error: OSError) -> ResponseReturnValue:
-        if scarcity := scarcity_of(error):
-            return _scarce(scarcity, error)
-        app.logger.error("%s %s: a file or a connection failed", request.method, request.path, exc_info=error)
-        return error_page(500, str(BROKEN))
 
-    @app.errorhandler(NotInStoreError)
-    def _not_in_store(error: NotInStoreError) -> ResponseReturnValue:
-        if not isinstance(error, DamagedFileError):
-            return error_page(404, _("No demand is stored for it yet; it appears once the pipeline has read it."))
-        app.logger.error("%s %s: %s", request.method, request.path, error)
-        g.retry_after = 60
-        return error_page(503, _("The stored demand cannot be read, as the file %(name)s is damaged. It is made "
-                                 "again by itself, usually in a few minutes; try again then.", name=error.name))
+def _scarce(scarcity: Scarcity, error: BaseException) -> ResponseReturnValue:
+    current_app.logger.error("%s %s: %s: %s", request.method, request.path, scarcity.why, error)
+    forget_reader()
+    if scarcity.retry_after:
+        g.retry_after = scarcity.retry_after
+    return said_without_files(scarcity.status, str(scarcity.message))
 
-    @app.errorhandler(DBAPIError)
-    def _database(error: DBAPIError) -> ResponseReturnValue:
-        if scarcity := scarcity_of(error):
-            with suppress(SQLAlchemyError):
-                db.session.rollback()
-            return _scarce(scarcity, error)
-        db.session.rollback()
-        if is_conflict(error):
-            g.retry_after = 1
-            return error_page(503, _("Somebody else changed the same at this moment. Nothing of yours was "
-                                     "stored; send it again."))
-        app.logger.error("%s %s: the database failed", request.method, request.path, exc_info=error)
-        if is_out_of_reach(error):
-            try:
-                return _without_database()
-            except (OSError, TemplateError):
-                forget_reader()
-                return said_without_files(503, _("The app's database does not answer. What was stored before is safe."))
-        return error_page(500, str(BROKEN))
 
-    @app.errorhandler(InternalServerError)
-    def _broken(error: InternalServerError) -> ResponseReturnValue:
-        cause = error.original_exception
-        if cause is not None and (scarcity := scarcity_of(cause)):  # met while another error was told
-            return _scarce(scarcity, cause)
-        return said_without_files(500, str(BROKEN))
+def _failed_file(error: OSError) -> ResponseReturnValue:
+    if scarcity := scarcity_of(error):
+        return _scarce(scarcity, error)
+    current_app.logger.error("%s %s: a file or a connection failed", request.method, request.path, exc_info=error)
+    return error_page(500, str(BROKEN))
 
-    @app.errorhandler(RequestEntityTooLarge)
-    def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
-        most = (request.max_content_length or app.config["MAX_CONTENT_LENGTH"]) / 1e6
-        return error_page(413, _("More was sent than is taken at once: at most %(most)s MB. Nothing was stored. "
-                                 "Send a smaller file, or fewer rows.", most=f"{most:g}"))
 
-    @app.errorhandler(NotFound)
-    def _unknown(error: NotFound) -> ResponseReturnValue:
-        unworded = error.description == NotFound.description
-        return error_page(404, _("There is no page at this address.") if unworded else str(error.description))
+def _not_in_store(error: NotInStoreError) -> ResponseReturnValue:
+    if not isinstance(error, DamagedFileError):
+        return error_page(404, _("No demand is stored for it yet; it appears once the pipeline has read it."))
+    current_app.logger.error("%s %s: %s", request.method, request.path, error)
+    g.retry_after = 60
+    return error_page(503, _("The stored demand cannot be read, as the file %(name)s is damaged. It is made "
+                             "again by itself, usually in a few minutes; try again then.", name=error.name))
 
-    @app.errorhandler(HTTPException)
-    def _refused(error: HTTPException) -> ResponseReturnValue:
-        if isinstance(error.response, Response) or (error.code or 0) < 400:
-            return error.get_response()
-        response = make_response(error_page(error.code or 500, error.description or error.name))
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.allow.update(error.valid_methods)
-        return response
+
+def _failed_database(error: DBAPIError) -> ResponseReturnValue:
+    if scarcity := scarcity_of(error):
+        with suppress(SQLAlchemyError):
+            db.session.rollback()
+        return _scarce(scarcity, error)
+    db.session.rollback()
+    if is_conflict(error):
+        g.retry_after = 1
+        return error_page(503, _("Somebody else changed the same at this moment. Nothing of yours was "
+                                 "stored; send it again."))
+    current_app.logger.error("%s %s: the database failed", request.method, request.path, exc_info=error)
+    if is_out_of_reach(error):
+        try:
+            return _without_database()
+        except (OSError, TemplateError):
+            forget_reader()
+            return said_without_files(503, _("The app's database does not answer. What was stored before is safe."))
+    return error_page(500, str(BROKEN))
+
+
+def _broken(error: InternalServerError) -> ResponseReturnValue:
+    cause = error.original_exception
+    if cause is not None and (scarcity := scarcity_of(cause)):  # met while another error was told
+        return _scarce(scarcity, cause)
+    return said_without_files(500, str(BROKEN))
+
+
+def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
+    most = (request.max_content_length or current_app.config["MAX_CONTENT_LENGTH"]) / 1e6
+    return error_page(413, _("More was sent than is taken at once: at most %(most)s MB. Nothing was stored. "
+                             "Send a smaller file, or fewer rows.", most=f"{most:g}"))
+
+
+def _unknown(error: NotFound) -> ResponseReturnValue:
+    unworded = error.description == NotFound.description
+    return error_page(404, _("There is no page at this address.") if unworded else str(error.description))
+
+
+def _refused(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error.response, Response) or (error.code or 0) < 400:
+        return error.get_response()
+    response = make_response(error_page(error.code or 500, error.description or error.name))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.allow.update(error.valid_methods)
+    return response

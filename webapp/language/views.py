@@ -24,5 +24,5 @@ def _script(tag: str) -> str:
 
 
 def add_to(app: Flask) -> None:
-    """Serve them."""
+    """Serve the catalogues of scripts."""
     app.register_blueprint(bp)

@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
@@ -27,7 +27,7 @@ ARCHIVED_ROWS = 4
 
 
 @dataclass(frozen=True)
-class Since:
+class AccuracySince:
     """How right one version was since its training."""
 
     periods: int = 0
@@ -41,7 +41,7 @@ class Since:
 
 
 @dataclass(frozen=True)
-class Compared:
+class VersionsCompared:
     """Two versions on the same periods."""
 
     found: Unseen
@@ -68,45 +68,45 @@ class Compared:
 class Comparison:
     """What can be said of two versions on periods that neither has seen."""
 
-    since: Compared | None = None
+    since: VersionsCompared | None = None
     """Periods after both were trained."""
-    backtest: Compared | None = None
+    backtest: VersionsCompared | None = None
     """Windows of their backtests that neither had seen."""
     missing: tuple[int, ...] = ()
     """Versions whose files are not here."""
     problem: str = ""
 
 
-def accuracy_of(services: Services, region_item: RegionItem, versions: Sequence[int]) -> dict[int, Since]:
+def accuracy_of(services: Services, region_item: RegionItem, versions: Sequence[int]) -> dict[int, AccuracySince]:
     """Version -> how right it was since its training."""
     try:
         demand = services.store.read("demand", region_item)
     except NotInStoreError:
-        return {version: Since(problem=_("no demand is stored")) for version in versions}
+        return {version: AccuracySince(problem=_("no demand is stored")) for version in versions}
     return {version: _accuracy(services, region_item, version, demand) for version in versions}
 
 
-def _accuracy(services: Services, region_item: RegionItem, version: int, demand: pd.DataFrame) -> Since:
+def _accuracy(services: Services, region_item: RegionItem, version: int, demand: pd.DataFrame) -> AccuracySince:
     try:
         model = services.models.load(region_item, version)
         found = since_training(demand, services.dataset, [model], region_item)
     except ModelFilesError as error:
         archived = _archived(services, region_item, version, demand)
         if archived is None:
-            return Since(problem=_("%(why)s, and no forecast of it was kept", why=stored_words(str(error)))
+            return AccuracySince(problem=_("%(why)s, and no forecast of it was kept", why=stored_words(str(error)))
                          if isinstance(error, OtherDriversError) else (
                              _("its files are not here, and no forecast of it was kept")))
         return _told(archived, is_archived=True)
     if found is None or not found.periods:
-        return Since(problem=_("no period has become known since its training"), has_files=True)
+        return AccuracySince(problem=_("no period has become known since its training"), has_files=True)
     return _told(found, is_archived=False)
 
 
-def _told(found: Unseen, is_archived: bool) -> Since:
+def _told(found: Unseen, is_archived: bool) -> AccuracySince:
     wape, naive = found.wapes[0], found.wape_seasonal_naive
     if wape != wape:
-        return Since(found.periods, problem=_("nothing was sold since"), has_files=not is_archived)
-    return Since(found.periods, wape, naive, is_archived, has_files=not is_archived)
+        return AccuracySince(found.periods, problem=_("nothing was sold since"), has_files=not is_archived)
+    return AccuracySince(found.periods, wape, naive, is_archived, has_files=not is_archived)
 
 
 def _archived(services: Services, region_item: RegionItem, version: int, demand: pd.DataFrame) -> Unseen | None:
@@ -138,5 +138,5 @@ def compare(services: Services, region_item: RegionItem, first: int, second: int
     except (ModelFilesError, NotInStoreError) as error:
         return Comparison(problem=stored_words(str(error)))
     return Comparison(
-        Compared(since, (first, second)) if since is not None and since.periods else None,
-        Compared(windows, (first, second)) if windows is not None and windows.periods else None)
+        VersionsCompared(since, (first, second)) if since is not None and since.periods else None,
+        VersionsCompared(windows, (first, second)) if windows is not None and windows.periods else None)

@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.registry.entry import ActRefusedError
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.access import Actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing

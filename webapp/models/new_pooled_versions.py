@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.region_items.forecast_figures import want_forecasts_without_model
 from webapp.region_items.production import note_pooled

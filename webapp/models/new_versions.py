@@ -21,7 +21,7 @@ from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page, RegisteredPage
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.telemetry.tracing import span
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows

@@ -6,7 +6,6 @@ there. ``sending`` sends it later.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 
 from flask import current_app
@@ -18,13 +17,12 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, once_more
 from webapp.language.translations import in_language
 from webapp.language.translations import lazy_gettext as _l
+from webapp.notices.sending import next_digest
 from webapp.personal.seen_region_items import sees_all
 from webapp.tables import Delivery, Notice, NoticeChoice, RoleName, User, Webhook
 
 WAYS = {"off": _l("not at all"), "bell": _l("here only"), "mail": _l("here and by e-mail at once"),
         "daily": _l("here and in a daily e-mail")}
-DIGEST_HOUR = 6
-"""UTC, at which daily e-mails are sent."""
 LONGEST_CAUSE = 300
 
 
@@ -100,7 +98,7 @@ def tell(told: Told, people: Iterable[str], is_mail_set: bool) -> int:
             insert_absent(Delivery, [{"way": how, "receiver": person, "cause": cause, "at": at,
                                       "content": {**content, "text": told.said(speaks.get(person)),
                                                   "keys": list(told.keys)},
-                                      "next_at": _next_digest(at) if how == "daily" else at}])
+                                      "next_at": next_digest(at) if how == "daily" else at}])
     for hook in db.session.scalars(select(Webhook).order_by(Webhook.id)):
         if told.event in hook.events:
             insert_absent(Delivery, [{"way": "webhook", "receiver": str(hook.id), "cause": cause, "content": content,
@@ -167,8 +165,3 @@ def choose(person: str, wanted: dict[str, str]) -> bool:
             db.session.merge(NoticeChoice(person=person, event=name, how=how))
         record("notices chosen", "setting", person, before=dict(before), after=dict(wanted))
     return True
-
-
-def _next_digest(at: datetime) -> datetime:
-    today = at.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
-    return today if today > at else today + timedelta(days=1)

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from socket import SHUT_RDWR, socket
 from threading import Timer
@@ -34,6 +34,8 @@ from webapp.tables import Delivery, User, Webhook
 
 log = logging.getLogger(__name__)
 
+DIGEST_HOUR = 6
+"""UTC, at which daily e-mails are sent."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """After the first failure, and at most: each pause is four times the one before."""
 MOST_ATTEMPTS = 10
@@ -55,6 +57,12 @@ class NotSentError(Exception):
     def __init__(self, why: str, is_final: bool = False) -> None:
         super().__init__(why)
         self.is_final = is_final
+
+
+def next_digest(at: datetime) -> datetime:
+    """When the next daily e-mail is sent after that moment, both in UTC."""
+    today = at.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    return today if today > at else today + timedelta(days=1)
 
 
 def give_up_cut_off() -> int:

@@ -74,7 +74,7 @@ def past_errors() -> ErrorsByPeriods:
 
 
 @lru_cache(maxsize=4)
-def _past_errors(_database: str, count: int, _newest: str) -> ErrorsByPeriods:
+def _past_errors(_database: str, _count: int, _newest: str) -> ErrorsByPeriods:
     """Read once for each state of the stored forecasts: they are thousands, and each page asks for them."""
     keys = list(db.session.scalars(select(RegionItemRow.key).join(
         StoredForecast, StoredForecast.key == RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(

@@ -15,7 +15,7 @@ from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
 from webapp.order_up_to.lead_times import of_file, remove_rule, rules, set_rule
 from webapp.order_up_to.quantities import lines_of
-from webapp.pages.files import Cell, Exact, requested_format, spooled_file_of
+from webapp.pages.files import Cell, exact, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.money import in_currency, rounded_money
 from webapp.pages.typed_numbers import TypedNumberError, read_number
@@ -107,12 +107,7 @@ def _cells(keys: Sequence[str]) -> Iterator[Sequence[Cell]]:
         money = {"price": line.at_price, "cost": line.at_cost}
         terms = [line.terms.lead_time, line.terms.review_period, line.terms.service_level] if line.terms else [None] * 3
         yield [line.row.region, line.row.item, line.first, line.last, *terms, line.forecast, line.overridden or None,
-               line.quantity, *(_exact(money[kind]) for kind in shown), line.why]
-
-
-def _exact(value: float | None) -> Cell:
-    rounded = rounded_money(value)
-    return None if rounded is None else Exact(rounded)
+               line.quantity, *(exact(rounded_money(money[kind])) for kind in shown), line.why]
 
 
 def _periods(name: str) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from werkzeug.datastructures import MultiDict
 
 from webapp.language.translations import gettext as _
-from webapp.overrides.overrides import MOST_AT_ONCE, WAYS, Cell, OverrideError, Wanted
+from webapp.overrides.overrides import MOST_AT_ONCE, WAYS, Cell, OverrideError, WantedOverride
 from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 
@@ -38,7 +38,7 @@ class OverrideForm:
         return bool(self.errors)
 
 
-def parse_override(fields: MultiDict[str, str]) -> tuple[OverrideForm, Wanted | None]:
+def parse_override(fields: MultiDict[str, str]) -> tuple[OverrideForm, WantedOverride | None]:
     """The form as typed, and what it asks for; None where it says what is wrong.
 
     Args:
@@ -54,7 +54,7 @@ def parse_override(fields: MultiDict[str, str]) -> tuple[OverrideForm, Wanted | 
                            if form["way"].strip() else _("Choose whether it is a value or a percent."))
     if first is None or last is None or amount is None or way is None:
         return form, None
-    return form, Wanted(first, last, way, amount, " ".join(form["comment"].split()), fields.get("token", ""))
+    return form, WantedOverride(first, last, way, amount, " ".join(form["comment"].split()), fields.get("token", ""))
 
 
 def parse_cells(fields: MultiDict[str, str]) -> list[Cell]:

@@ -75,7 +75,7 @@ class Cell:
     way: Way | None
     """None: the override is to be removed."""
     amount: float
-    """As that of ``Wanted``."""
+    """As that of ``WantedOverride``."""
     comment: str
     seen: str
     """``mark_of`` the overrides of the period that the planner saw."""
@@ -96,7 +96,7 @@ class CellsResult:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedOverride:
     """An override as a planner asks for it."""
 
     first: date
@@ -144,7 +144,7 @@ def open_in(batches: Iterable[str]) -> dict[str, int]:
     return {row[0]: row[1] for row in db.session.execute(query)}
 
 
-def place(wanted: Wanted, parts: Mapping[str, Part], by: Actor | None = None) -> OverrideResult:
+def place(wanted: WantedOverride, parts: Mapping[str, Part], by: Actor | None = None) -> OverrideResult:
     """Override the forecasts of region-items, in place of earlier overrides. The same once more changes nothing.
 
     Args:
@@ -190,6 +190,8 @@ def put(rows: Sequence[Override], replaced: Sequence[Override], region_items: It
     record("overridden", "override", _subject(rows), by=who, reason=rows[0].comment,
            before={"replaced": _told(replaced)} if replaced else None,
            after={"batch": rows[0].batch, **told, "overrides": _told(rows)})
+
+
 def mark_of(overrides: Iterable[Override]) -> str:
     """A short text that is another one when any of a period's overrides is another; empty where there is none."""
     ids = ",".join(map(str, sorted(one.id for one in overrides)))
@@ -204,7 +206,7 @@ def place_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
 
     Args:
         cells: at least one, each of another period.
-        token: as ``Wanted.token``.
+        token: as ``WantedOverride.token``.
         parts: as for ``place``.
     Raises: CellsError: some cannot be done. ChangedMeanwhileError: others changed the overrides of some since they were
         seen. OverrideError: nothing can be. Nothing was changed then.
@@ -296,7 +298,7 @@ def undo(batch: str, by: Actor | None = None) -> int:
 
 
 @dataclass(frozen=True)
-class Kept:
+class NotTakenBack:
     """What taking back a batch leaves as it is: periods of region-items."""
 
     changed: int
@@ -321,23 +323,25 @@ class Kept:
                             num=number(self.known)))) if count]
 
 
-def kept_of(batch: str, by: Actor | None = None) -> Kept:
+def kept_of(batch: str, by: Actor | None = None) -> NotTakenBack:
     """What of a batch ``undo`` leaves as it is, asked before it is taken back."""
     locked = locked_for(by or actor())
     rows = db.session.execute(select(
         Override.key, Override.date, Override.removed_at, is_ahead()).where(Override.batch == batch)).all()
     held = {(key, at) for key, at, removed_at, _ in rows if removed_at is None}
     changed = {(key, at) for key, at, removed_at, ahead in rows if removed_at is not None and ahead} - held
-    return Kept(len(changed), sum(removed_at is None and bool(ahead) and at <= locked.until
-                                  for _, at, removed_at, ahead in rows),
-                sum(removed_at is None and not ahead for _, _, removed_at, ahead in rows))
-
+    return NotTakenBack(
+        changed=len(changed),
+        locked=sum(removed_at is None and bool(ahead) and at <= locked.until for _, at, removed_at, ahead in rows),
+        known=sum(removed_at is None and not ahead for _, _, removed_at, ahead in rows))
 
 
 def _refuse_locked(rows: Iterable[Override], who: Actor) -> None:
     locked = locked_for(who)
     if first := next((one for one in rows if one.date <= locked.until), None):
         raise OverrideError(f"{_('%(date)s is locked.', date=first.date)} {locked.words}")
+
+
 def _of(region_items: Mapping[str, RegionItemRow], rows: Iterable[Override]) -> list[RegionItemRow]:
     keys = {one.key for one in rows}
     return [row for key, row in region_items.items() if key in keys]
@@ -358,7 +362,7 @@ def _rows_of_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
     forecasts = _forecasts(parts, {one.date for one in made})
     batch = uuid5(NAMESPACE_URL, "\n".join([token, repr(made), *sorted(parts)])).hex
     for one in made:
-        wanted = Wanted(one.date, one.date, one.way or "value", one.amount, one.comment, token)
+        wanted = WantedOverride(one.date, one.date, one.way or "value", one.amount, one.comment, token)
         try:
             _check(wanted)
             if one.date not in forecasts:
@@ -382,7 +386,7 @@ def _with_region_item_locked(override_id: int) -> Override | None:
     return locked_one(Override, override_id)
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: WantedOverride) -> None:
     if wanted.way not in WAYS:
         raise OverrideError(_("An override by %(way)s is not possible; choose %(ways)s.",
                               way=repr(str(wanted.way)[:40]), ways=f" {_('or')} ".join(WAYS)))
@@ -407,7 +411,7 @@ def _check(wanted: Wanted) -> None:
                               first=wanted.first))
 
 
-def _spread(wanted: Wanted, parts: Mapping[str, Part]) -> list[tuple[str, date, float]]:
+def _spread(wanted: WantedOverride, parts: Mapping[str, Part]) -> list[tuple[str, date, float]]:
     """Key, period and amount of each override."""
     days = {key: part.dates.astype("datetime64[D]").tolist() for key, part in parts.items()}
     first, last = (min((each[0] for each in days.values() if each), default=None),
@@ -438,7 +442,7 @@ def _forecasts(parts: Mapping[str, Part], dates: Collection[date]) -> dict[date,
     return found
 
 
-def _shared_out(wanted: Wanted, forecasts: Mapping[date, Mapping[str, float]]) -> list[tuple[str, date, float]]:
+def _shared_out(wanted: WantedOverride, forecasts: Mapping[date, Mapping[str, float]]) -> list[tuple[str, date, float]]:
     """Key, period and amount of each override: a percent for each, a value spread over them."""
     if wanted.way == "percent":
         return [(key, at, wanted.amount) for at, each in forecasts.items() for key in each]
@@ -451,7 +455,7 @@ def _too_many(count: int) -> OverrideError:
                            most=number(MOST_AT_ONCE)))
 
 
-def _batch_of(wanted: Wanted, parts: Iterable[str]) -> str:
+def _batch_of(wanted: WantedOverride, parts: Iterable[str]) -> str:
     """The same for the same form with the same fields, another for any other."""
     return uuid5(NAMESPACE_URL, "\n".join([
         wanted.token, str(wanted.first), str(wanted.last), wanted.way, repr(wanted.amount), wanted.comment,

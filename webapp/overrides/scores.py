@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.metrics import bias, wape
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.accuracy.judged_sums import standing
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast, past_forecasts_of
 from webapp.db.chunked import chunked

@@ -33,7 +33,8 @@ MOST_SEARCHED = 200
 
 
 @bp.errorhandler(OSError)
-def _store_down(_error: OSError) -> ResponseReturnValue:
+def store_down(_error: OSError) -> ResponseReturnValue:
+    """The page that says that the demand store does not answer, so that nothing was done."""
     title, consequence = WORDS["store"]
     return error_page(503, _("%(system)s does not answer, so this cannot be done. %(consequence)s Try again in a "
                              "moment.", system=title, consequence=consequence))

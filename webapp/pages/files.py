@@ -32,8 +32,14 @@ Format = Literal["csv", "xlsx"]
 Cell = str | int | float | date | datetime | None
 """Moments carry their time zone and are written in UTC. None and NaN are left empty."""
 
+
 class Exact(float):
     """A number that is rounded already, as money is to the smallest unit of its currency: it stays as it is."""
+
+
+def exact(value: float | None) -> Exact | None:
+    """The cell of a number that is rounded already; None where it is not known."""
+    return None if value is None else Exact(value)
 
 
 FORMATS: dict[Format, str] = {"csv": "CSV", "xlsx": "Excel"}

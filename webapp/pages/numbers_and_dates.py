@@ -143,11 +143,6 @@ def period_words(count: int) -> str:
     return _n(f"%(num)s {one}", f"%(num)s {more}", count)
 
 
-def periods_in_words(count: int, word: str) -> str:
-    """So many periods of a length in words: ``28 days`` for 28 and ``day``."""
-    return _n(f"%(num)s {word}", f"%(num)s {word}s", count, num=number(count))
-
-
 def amount(value: float) -> str:
     """A number with as many decimals as it has, at most two; below 1 at most as many as three digits need."""
     size = abs(value)

@@ -20,7 +20,7 @@ from webapp.language import translations
 from webapp.language.translations import gettext as _
 from webapp.language.translations import has_catalogue, language, pgettext, stored_messages
 from webapp.pages import reader_locale
-from webapp.pages.numbers_and_dates import periods_in_words
+from webapp.pages.numbers_and_dates import plural
 
 AS_IT_IS = {"region_item", "region", "item", "name", "key", "link", "path", "folder", "text", "uri", "who", "people",
             "person", "plan", "names", "value", "demand", "title", "title_2", "driver", "drifted", "units"}
@@ -178,7 +178,7 @@ def _small(text: str) -> str | None:
     if found := _SOME.fullmatch(text):
         return f"{_number(found[1])} {_WORDS[found[2]]()} ({found[3]})"
     if found := _PERIODS.fullmatch(text):
-        return periods_in_words(int(found[1].replace(",", "")), found[2])
+        return plural(int(found[1].replace(",", "")), found[2])
     if found := _RANGE.fullmatch(text):
         first, last = _small(found[1]), _small(found[2])
         return _("%(first)s to %(last)s", first=first, last=last) if first and last else None

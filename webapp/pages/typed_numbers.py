@@ -15,6 +15,8 @@ Mark = Literal[".", ","]
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d{1,3})?", re.IGNORECASE)
 _GROUPED = re.compile(r"(\d{1,3})([.,'’ ])\d{3}(?:\2\d{3})*([.,]\d+)?")
+
+
 def _shows(mark: Mark, other: Mark) -> re.Pattern[str]:
     return re.compile(rf"\d*[{mark}](\d{{1,2}}|\d{{4,}})|0*[{mark}]\d+|\d{{4,}}[{mark}]\d*|"
                       rf"\d{{1,3}}([{other}'’ ]\d{{3}})+[{mark}]\d*|\d{{1,3}}([{other}]\d{{3}}){{2,}}")

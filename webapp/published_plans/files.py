@@ -8,7 +8,7 @@ from datetime import date
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.money import KINDS
 from webapp.db.stored_json import StoredJson
-from webapp.pages.files import Cell, Exact
+from webapp.pages.files import Cell, exact
 from webapp.pages.money import rounded_money, rounded_price
 from webapp.published_plans.plan_tables import COVERAGE, parts_of
 from webapp.region_items.attributes import declared
@@ -78,14 +78,10 @@ def rows_of(plan: PublishedPlan) -> Iterator[Sequence[Cell]]:
                 version_words(served_by), amount if way == "value" else None, amount if way == "percent" else None,
                 model, model_lower, model_upper, *told]
             if "price" in layout.money:
-                cells += [_exact(rounded_price(price)), _exact(rounded_money(revenue))]
+                cells += [exact(rounded_price(price)), exact(rounded_money(revenue))]
             if "cost" in layout.money:
-                cells += [_exact(rounded_price(cost)), _exact(rounded_money(margin))]
+                cells += [exact(rounded_price(cost)), exact(rounded_money(margin))]
             yield cells
-
-
-def _exact(value: float | None) -> Cell:
-    return None if value is None else Exact(value)
 
 
 def _typed(value: str | None, kind: str) -> Cell:

@@ -192,7 +192,7 @@ def hand_over_due(found: Services, moment: datetime) -> bool:
         return False
     hand_over_id, name = due.id, due.place
     try:
-        _deliver(destination_of(place), hand_over_id)
+        deliver(destination_of(place), hand_over_id)
     except (OSError, ValueError) as error:
         log.error("%s cannot be handed over: %s", name, error)
         _note_failed(hand_over_id, str(error), moment)
@@ -217,7 +217,12 @@ def hand_overs_of(plan_id: int) -> list[HandOver]:
     return list(db.session.scalars(select(HandOver).where(HandOver.plan_id == plan_id).order_by(HandOver.id)))
 
 
-def _deliver(destination: Destination, hand_over_id: int) -> None:
+def deliver(destination: Destination, hand_over_id: int) -> None:
+    """Hand one version over: it is written beside its place, then moved there. What was done before it was cut off is
+    not done again.
+
+    Raises: OSError: the destination does not take it.
+    """
     one = db.session.get_one(HandOver, hand_over_id)
     name, is_written = one.place, one.is_written
     if not is_written and not destination.has(name):

@@ -127,11 +127,6 @@ def lines_of_today() -> Iterator[list[LineOfPlan]]:
         yield [LineOfPlan(key, stored[key], _within(stored[key].part, held.get(key, ()))) for key in some]
 
 
-def parts_of_today() -> Iterator[PartOfPlan]:
-    """Today's plan in parts."""
-    return (PartOfPlan.of(lines) for lines in lines_of_today())
-
-
 def parts_of(plan_id: int, columns: Sequence[str] | None = None) -> Iterator[PartOfPlan]:
     """The parts of a published plan, of the region-items that whoever asks sees.
 

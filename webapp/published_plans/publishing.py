@@ -41,7 +41,7 @@ class NotReadyError(PublishError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedPlan:
     """A version as somebody asks for it."""
 
     name: str
@@ -83,7 +83,7 @@ class _Frozen:
         self.size += len(lines)
 
     def contents(self) -> Iterator[bytes]:
-        """Each part."""
+        """The content of each part, in their order."""
         self.spool.seek(0)
         return (self.spool.read(length) for _, length in self.parts)
 
@@ -97,7 +97,7 @@ class _Frozen:
 
 
 @once_more
-def publish(wanted: Wanted, by: Actor | None = None) -> tuple[int, bool]:
+def publish(wanted: WantedPlan, by: Actor | None = None) -> tuple[int, bool]:
     """The number of the version, and whether it is new: the same form sent twice publishes once.
 
     Raises:
@@ -124,7 +124,7 @@ def publish(wanted: Wanted, by: Actor | None = None) -> tuple[int, bool]:
         return _keep(frozen, wanted, who)
 
 
-def _keep(frozen: _Frozen, wanted: Wanted, who: Actor) -> tuple[int, bool]:
+def _keep(frozen: _Frozen, wanted: WantedPlan, who: Actor) -> tuple[int, bool]:
     dataset, total, digest = services().dataset, frozen.total.bounds(), frozen.digest
     with writing():
         if (known := _by_token(wanted.token)) is not None:
@@ -152,7 +152,7 @@ def _by_token(token: str) -> int | None:
     return db.session.scalar(select(PublishedPlan.id).where(PublishedPlan.token == token))
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: WantedPlan) -> None:
     if not wanted.name or len(wanted.name) > LONGEST_NAME:
         raise PublishError(_("Give the version a name of at most %(most)s characters, as in “Week 49”.",
                              most=LONGEST_NAME))

@@ -27,7 +27,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Found:
+class Shortcoming:
     """Region-items with which something is wrong."""
 
     kind: str
@@ -46,7 +46,7 @@ class Found:
 class Readiness(StoredJson):
     """All that is wrong with a plan; nothing mostly."""
 
-    found: tuple[Found, ...]
+    found: tuple[Shortcoming, ...]
     size: int
     """Region-items that it would hold."""
 
@@ -90,7 +90,7 @@ def readiness() -> Readiness:
         if count:
             keys = db.session.scalars(select(RegionItemRow.key).where(RegionItemRow.in_catalogue, *which).order_by(
                 RegionItemRow.position).limit(MOST_NAMED))
-            found.append(Found(kind, count, tuple(keys)))
+            found.append(Shortcoming(kind, count, tuple(keys)))
     return Readiness(tuple(found), _count(has_forecast))
 
 

@@ -24,7 +24,7 @@ from webapp.published_plans.publishing import (
     LONGEST_NAME,
     NotReadyError,
     PublishError,
-    Wanted,
+    WantedPlan,
     newest,
     publish,
 )
@@ -72,7 +72,7 @@ def make() -> ResponseReturnValue:
         abort(422, _("This form is not complete. Reload the page and send it again."))
     accepted = request.form.get("seen", "")[:500] if request.form.get("accept") else None
     try:
-        plan_id, is_new = publish(Wanted(name, comment, token, accepted))
+        plan_id, is_new = publish(WantedPlan(name, comment, token, accepted))
     except NotReadyError as error:
         return _form(name, comment, error.found, _("Something is wrong with the plan. Look at it, then decide."), 409)
     except PublishError as error:

@@ -22,7 +22,7 @@ SUGGESTED, SHOWN = 6, 200
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What matches: each word is in the name, in any case."""
 
     regions: Sequence[str]
@@ -61,14 +61,14 @@ def show() -> ResponseReturnValue:
     return render_template("region_items/search.html", words=words, found=found)
 
 
-def find(words: str, most: int) -> Found:
+def find(words: str, most: int) -> SearchResult:
     """Regions, items and region-items of the catalogue that hold each of the words; at most so many of each."""
     if not words:
-        return Found([], [], [], 0)
+        return SearchResult([], [], [], 0)
     matching = containing(select(RegionItemRow).where(RegionItemRow.in_catalogue), words)
     count = db.session.scalar(matching.with_only_columns(func.count())) or 0
     rows = db.session.scalars(matching.order_by(RegionItemRow.position).limit(most)).all()
-    return Found(_names(RegionItemRow.region, words, most), _names(RegionItemRow.item, words, most), rows, count)
+    return SearchResult(_names(RegionItemRow.region, words, most), _names(RegionItemRow.item, words, most), rows, count)
 
 
 def _names(column: InstrumentedAttribute[str], words: str, most: int) -> list[str]:

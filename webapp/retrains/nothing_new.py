@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
 from demand_assets.forecasting.model.own import data_hash
 from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.rows import pooled_row, rows_by_key

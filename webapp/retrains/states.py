@@ -288,7 +288,6 @@ def follow_run(retrain: Retrain, run_id: str) -> None:
         retrain.dagster_id, retrain.ended_at = run_id, None
 
 
-
 # The pipeline says what became of a region-item.
 
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.request import ScenarioRequest
-from webapp.scenarios.result import Compared, LineItemResult, Result
+from webapp.scenarios.result import LineItemResult, PlanAndScenario, Result
 from webapp.scenarios.staleness import State, states_of
 from webapp.services import Services
 from webapp.tables import SavedScenario
@@ -127,7 +127,7 @@ def sold_by_date(result: Result, actual: dict[str, dict[date, float]]) -> dict[d
     return found
 
 
-def _point(at: date, units: Compared, side: str) -> list[Any]:
+def _point(at: date, units: PlanAndScenario, side: str) -> list[Any]:
     bounds = getattr(units, side)
     return [str(at), rounded(bounds.forecast), rounded(bounds.lower), rounded(bounds.upper)]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from demand_assets.forecasting.forecast.money import prices_and_costs
 from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, over_all
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.explanation import USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, ScenarioError
 from webapp.db.chunked import chunked
@@ -18,7 +18,7 @@ from webapp.language.translations import gettext as _
 from webapp.region_items.money import amounts_of
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.request import ScenarioRequest, asked_words
-from webapp.scenarios.result import Compared, Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, Result
+from webapp.scenarios.result import Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, PlanAndScenario, Result
 from webapp.services import Services
 from webapp.serving.explanation import MOST_EXACT, NOTHING, contributions_of
 from webapp.serving.line_item import (
@@ -191,19 +191,20 @@ def _result(services: Services, asked: ScenarioRequest, computed: Sequence[_Comp
         margin=_compared(margins, signed=True) if margins else None, without_cost=len(computed) - len(margins))
 
 
-def _compared(pairs: Sequence[tuple[Part, Part]], signed: bool = False) -> Compared:
-    return Compared(over_all([plan for plan, _ in pairs], signed=signed),
-                    over_all([scenario for _, scenario in pairs], signed=signed),
-                    over_all([scenario.minus(plan) for plan, scenario in pairs], signed=True))
+def _compared(pairs: Sequence[tuple[Part, Part]], signed: bool = False) -> PlanAndScenario:
+    return PlanAndScenario(over_all([plan for plan, _ in pairs], signed=signed),
+                           over_all([scenario for _, scenario in pairs], signed=signed),
+                           over_all([scenario.minus(plan) for plan, scenario in pairs], signed=True))
 
 
-def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, Compared]:
+def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, PlanAndScenario]:
     if not pairs:
         return {}
     tables = (by_date([plan for plan, _ in pairs]), by_date([scenario for _, scenario in pairs]),
               by_date([scenario.minus(plan) for plan, scenario in pairs], signed=True))
     rows = [table.to_dict("records") for table in tables]
-    return {plan["date"].date(): Compared(*(Bounds(one["forecast"], one["lower"], one["upper"]) for one in of_date))
+    return {plan["date"].date(): PlanAndScenario(*(
+                Bounds(one["forecast"], one["lower"], one["upper"]) for one in of_date))
             for plan, of_date in zip(rows[0], zip(*rows, strict=True), strict=True)}
 
 

@@ -15,7 +15,7 @@ from webapp.pages.files import excel_cell, is_formula, rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.region_items.labels import selection_words, version_words
 from webapp.scenarios.request import ScenarioRequest, asked_words
-from webapp.scenarios.result import Compared, Result
+from webapp.scenarios.result import PlanAndScenario, Result
 from webapp.tables import SavedScenario
 
 Cell = str | float | date | None
@@ -68,7 +68,7 @@ def _plain(cell: Cell) -> str | float | date:
     return f"'{cell}" if isinstance(cell, str) and is_formula(cell) else cell
 
 
-def _compared(values: Compared | None) -> list[Cell]:
+def _compared(values: PlanAndScenario | None) -> list[Cell]:
     if values is None:
         return [None] * 9
     return [number for bounds in (values.plan, values.scenario, values.difference)

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
+from flask import abort
 from werkzeug.datastructures import MultiDict
 
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
+from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.applying.situation import applied_by
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
+from webapp.scenarios.repository import by_token
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import LineItemResult, Result
 from webapp.scenarios.staleness import State, states_of
@@ -25,6 +28,14 @@ MOST_READ = 60
 MOST_PLAN_ROWS = 10
 VALUES_READ = 5
 """Region-items in whose past the values of a category are looked for."""
+
+
+def scenario_at(token: str) -> SavedScenario:
+    """The scenario that a link names; 404 where there is none."""
+    scenario = by_token(token[:64])
+    if scenario is None:
+        abort(404, _("There is no scenario at this link. The list shows all there are."))
+    return scenario
 
 
 def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, str]) -> dict[str, Any]:

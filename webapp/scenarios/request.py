@@ -10,8 +10,8 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Action
-from demand_assets.forecasting.store.demand_store import NotInStoreError
 from demand_assets.forecasting.store.planned_drivers import period_range
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Planned, Scenario
 from webapp.db.chunked import chunked
 from webapp.db.database import db
@@ -84,8 +84,6 @@ class ScenarioRequest(StoredJson):
     def plan_drivers(self) -> list[str]:
         """The drivers that the plan's rows set."""
         return list(dict.fromkeys(name for row in self.plan for name in row.values))
-
-
 
 
 def dates_ahead(services: Services, keys: Sequence[str], horizon: int) -> dict[str, list[date]]:

@@ -14,7 +14,7 @@ MOST_REASONS = 3
 
 
 @dataclass(frozen=True)
-class Compared:
+class PlanAndScenario:
     """Plan, scenario and scenario minus plan, each with its 80 % interval.
 
     The interval of the difference says what remains of the doubt about demand: what nobody foresees strikes plan and
@@ -37,8 +37,8 @@ class PeriodResult:
     """One period, summed over region-items."""
 
     date: date
-    units: Compared
-    revenue: Compared | None
+    units: PlanAndScenario
+    revenue: PlanAndScenario | None
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class LineItemResult:
     """Its last period with known demand."""
     is_changed: bool
     """Whether the scenario touches it."""
-    units: Compared
-    revenue: Compared | None
+    units: PlanAndScenario
+    revenue: PlanAndScenario | None
     """None where no price is known."""
     dates: tuple[date, ...]
     plan: tuple[float, ...]
@@ -116,8 +116,8 @@ class Likeness:
 class Result(StoredJson):
     """All that was computed of a scenario; kept as JSON in ``SavedScenario.computed``."""
 
-    units: Compared
-    revenue: Compared | None
+    units: PlanAndScenario
+    revenue: PlanAndScenario | None
     periods: tuple[PeriodResult, ...]
     lines: tuple[LineItemResult, ...]
     why: dict[str, float]
@@ -134,7 +134,7 @@ class Result(StoredJson):
     notices: tuple[str, ...]
     without_price: int
     """Region-items that revenue leaves out."""
-    margin: Compared | None = None
+    margin: PlanAndScenario | None = None
     """Revenue less the cost of what is sold; None where no cost is known, and of older results."""
     without_cost: int = 0
     """Region-items that the margin leaves out."""

@@ -28,7 +28,7 @@ COLOURS: dict[Word, str] = {"fresh": "success", "stale": "warning", "waiting": "
 
 
 @dataclass(frozen=True)
-class Since:
+class ChangedSince:
     """What is another for one region-item than when the scenario was computed."""
 
     region_item: RegionItem
@@ -50,7 +50,7 @@ class State:
     """How a scenario's result stands."""
 
     word: Word
-    since: Sequence[Since] = ()
+    since: Sequence[ChangedSince] = ()
     """Where it is stale: what changed."""
     is_declared_otherwise: bool = False
     """Whether the dataset file says something else of what it depends on."""
@@ -66,27 +66,27 @@ class State:
         return COLOURS[self.word]
 
     @property
-    def models(self) -> list[Since]:
+    def models(self) -> list[ChangedSince]:
         """Those that another model forecasts now."""
         return [each for each in self.since if not each.is_gone and each.before != each.after]
 
     @property
-    def demand(self) -> list[Since]:
+    def demand(self) -> list[ChangedSince]:
         """Those of which newer demand is known."""
         return [each for each in self.since if not each.is_gone and each.origin_before != each.origin_after]
 
     @property
-    def plans(self) -> list[Since]:
+    def plans(self) -> list[ChangedSince]:
         """Those that have another plan by the same model from the same origin."""
         return [each for each in self.since if each.is_planned_otherwise]
 
     @property
-    def overrides(self) -> list[Since]:
+    def overrides(self) -> list[ChangedSince]:
         """Those whose overrides are others now."""
         return [each for each in self.since if each.is_overridden_otherwise]
 
     @property
-    def gone(self) -> list[Since]:
+    def gone(self) -> list[ChangedSince]:
         """Those that have left the dataset."""
         return [each for each in self.since if each.is_gone]
 
@@ -127,7 +127,7 @@ def _state(scenario: SavedScenario, made_of: Fingerprint | None, standing: Mappi
     for key, (served_by, origin) in scenario.made_with.items():
         region_item = RegionItem.from_key(key)
         if key not in standing:
-            since.append(Since(region_item, served_by, "", origin, "", is_gone=True))
+            since.append(ChangedSince(region_item, served_by, "", origin, "", is_gone=True))
             continue
         now = standing[key] or _Standing(served_by, origin, -1)
         same = (now.served_by, now.origin) == (served_by, origin)
@@ -136,9 +136,9 @@ def _state(scenario: SavedScenario, made_of: Fingerprint | None, standing: Mappi
             not plan.is_also(stored[key], made_of.periods))
         is_overridden_otherwise = made_of is not None and held.get(key) != made_of.overrides.get(key)
         if not same or is_planned_otherwise or is_overridden_otherwise:
-            since.append(Since(region_item, served_by, now.served_by, origin, now.origin,
-                               is_planned_otherwise=is_planned_otherwise,
-                               is_overridden_otherwise=is_overridden_otherwise))
+            since.append(ChangedSince(region_item, served_by, now.served_by, origin, now.origin,
+                                      is_planned_otherwise=is_planned_otherwise,
+                                      is_overridden_otherwise=is_overridden_otherwise))
     is_declared_otherwise = made_of is not None and made_of.dataset != digest_of_dataset(services().dataset)
     word = WORD_OF[states.state_of(scenario, is_outdated=bool(since) or is_declared_otherwise)]
     return State(word, since, is_declared_otherwise) if word == "stale" else State(word)

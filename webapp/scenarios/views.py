@@ -21,7 +21,7 @@ from webapp.region_items.selection import ticked_keys
 from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
 from webapp.scenarios.editor import Editor, check_complete, fields_of, parse_editor
-from webapp.scenarios.page import known_categories, page_of
+from webapp.scenarios.page import known_categories, page_of, scenario_at
 from webapp.scenarios.plans.plan_files import MOST_BYTES
 from webapp.scenarios.plans.workbook import MOST_ROWS
 from webapp.scenarios.queue import compute_or_want
@@ -106,7 +106,7 @@ def save() -> ResponseReturnValue:
 @needs("planner")
 def edit(token: str) -> ResponseReturnValue:
     """The editor of a saved scenario."""
-    scenario = _scenario(token)
+    scenario = scenario_at(token)
     fields = fields_of(ScenarioRequest.from_json(scenario.asked), scenario.name, scenario.description,
                        scenario.is_private)
     return _editor(parse_editor(services(), fields), scenario)
@@ -116,7 +116,7 @@ def edit(token: str) -> ResponseReturnValue:
 @needs("planner")
 def save_change(token: str) -> ResponseReturnValue:
     """Store what was changed and compute it again, unless somebody else changed it meanwhile."""
-    scenario = _scenario(token)
+    scenario = scenario_at(token)
     editor = parse_editor(services(), request.form, request.files.get("file"))
     if _is_look():
         return _editor(editor, scenario)
@@ -142,14 +142,14 @@ def save_change(token: str) -> ResponseReturnValue:
 @needs("viewer")
 def detail(token: str) -> str:
     """One scenario: what it asks, what it gives beside the plan, and what happened since."""
-    return render_template("scenarios/detail.html", **page_of(services(), _scenario(token), request.args))
+    return render_template("scenarios/detail.html", **page_of(services(), scenario_at(token), request.args))
 
 
 @bp.get("/<token>/progress")
 @needs("viewer")
 def progress(token: str) -> ResponseReturnValue:
     """How far it is; the whole page when it is done."""
-    scenario = _scenario(token)
+    scenario = scenario_at(token)
     if not is_waiting(scenario):
         return Response(headers={"HX-Redirect": url_for("scenarios.detail", token=token)})
     return render_template("scenarios/_progress.html", scenario=scenario, size=scenario.size)
@@ -159,7 +159,7 @@ def progress(token: str) -> ResponseReturnValue:
 @needs("planner")
 def compute_again(token: str) -> ResponseReturnValue:
     """Compute it with the models and the demand of now."""
-    _scenario(token)
+    scenario_at(token)
     compute_or_want(services(), token)
     return redirect(url_for("scenarios.detail", token=token), 303)
 
@@ -168,7 +168,7 @@ def compute_again(token: str) -> ResponseReturnValue:
 @needs("planner")
 def copy(token: str) -> ResponseReturnValue:
     """Store a copy and open it in the editor."""
-    source, own = _scenario(token), _form_token()
+    source, own = scenario_at(token), _form_token()
     duplicate(source, own, actor().email)
     return redirect(url_for("scenarios.edit", token=own), 303)
 
@@ -177,7 +177,7 @@ def copy(token: str) -> ResponseReturnValue:
 @needs("planner")
 def put_away(token: str) -> ResponseReturnValue:
     """Archive it, or bring it back."""
-    scenario = _scenario(token)
+    scenario = scenario_at(token)
     is_archived = not request.form.get("back")
     archive(token, is_archived)
     flash(_("“%(name)s” is archived. It can be brought back here at any time.", name=scenario.name) if is_archived else
@@ -208,7 +208,7 @@ def side_by_side() -> str:
 @needs("viewer")
 def download(token: str, form: str) -> Response:
     """The result as a file."""
-    scenario = _scenario(token)
+    scenario = scenario_at(token)
     if scenario.computed_at is None:
         abort(404, _("This scenario is not computed yet, so there is nothing to download."))
     result = Result.from_json(scenario.computed)
@@ -252,13 +252,6 @@ def _form_token() -> str:
     if len(token) != 32 or not token.isascii() or not token.isalnum():
         abort(422, _("This form is not complete. Reload the page and send it again."))
     return token
-
-
-def _scenario(token: str) -> SavedScenario:
-    scenario = by_token(token[:64])
-    if scenario is None:
-        abort(404, _("There is no scenario at this link. The list shows all there are."))
-    return scenario
 
 
 def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int = 200,

@@ -288,4 +288,3 @@ def _placed(found: Any, kind: str, location: str) -> Any:
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Response:
     return Response(json.dumps(content), status, mimetype=MIMETYPE)
-

@@ -130,5 +130,5 @@ def resource_types() -> tuple[ResourceType, ...]:
 
 @cache
 def schemas() -> tuple[Schema, ...]:
-    """Their attributes."""
+    """The attributes of users and of groups."""
     return User.to_schema(), Group.to_schema()

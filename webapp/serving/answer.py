@@ -12,7 +12,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.series.known_history import KnownHistory
-from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
@@ -162,7 +162,7 @@ def plan_of(services: Services, rows: Sequence[RegionItemRow], horizon: int) -> 
     return _summed(services, whole, missing, history_of(services, whole, read))
 
 
-def under(services: Services, plan: Answer, horizon: int, scenario: Scenario) -> Answer:
+def under(services: Services, plan: Answer, scenario: Scenario) -> Answer:
     """The same selection with a scenario beside the plan.
 
     Raises: ScenarioError: the scenario cannot be applied.
@@ -267,4 +267,3 @@ def _grouped(pairs: Any) -> dict[str, list[RegionItem]]:
     for sentence, region_item in pairs:
         found.setdefault(sentence, []).append(region_item)
     return found
-

@@ -9,7 +9,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
 from webapp.pages.files import rounded
 from webapp.pages.stored_words import stored_words
@@ -91,7 +91,7 @@ def before_after(services: Services, item: RetrainItem) -> BeforeAfter:
     except (ModelFilesError, NotInStoreError) as error:
         return _none(_("It cannot be forecast now: %(error)s", error=stored_words(str(error))))
     return BeforeAfter(before, after, history_of_chart(past["date"], past["demand"]),
-                       parts=_parts(services, item.region_item, *found))
+                       parts=parts_between(services, item.region_item, *found))
 
 
 def in_words(found: Sequence[BeforeAfter], dataset: Dataset) -> list[str]:
@@ -107,9 +107,11 @@ def in_words(found: Sequence[BeforeAfter], dataset: Dataset) -> list[str]:
     return of_new_model(before, after, max(len(each.rows) for each in found), parts, dataset.unit)
 
 
-def _parts(services: Services, region_item: RegionItem, before: ServingModel,
-           after: ServingModel) -> dict[str, float] | None:
-    """What each group adds to the forecast after more than to the one before, in units over all periods."""
+def parts_between(services: Services, region_item: RegionItem, before: ServingModel,
+                  after: ServingModel) -> dict[str, float] | None:
+    """What each group of features adds to the forecast after more than to the one before, in units over all periods;
+    None where one of them is the baseline's, which has no groups.
+    """
     if before.pooled is None or after.pooled is None:
         return None
     first, second = (services.forecaster.explain(region_item, model).drop(columns="date").sum()

@@ -126,12 +126,18 @@ def contributions_of(services: Services, lines: Sequence[LineItem],
     scenarios = [request_of(services, lines[place], lines[place].asked) for place in touched]
     told = services.forecaster.explain_many([*plans, *scenarios], exact)
     changed = dict(zip(touched, told[len(plans):], strict=True))
-    return [(plan, None if line.scenario is None else _difference(changed.get(place, plan), plan, line))
+    return [(plan, None if line.scenario is None else difference_of(changed.get(place, plan), plan, line))
             for place, (line, plan) in enumerate(zip(lines, told[:len(plans)], strict=True))]
 
 
-def _difference(changed: pd.DataFrame, plan: pd.DataFrame, line: LineItem) -> pd.DataFrame:
-    """Scenario minus plan, adding up to the difference of the forecasts as they are shown."""
+def difference_of(changed: pd.DataFrame, plan: pd.DataFrame, line: LineItem) -> pd.DataFrame:
+    """Scenario minus plan in each period, adding up to the difference of the forecasts as they are shown.
+
+    Args:
+        changed: contributions under the scenario, in units: a column a group, and ``date``.
+        plan: the same under the plan.
+        line: has a scenario.
+    """
     assert line.scenario is not None  # the caller asks for lines with one
     # A class that failed under one of them left that one to its boosters, which are told in other groups.
     difference = changed.set_index("date").sub(plan.set_index("date"), fill_value=0.0)

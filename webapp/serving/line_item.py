@@ -10,7 +10,7 @@ from demand_assets.forecasting.forecast.forecaster import Forecast, ForecastRequ
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.pooled import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing
 from webapp.language.translations import gettext as _
@@ -172,4 +172,3 @@ def note_damaged(rows: Sequence[RegionItemRow]) -> None:
 def served_by_words(forecast: Forecast) -> str:
     """What a forecast is by: ``v3``, ``v3, AutoETS``, ``pooled model v2``, ``baseline``."""
     return ", ".join(filter(None, (version_words(mark_of(forecast)), forecast.by_class)))
-

@@ -27,7 +27,7 @@ from demand_assets.forecasting.forecast.totals import Part, over_all
 from demand_assets.forecasting.model.backtest import repeated_season
 from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from webapp.accuracy.judged_forecasts import newest_judged
 from webapp.accuracy.judged_sums import JudgedSums, first_open_bucket, judge
 from webapp.accuracy.past_forecasts import PastForecast, Standing, keep_forecasts, past_forecasts_of

@@ -24,11 +24,11 @@ class StoredForecast(Base):
     served_by: Mapped[str] = mapped_column(String(20))
     """What forecast it, as ``region_items.labels.version_words`` reads it: ``3``, ``p2``; empty for the baseline."""
     content: Mapped[bytes]
-    """``totals.Part.to_bytes``."""
+    """``forecast.totals.Part.to_bytes``."""
     unusual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """``unusual.Unusual`` of the history up to the origin; None where nobody has looked yet."""
     past: Mapped[bytes | None]
-    """``kept_pasts.pack``; None where it was not kept yet."""
+    """``stored_forecasts.histories.pack``; None where it was not kept yet."""
     money: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """``money.UnitMoney`` of the forecast's periods; None where nothing is known of it."""
     by_period: Mapped[bytes | None]

@@ -27,18 +27,18 @@ class SavedScenario(Base):
     archived_at: Mapped[datetime | None]
     copied_from: Mapped[int | None]
     asked: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
-    """Selection, horizon, changes and rows of an uploaded plan: ``asked_scenarios.Asked``."""
+    """Selection, horizon, changes and rows of an uploaded plan: ``scenarios.request.ScenarioRequest``."""
     size: Mapped[int] = mapped_column(default=0)
     """Region-items in it."""
     selection: Mapped[str] = mapped_column(default="")
     """In words."""
     computed_at: Mapped[datetime | None]
     computed: Mapped[dict[str, Any]] = mapped_column(default=dict, deferred=True)
-    """What it gave, with the model versions and origins that it was computed with: ``scenario_results.Result``."""
+    """What it gave, with the model versions and origins that it was computed with: ``scenarios.result.Result``."""
     changed_by: Mapped[str] = mapped_column(String(255), default="")
     """Who changed it last; empty when nobody did since it was made."""
     summary: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    """What the list shows of it: ``scenario_results.Summary``; empty before it was computed."""
+    """What the list shows of it: ``scenarios.result.Summary``; empty before it was computed."""
     made_with: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Key -> what forecast it and its origin when it was computed, as in ``StoredForecast``."""
     made_of: Mapped[dict[str, Any]] = mapped_column(default=dict)

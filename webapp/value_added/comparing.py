@@ -50,7 +50,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRows:
     """The same rows by all three, summed up; money is of those rows whose price is known."""
 
     name: str
@@ -68,10 +68,6 @@ class Compared:
     def bias(self, method: Method) -> float | None:
         """What was forecast too much over units sold; below 0 it was too little. None where nothing was sold."""
         return _over(self.sums[method] - self.sums["sold"], self.sums["sold"])
-
-    def wape_money(self, method: Method) -> float | None:
-        """As ``wape``, in money; None where no price is known."""
-        return _over(self.sums[f"{method}_error_money"], self.sums["sold_money"]) if self.priced else None
 
     def error_money(self, method: Method) -> float | None:
         """As ``error``, in money, of the rows whose price is known; None where it is of none."""
@@ -119,10 +115,10 @@ class Comparison:
     """The answer to a question."""
 
     question: Question
-    rows: Sequence[Compared]
+    rows: Sequence[ComparedRows]
     left_out: int
     """Rows that are too many for a page."""
-    total: Compared | None
+    total: ComparedRows | None
     """Over all rows; None where nothing was judged, and by lead, where the same demand would count several times."""
     since: str
     """The first bucket asked for; empty where nothing was judged."""
@@ -185,7 +181,7 @@ def compare(question: Question, most: int | None = MOST_SHOWN, after: str = "") 
     return Comparison(question, rows, left_out, total, since, newest)
 
 
-def worth_time(question: Question, most: int = 5) -> tuple[list[Compared], list[Compared]]:
+def worth_time(question: Question, most: int = 5) -> tuple[list[ComparedRows], list[ComparedRows]]:
     """The groups in which overrides gained most, and those in which they lost most: by money where the dataset has
     prices, else by units."""
     newest = _newest(question)
@@ -196,7 +192,7 @@ def worth_time(question: Question, most: int = 5) -> tuple[list[Compared], list[
     return [one for one in gained if _worth(one) > 0], [one for one in lost if _worth(one) < 0]
 
 
-def trend(question: Question) -> list[Compared]:
+def trend(question: Question) -> list[ComparedRows]:
     """By bucket, the oldest first."""
     newest = _newest(question)
     return [] if newest is None else _rows(replace(question, by="period"), _since(newest, question.back), None)
@@ -209,7 +205,7 @@ def _newest(question: Question) -> str | None:
         ValueAdded.planner == ""))
 
 
-def _rows(question: Question, since: str, most: int | None, after: str = "") -> list[Compared]:
+def _rows(question: Question, since: str, most: int | None, after: str = "") -> list[ComparedRows]:
     """As those of ``compare``."""
     group, where = _asked(question, since)
     if after:
@@ -222,7 +218,7 @@ def _summed() -> list[ColumnElement[Any]]:
     return [func.sum(getattr(ValueAdded, field)).label(field) for field in FIELDS]
 
 
-def _worth(one: Compared) -> float:
+def _worth(one: ComparedRows) -> float:
     return (one.gained_money if one.gained_money is not None else one.gained) or 0.0
 
 
@@ -268,8 +264,8 @@ def _in_order(query: Select[Any], question: Question, group: ColumnElement[Any])
     return query.order_by(order, desc(func.abs(gained)), group)
 
 
-def _compared(row: Any) -> Compared:
-    return Compared(str(row.of), {field: float(getattr(row, field) or 0) for field in FIELDS})
+def _compared(row: Any) -> ComparedRows:
+    return ComparedRows(str(row.of), {field: float(getattr(row, field) or 0) for field in FIELDS})
 
 
 def _over(value: float, of: float) -> float | None:

@@ -97,7 +97,7 @@ class _Codes(Generic[Named]):
 
     @property
     def names(self) -> list[Named]:
-        """By number."""
+        """What was numbered, each in the place of its number."""
         return list(self._known)
 
 

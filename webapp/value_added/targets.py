@@ -10,7 +10,7 @@ from webapp.administration.segment_rules import keep_rule, remove_rule_of
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.tables import AccuracyTarget
-from webapp.value_added.comparing import Compared
+from webapp.value_added.comparing import ComparedRows
 
 LARGEST = 10.0
 Reached = Literal["reached", "tolerated", "missed"]
@@ -31,14 +31,14 @@ class Target:
     tolerance: float
     bias: float
 
-    def accuracy_of(self, one: Compared) -> Reached | None:
+    def accuracy_of(self, one: ComparedRows) -> Reached | None:
         """Whether the plan's WAPE is as wanted; None where it is not known."""
         wape = one.wape("plan")
         if wape is None:
             return None
         return "reached" if wape <= self.wape else "tolerated" if wape <= self.wape + self.tolerance else "missed"
 
-    def bias_of(self, one: Compared) -> Held | None:
+    def bias_of(self, one: ComparedRows) -> Held | None:
         """Whether the plan's bias is within its band; None where it is not known."""
         bias = one.bias("plan")
         if bias is None:

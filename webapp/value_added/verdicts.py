@@ -17,7 +17,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.money import past_prices
 from demand_assets.forecasting.forecast.totals import Bounds
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.stored_json import StoredJson

@@ -12,7 +12,7 @@ from webapp.accuracy.past_forecasts import KEPT_ORIGINS
 from webapp.http.choices import one_of
 from webapp.language.translations import ENGLISH, in_language, lazy_gettext
 from webapp.language.translations import gettext as _
-from webapp.pages.files import Cell, Exact, file_of, requested_format
+from webapp.pages.files import Cell, exact, file_of, requested_format
 from webapp.pages.money import in_currency, rounded_money
 from webapp.pages.numbers_and_dates import day, period, period_words
 from webapp.services import services
@@ -21,7 +21,7 @@ from webapp.value_added.comparing import (
     METHODS,
     RANGES,
     SORTS,
-    Compared,
+    ComparedRows,
     Method,
     Question,
     compare,
@@ -118,7 +118,7 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
                     planner, one_of("sort", fields.get("sort", "") or "worth", SORTS))
 
 
-def target_of(wanted: Targets, question: Question, one: Compared) -> Target | None:
+def target_of(wanted: Targets, question: Question, one: ComparedRows) -> Target | None:
     """What is wanted of the plan of a row; None of a planner's rows, which are a part of it."""
     if question.planner or question.by == "planner":
         return None
@@ -132,7 +132,7 @@ def target_of_total(wanted: Targets, question: Question) -> Target | None:
     return wanted.of(question.kind, question.name)
 
 
-def name_of(question: Question, one: Compared) -> str:
+def name_of(question: Question, one: ComparedRows) -> str:
     """What a row is called on a page."""
     if question.by == "lead":
         return _("%(periods)s ahead", periods=period_words(int(one.name)))
@@ -150,7 +150,7 @@ def _query(question: Question, **changes: Any) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if str(value) and str(value) != plain.get(name)}
 
 
-def _chart(rows: list[Compared]) -> dict[str, Any] | None:
+def _chart(rows: list[ComparedRows]) -> dict[str, Any] | None:
     """WAPE by period, in percent; None where there is less than two periods to see a trend in."""
     if len(rows) < 2:
         return None
@@ -173,22 +173,18 @@ def _columns(question: Question) -> list[str]:
             "Target WAPE", "Accuracy", "Bias band", "Bias is"]
 
 
-def _cells(question: Question, one: Compared, target: Target | None) -> list[Cell]:
+def _cells(question: Question, one: ComparedRows, target: Target | None) -> list[Cell]:
     name: Cell = int(one.name) if question.by == "lead" else (
         date.fromisoformat(one.name) if question.by == "period" else one.name)
     by_method = [cell for method in METHODS for cell in (one.wape(method), one.bias(method), one.error(method))]
     money: list[Cell] = []
     if services().dataset.has_money:
-        money = [*(_exact(one.error_money(method)) for method in METHODS), _exact(one.gained_money), one.priced]
+        money = [*(exact(rounded_money(one.error_money(method))) for method in METHODS),
+                 exact(rounded_money(one.gained_money)), one.priced]
     return [name, one.rows, one.periods, *(int(one.sums[field]) for field in ("no_forecast", "no_demand", "no_naive")),
             one.sums["sold"], *by_method, one.overridden, one.gained, *money,
             target.wape if target else None, target.accuracy_of(one) if target else None,
             target.bias if target else None, target.bias_of(one) if target else None]
-
-
-def _exact(value: float | None) -> Exact | None:
-    rounded = rounded_money(value)
-    return None if rounded is None else Exact(rounded)
 
 
 def add_to(app: Flask) -> None:

@@ -46,7 +46,7 @@ class WorkError(ValueError):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedAction:
     """What is to be done with some entries."""
 
     act: Act
@@ -59,7 +59,7 @@ class Wanted:
     reason: str = ""
     """Of ``resolve`` and ``accept``."""
 
-    def checked(self, today: date) -> "Wanted":
+    def checked(self, today: date) -> "WantedAction":
         """The same, with the owner that the act means.
 
         Raises: WorkError.
@@ -79,7 +79,7 @@ class Wanted:
             raise WorkError(_("Say in at most %(most)s characters why it is done, so that others understand it.",
                               most=LONGEST_REASON))
         mine = actor().email if self.act == "take" else self.owner if self.act == "assign" else ""
-        return Wanted(self.act, mine, self.until, self.due, self.reason)
+        return WantedAction(self.act, mine, self.until, self.due, self.reason)
 
 
 @dataclass
@@ -101,7 +101,7 @@ def owners() -> list[str]:
                   if ROLES.index(role_of(user)) >= ROLES.index("planner"))
 
 
-def act(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
+def act(wanted: WantedAction, seen: Mapping[int, int], today: date) -> Done:
     """Do it with these entries.
 
     Args:
@@ -116,7 +116,7 @@ def act(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
 
 
 @once_more
-def _change(wanted: Wanted, seen: Mapping[int, int], today: date) -> Done:
+def _change(wanted: WantedAction, seen: Mapping[int, int], today: date) -> Done:
     done, changed = Done(), list[WorkEntry]()
     with writing():
         for entry in _locked(sorted(seen)):
@@ -160,7 +160,7 @@ def _keys_of(entries: Sequence[WorkEntry]) -> tuple[str, ...]:
 
 
 @once_more
-def _accept(wanted: Wanted, seen: Mapping[int, int]) -> Done:
+def _accept(wanted: WantedAction, seen: Mapping[int, int]) -> Done:
     """Adjust the unusual periods that entries tell of to what would be usual, and resolve the entries."""
     done, by = Done(), actor().email
     of_items = {subject for part in chunked(sorted(seen)) for subject in db.session.scalars(select(
@@ -205,7 +205,7 @@ def _locked(ids: list[int]) -> Iterator[WorkEntry]:
         yield from locked_rows(select(WorkEntry).where(WorkEntry.id.in_(part)), WorkEntry.id)
 
 
-def _is_done(entry: WorkEntry, wanted: Wanted, today: date) -> bool:
+def _is_done(entry: WorkEntry, wanted: WantedAction, today: date) -> bool:
     """Whether an entry already is as whoever acts wants it, by their own doing."""
     state, is_mine = states.state_of(entry, today), entry.changed_by == actor().email
     if wanted.act in ("take", "assign", "release"):
@@ -218,7 +218,7 @@ def _is_done(entry: WorkEntry, wanted: Wanted, today: date) -> bool:
     return state in ("open", "assigned")
 
 
-def _carry_out(entry: WorkEntry, wanted: Wanted) -> None:
+def _carry_out(entry: WorkEntry, wanted: WantedAction) -> None:
     by = actor().email
     if wanted.act in ("take", "assign", "release"):
         if entry.resolved_at is not None:
@@ -240,7 +240,7 @@ def _recorded(entry: WorkEntry) -> str:
         return named(entry)
 
 
-def _record(entry: WorkEntry, wanted: Wanted, before: dict[str, Any], after: dict[str, Any]) -> None:
+def _record(entry: WorkEntry, wanted: WantedAction, before: dict[str, Any], after: dict[str, Any]) -> None:
     record(ACTS[wanted.act], "work", _recorded(entry), before=before, after=after, reason=wanted.reason)
 
 

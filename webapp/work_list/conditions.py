@@ -3,7 +3,7 @@ but for overrides that are judged.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import isfinite
 from statistics import median
@@ -19,7 +19,7 @@ from webapp.overrides.scores import judge, score_of
 from webapp.services import Services
 from webapp.tables import Adjustment, RegionItemRow, Retrain, RetrainItem, SavedScenario, StoredForecast
 from webapp.work_list.states import Cause
-from webapp.work_list.thresholds import Rulebook
+from webapp.work_list.thresholds import Rule, Rulebook
 
 OF_ROWS = ("moved", "missed", "bias", "failed", "kept", "refused", "stale", "unusual", "stock_out", "no_model")
 """Kinds that are found in the rows of region-items and what belongs to them."""
@@ -48,7 +48,8 @@ def causes_in_rows(services: Services, rules: Rulebook, at: datetime) -> list[Ca
     is_trained = untrained <= max(FEW, FEW_OF * len(rows))
     found: list[Cause] = []
     for row in rows:
-        found += _causes_of(row, rules, services, at, trainings.get(row.key), unusual.get(row.key, []), is_trained)
+        found += _Looked(row, rules, services, at, trainings.get(row.key), unusual.get(row.key, []),
+                         is_trained).causes()
     return ranked(found, {row.key: row.price for row in rows})
 
 
@@ -79,76 +80,118 @@ def ranked(causes: Iterable[Cause], prices: Mapping[str, float | None]) -> list[
     return found
 
 
-def _causes_of(row: Any, rules: Rulebook, services: Services, at: datetime, training: Any, unusual: list[Any],
-               is_trained: bool) -> Iterator[Cause]:
-    """What is to be looked at of one region-item.
+@dataclass(frozen=True)
+class _Looked:
+    """One region-item, and what is known of it."""
 
-    Args:
-        row: columns as in ``_READ``.
-        training: the newest that is over: columns as in ``_newest_trainings``; None where there is none.
-        unusual: its unusual periods that are not adjusted.
-        is_trained: whether the first training is over, so that what was not trained is no matter of minutes.
-    """
-    at_stake = row.forecast_total if row.forecast_total is not None else row.volume
+    row: Any
+    """Columns as in ``_READ``."""
+    rules: Rulebook
+    services: Services
+    at: datetime
+    """The moment in which it is looked at, UTC."""
+    training: Any
+    """The newest that is over: columns as in ``_newest_trainings``; None where there is none."""
+    unusual: list[Any]
+    """Its unusual periods that are not adjusted, the newest first."""
+    is_trained: bool
+    """Whether the first training is over, so that what was not trained is no matter of minutes."""
 
-    def cause(kind: str, units: float | None, mark: str = "", money: float | None = None, **told: Any) -> Cause:
-        return Cause(kind, row.key, rules.of(kind, row.region, row.item), mark, _finite(units), _finite(money), told)
+    def causes(self) -> Iterator[Cause]:
+        """What is to be looked at, in the order of ``OF_ROWS``."""
+        yield from self._of_forecasts()
+        yield from self._of_trainings()
+        yield from self._of_refused_rows()
+        yield from self._of_an_old_model()
+        yield from self._of_demand()
+        yield from self._of_no_model()
 
-    rule = rules.of("moved", row.region, row.item)
-    if rule.is_on and row.moved and row.moved_at and row.forecast_model is not None and (
-            abs(row.moved) >= rule.threshold * abs(row.forecast_model)):
-        yield cause("moved", abs(row.moved), _moment(row.moved_at), moved=row.moved, forecast=row.forecast_model)
-    rule = rules.of("missed", row.region, row.item)
-    if rule.is_on and row.live_outside >= rule.periods:
-        yield cause("missed", abs(row.missed) if row.missed is not None else at_stake, periods=row.live_outside,
-                    missed=row.missed)
-    rule = rules.of("bias", row.region, row.item)
-    if rule.is_on and row.live_bias is not None and row.live_periods >= rule.periods and (
-            abs(row.live_bias) > rule.threshold):
-        yield cause("bias", abs(row.live_bias) * row.volume if row.volume is not None else at_stake,
-                    bias=row.live_bias, periods=row.live_periods)
-    rule = rules.of("failed", row.region, row.item)
-    has_failed = row.step == "failed" or (training is not None and training.state == "failed")
-    if rule.is_on and has_failed and not row.activity:
-        mark = row.step_at if row.step == "failed" else _moment(training.finished_at)
-        yield cause("failed", at_stake, mark, _revenue(row), why=(
-            row.step_reason if row.step == "failed" else training.reason)[:LONGEST_WHY], **_retrain(training, "failed"))
-    rule = rules.of("kept", row.region, row.item)
-    if rule.is_on and training is not None and training.state == "kept" and training.source == "planner" and (
-            at - training.finished_at <= timedelta(days=rule.periods)):
-        yield cause("kept", at_stake, _moment(training.finished_at), _revenue(row), why=training.reason[:LONGEST_WHY],
-                    **_retrain(training, "kept"))
-    rule = rules.of("refused", row.region, row.item)
-    if rule.is_on and row.quarantine_reason:
-        yield cause("refused", at_stake, "", _revenue(row), why=row.quarantine_reason[:LONGEST_WHY])
-    elif rule.is_on and row.rows_read and row.quarantined_rows and (
-            row.quarantined_rows >= rule.threshold * row.rows_read):
-        yield cause("refused", at_stake, "", _revenue(row), rows=row.quarantined_rows, of=row.rows_read)
-    rule = rules.of("stale", row.region, row.item)
-    if rule.is_on and row.production_version is not None:
-        days = (at - row.promoted_at).days if row.promoted_at else 0
+    def _rule(self, kind: str) -> Rule:
+        return self.rules.of(kind, self.row.region, self.row.item)
+
+    def _cause(self, kind: str, units: float | None, mark: str = "", money: float | None = None,
+               **told: Any) -> Cause:
+        return Cause(kind, self.row.key, self._rule(kind), mark, _finite(units), _finite(money), told)
+
+    @property
+    def _at_stake(self) -> float | None:
+        """Units forecast for the next horizon, else sold over the last one; None where neither is known."""
+        units: float | None = self.row.forecast_total
+        if units is None:
+            units = self.row.volume
+        return units
+
+    def _of_forecasts(self) -> Iterator[Cause]:
+        row, rule = self.row, self._rule("moved")
+        if rule.is_on and row.moved and row.moved_at and row.forecast_model is not None and (
+                abs(row.moved) >= rule.threshold * abs(row.forecast_model)):
+            yield self._cause("moved", abs(row.moved), _moment(row.moved_at), moved=row.moved,
+                              forecast=row.forecast_model)
+        rule = self._rule("missed")
+        if rule.is_on and row.live_outside >= rule.periods:
+            yield self._cause("missed", abs(row.missed) if row.missed is not None else self._at_stake,
+                              periods=row.live_outside, missed=row.missed)
+        rule = self._rule("bias")
+        if rule.is_on and row.live_bias is not None and row.live_periods >= rule.periods and (
+                abs(row.live_bias) > rule.threshold):
+            yield self._cause("bias", abs(row.live_bias) * row.volume if row.volume is not None else self._at_stake,
+                              bias=row.live_bias, periods=row.live_periods)
+
+    def _of_trainings(self) -> Iterator[Cause]:
+        row, training, rule = self.row, self.training, self._rule("failed")
+        has_failed = row.step == "failed" or (training is not None and training.state == "failed")
+        if rule.is_on and has_failed and not row.activity:
+            mark = row.step_at if row.step == "failed" else _moment(training.finished_at)
+            yield self._cause("failed", self._at_stake, mark, _revenue(row), why=(
+                row.step_reason if row.step == "failed" else training.reason)[:LONGEST_WHY],
+                **_retrain(training, "failed"))
+        rule = self._rule("kept")
+        if rule.is_on and training is not None and training.state == "kept" and training.source == "planner" and (
+                self.at - training.finished_at <= timedelta(days=rule.periods)):
+            yield self._cause("kept", self._at_stake, _moment(training.finished_at), _revenue(row),
+                              why=training.reason[:LONGEST_WHY], **_retrain(training, "kept"))
+
+    def _of_refused_rows(self) -> Iterator[Cause]:
+        row, rule = self.row, self._rule("refused")
+        if rule.is_on and row.quarantine_reason:
+            yield self._cause("refused", self._at_stake, "", _revenue(row), why=row.quarantine_reason[:LONGEST_WHY])
+        elif rule.is_on and row.rows_read and row.quarantined_rows and (
+                row.quarantined_rows >= rule.threshold * row.rows_read):
+            yield self._cause("refused", self._at_stake, "", _revenue(row), rows=row.quarantined_rows,
+                              of=row.rows_read)
+
+    def _of_an_old_model(self) -> Iterator[Cause]:
+        row, rule = self.row, self._rule("stale")
+        if not rule.is_on or row.production_version is None:
+            return
+        days = (self.at - row.promoted_at).days if row.promoted_at else 0
         if days >= rule.periods and not row.pinned_by:
-            yield cause("stale", at_stake, "", _revenue(row), since=str(row.promoted_at.date()),
-                        version=row.production_version)
+            yield self._cause("stale", self._at_stake, "", _revenue(row), since=str(row.promoted_at.date()),
+                              version=row.production_version)
         elif row.drift is not None and row.drift > rule.threshold:
-            yield cause("stale", at_stake, "", _revenue(row), drift=row.drift, drifted=row.drifted,
-                        version=row.production_version)
-    rule = rules.of("unusual", row.region, row.item)
-    if rule.is_on and unusual and row.last_date:
-        since = _periods_before(row.last_date, rule.periods, services)
-        newest = [one for one in unusual if one["date"] > since]
-        if newest:
-            yield cause("unusual", sum(abs(one["sold"] - one["usual"]) for one in newest), newest[0]["date"],
-                        periods=len(newest), newest=newest[0]["date"], since=since)
-    rule = rules.of("stock_out", row.region, row.item)
-    if rule.is_on and row.out_of_stock >= max(rule.periods, 1):
-        lost = at_stake / services.dataset.horizon * row.out_of_stock if at_stake is not None else None
-        yield cause("stock_out", lost, periods=row.out_of_stock, last=row.last_date)
-    rule = rules.of("no_model", row.region, row.item)
-    is_unknown = row.status == "untrained" or row.forecast_total is None or (
-        row.status == "baseline" and row.best != "seasonal_naive")
-    if rule.is_on and is_trained and row.production_version is None and is_unknown and not row.activity:
-        yield cause("no_model", at_stake, "", _revenue(row), status=row.status)
+            yield self._cause("stale", self._at_stake, "", _revenue(row), drift=row.drift, drifted=row.drifted,
+                              version=row.production_version)
+
+    def _of_demand(self) -> Iterator[Cause]:
+        row, rule = self.row, self._rule("unusual")
+        if rule.is_on and self.unusual and row.last_date:
+            since = _periods_before(row.last_date, rule.periods, self.services)
+            newest = [one for one in self.unusual if one["date"] > since]
+            if newest:
+                yield self._cause("unusual", sum(abs(one["sold"] - one["usual"]) for one in newest),
+                                  newest[0]["date"], periods=len(newest), newest=newest[0]["date"], since=since)
+        rule = self._rule("stock_out")
+        if rule.is_on and row.out_of_stock >= max(rule.periods, 1):
+            lost = None if self._at_stake is None else (
+                self._at_stake / self.services.dataset.horizon * row.out_of_stock)
+            yield self._cause("stock_out", lost, periods=row.out_of_stock, last=row.last_date)
+
+    def _of_no_model(self) -> Iterator[Cause]:
+        row, rule = self.row, self._rule("no_model")
+        is_unknown = row.status == "untrained" or row.forecast_total is None or (
+            row.status == "baseline" and row.best != "seasonal_naive")
+        if rule.is_on and self.is_trained and row.production_version is None and is_unknown and not row.activity:
+            yield self._cause("no_model", self._at_stake, "", _revenue(row), status=row.status)
 
 
 def _retrain(training: Any, state: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ from webapp.http.choices import one_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
-from webapp.pages.files import Cell, Exact, file_of, requested_format
+from webapp.pages.files import Cell, exact, file_of, requested_format
 from webapp.pages.listing import find_page
 from webapp.pages.money import rounded_money
 from webapp.pages.numbers_and_dates import day
@@ -25,7 +25,7 @@ from webapp.region_items.rows import known_keys
 from webapp.services import services
 from webapp.tables import WorkEntry
 from webapp.work_list import states
-from webapp.work_list.actions import ACTS, MOST_AT_ONCE, Done, Wanted, WorkError, act, named, owners
+from webapp.work_list.actions import ACTS, MOST_AT_ONCE, Done, WantedAction, WorkError, act, named, owners
 from webapp.work_list.entry_texts import words_of
 from webapp.work_list.query import DUE, ME, NOBODY, SHOWN, count_work, entries, first_work, parse_work_view, seen_now
 from webapp.work_list.thresholds import KINDS
@@ -64,8 +64,8 @@ def show() -> ResponseReturnValue:
 def change() -> ResponseReturnValue:
     """Carry out one act on all that is ticked, or on all that matches."""
     today, fields = date.today(), request.form
-    wanted = Wanted(one_of("act", fields.get("act", ""), ACTS), fields.get("owner_wanted", "").strip()[:255],
-                    _day("until"), _day("due_wanted"), " ".join(fields.get("reason", "").split()))
+    wanted = WantedAction(one_of("act", fields.get("act", ""), ACTS), fields.get("owner_wanted", "").strip()[:255],
+                          _day("until"), _day("due_wanted"), " ".join(fields.get("reason", "").split()))
     seen = _seen(today)
     if not seen:
         abort(422, _("Nothing is ticked. Tick entries of the list first."))
@@ -115,7 +115,7 @@ def _day(name: str) -> date | None:
         abort(422, _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])))
 
 
-def _tell(wanted: Wanted, done: Done, today: date) -> None:
+def _tell(wanted: WantedAction, done: Done, today: date) -> None:
     """Say what became of an act."""
     if done.changed:
         flash(_done_words(wanted, done), "success")
@@ -135,7 +135,7 @@ def _tell(wanted: Wanted, done: Done, today: date) -> None:
                  "holds.", len(done.left), num=number(len(done.left)), names=names), "warning")
 
 
-def _done_words(wanted: Wanted, done: Done) -> str:
+def _done_words(wanted: WantedAction, done: Done) -> str:
     count = done.changed
     tasks = _n("%(num)s task", "%(num)s tasks", count, num=number(count))
     if wanted.act == "accept":
@@ -169,15 +169,10 @@ def _back() -> str:
 
 def _cells(entry: WorkEntry, subject: str, sentence: str, today: date) -> tuple[Cell, ...]:
     title = KINDS[entry.kind].title if entry.kind in KINDS else entry.kind
-    return (title, subject, sentence, entry.units, _exact(entry.money), states.state_of(entry, today),
+    return (title, subject, sentence, entry.units, exact(rounded_money(entry.money)), states.state_of(entry, today),
             entry.owner or None, date.fromisoformat(entry.due),
             date.fromisoformat(entry.snoozed_until) if entry.snoozed_until else None, entry.found_at,
             entry.reason or None)
-
-
-def _exact(value: float | None) -> Exact | None:
-    rounded = rounded_money(value)
-    return None if rounded is None else Exact(rounded)
 
 
 def add_to(app: Flask) -> None:

@@ -113,7 +113,7 @@ class KeptRunStorage(_Kept, SqliteRunStorage):  # type: ignore[misc]  # Dagster 
     FILE = "runs.db"
 
 
-class KeptScheduleStorage(_Kept, SqliteScheduleStorage):  # type: ignore[misc]  # as above
+class KeptScheduleStorage(_Kept, SqliteScheduleStorage):  # type: ignore[misc]  # Dagster does not tell its type
     """The ticks of its schedules and sensors, and where they are."""
 
     FILE = "schedules.db"

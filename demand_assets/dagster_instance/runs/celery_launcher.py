@@ -26,9 +26,9 @@ from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tags import DAGSTER_CELERY_RUN_PRIORITY_TAG, DAGSTER_CELERY_TASK_ID_TAG
 from dagster_celery.tasks import create_resume_job_task
 
-from demand_assets.dagster_instance.failures import put_back
 from demand_assets.dagster_instance.instance import NO_MORE, RESUMES
 from demand_assets.dagster_instance.runs.celery_queue import QUEUE_TAG, SILENT_SECONDS, Deliveries, Heartbeats, is_empty
+from demand_assets.dagster_instance.runs.ended_or_put_back import put_back
 from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.celery_launcher")

@@ -26,7 +26,7 @@ class FittedCroston:
 
     def predict(self, history: History) -> Floats:
         """The same demand for each period."""
-        return np.full(history.horizon, _rates(without_gaps(history), self.weight)[-1])
+        return np.full(history.horizon, expected_rates(without_gaps(history), self.weight)[-1])
 
 
 class Croston:
@@ -38,7 +38,7 @@ class Croston:
     def fit(self, history: History) -> FittedCroston:
         """With the weight that forecast best one period ahead."""
         demand = without_gaps(history)
-        errors = [float(np.mean((demand[1:] - _rates(demand, weight)[:-1]) ** 2)) if len(demand) > 1 else 0.0
+        errors = [float(np.mean((demand[1:] - expected_rates(demand, weight)[:-1]) ** 2)) if len(demand) > 1 else 0.0
                   for weight in WEIGHTS]
         return FittedCroston(WEIGHTS[int(np.argmin(errors))])
 
@@ -47,8 +47,8 @@ class Croston:
         return FittedCroston(float(saved["weight"]))
 
 
-def _rates(demand: Floats, weight: float) -> Floats:
-    """Demand of a period as it is expected at the end of each; 0 before the first sale."""
+def expected_rates(demand: Floats, weight: float) -> Floats:
+    """Units a period that are expected at the end of each one; shape as ``demand``, 0 before the first sale."""
     rates, size, interval, since = np.zeros(len(demand)), 0.0, 0.0, 1
     for place, units in enumerate(demand):
         if units > 0:

@@ -259,4 +259,3 @@ def circle_of(link: Link, links_of: Callable[[str, str], Iterable[Link]]) -> lis
         seen.add((item, region))
         waiting += [(one.of, region or one.region, [*path, one.of]) for one in links_of(item, region)]
     return []
-

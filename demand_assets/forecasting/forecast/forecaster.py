@@ -28,10 +28,11 @@ from demand_assets.forecasting.series.adjusted_demand import known_periods, lear
 from demand_assets.forecasting.series.censored_demand import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.known_history import KnownHistory
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.analogues import nearest_past
-from demand_assets.forecasting.whatif.explanation import Asked, explain_many
+from demand_assets.forecasting.whatif.explanation import ExplanationRequest, explain_many
 from demand_assets.forecasting.whatif.scenario import (
     PLAN,
     Columns,
@@ -207,14 +208,6 @@ class Forecaster:
         """
         return self.answer([self.ask(region_item, model, horizon, scenario)])[0]
 
-    def forecast_many(self, asked: Sequence[tuple[RegionItem, ServingModel, Scenario]],
-                      horizon: int | None = None) -> list[Forecast]:
-        """``forecast`` of many, which asks each pooled model once.
-
-        Raises: as ``forecast``, for the first that cannot be.
-        """
-        return self.answer([self.ask(region_item, model, horizon, scenario) for region_item, model, scenario in asked])
-
     def ask(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None, scenario: Scenario = PLAN,
             plan: Forecast | None = None, known_as: Hashable = None) -> ForecastRequest:
         """All of a forecast that can fail, and all that is the region-item's alone; ``answer`` does the rest.
@@ -322,7 +315,8 @@ class Forecaster:
 
     def explain_many(self, asked: Sequence[ForecastRequest], exact: bool = True) -> list[pd.DataFrame]:
         """``explain`` of many: the rows of all that stand on one pooled model are its boosters' question together."""
-        told = explain_many([Asked(one.model, one.series, one.origins, one.leads, one.rows) for one in asked], exact)
+        told = explain_many([ExplanationRequest(one.model, one.series, one.origins, one.leads, one.rows)
+                             for one in asked], exact)
         return [pd.DataFrame({"date": one.drivers["date"], **parts})
                 for one, parts in zip(asked, told, strict=True)]
 

@@ -17,7 +17,7 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster, ForecastError
 from demand_assets.forecasting.model.intervals import LEVELS
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.store.demand_store import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario, ScenarioError
 
 COLUMNS = ("region", "item", "date", "forecast", "lower", "upper")

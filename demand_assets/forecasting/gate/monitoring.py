@@ -261,4 +261,3 @@ def stability(before: Floats, after: Floats) -> Stability:
              else np.unique(np.quantile(before, np.linspace(0, 1, DRIFT_BINS + 1)[1:-1])))
     return Stability(edges, *(np.bincount(np.searchsorted(edges, values, side="right"),
                                           minlength=len(edges) + 1).astype(np.float64) for values in (before, after)))
-

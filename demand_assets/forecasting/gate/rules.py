@@ -118,7 +118,8 @@ class _Told:
 
 
 @lru_cache(maxsize=4)
-def _rules_of(told: _Told) -> GateRules:
+def rules_of(told: _Told) -> GateRules:
+    """The rules that a dataset file names, opened once in each process."""
     return GateRules(told.rules)
 
 
@@ -132,7 +133,7 @@ def heard_rules(decision: Decision, demand: pd.DataFrame, dataset: Dataset, regi
     if not rules or decision.verdict == "keep":
         return decision
     told = _Told("".join(one.model_dump_json() for one in rules), rules)
-    return _rules_of(told).heard(decision, Contest(
+    return rules_of(told).heard(decision, Contest(
         region=region_item.region, item=region_item.item, dataset=dataset, demand=demand.copy(),
         origins=candidate.origins, actual=_fixed(actual), forecast=_fixed(candidate.forecast),
         lower_80=_fixed(candidate.lower_80), upper_80=_fixed(candidate.upper_80),

@@ -44,7 +44,7 @@ COLLECT_SECONDS = 600
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeepingRule:
     """What is kept of each model without being named."""
 
     newest: int
@@ -54,7 +54,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Found:
+class ListedVersion:
     """One version, as a listing tells it."""
 
     name: str
@@ -79,22 +79,23 @@ def region_item_of(name: str, dataset: str) -> RegionItem | None:
     return found if found.model_name(dataset) == name else None
 
 
-def listed(registry: Registry) -> dict[str, list[Found]]:
+def listed(registry: Registry) -> dict[str, list[ListedVersion]]:
     """Every version that there is, also of other datasets and by hand, by the name of the model, newest first."""
-    found: dict[str, list[Found]] = defaultdict(list)
+    found: dict[str, list[ListedVersion]] = defaultdict(list)
     for version in _versions(registry):
         found[version.name].append(_found(version))
     return {name: sorted(versions, key=lambda one: -one.version) for name, versions in found.items()}
 
 
-def spare(registry: Registry, versions: Mapping[str, Sequence[Found]], kept: Kept) -> list[Found]:
+def spare(registry: Registry, versions: Mapping[str, Sequence[ListedVersion]],
+          kept: KeepingRule) -> list[ListedVersion]:
     """The versions that nothing stands on: those of region-items first, oldest first, then those of the pooled model.
 
     Of the pooled model none, when a version that stays does not say what it stands on.
     """
     pooled = pooled_name(registry.dataset)
     own = {name: found for name, found in versions.items() if region_item_of(name, registry.dataset)}
-    going: list[Found] = []
+    going: list[ListedVersion] = []
     for model in models(registry):
         if model.name in own:
             going += _spare(own[model.name], _named(model, registry.dataset), kept)
@@ -108,7 +109,7 @@ def spare(registry: Registry, versions: Mapping[str, Sequence[Found]], kept: Kep
     return going
 
 
-def remove(registry: Registry, one: Found) -> bool:
+def remove(registry: Registry, one: ListedVersion) -> bool:
     """Remove the version from the registry, unless it came to be named meanwhile; whether it is gone."""
     from mlflow.exceptions import MlflowException
 
@@ -157,7 +158,7 @@ def remove_files(source: str, run_id: str) -> int:
         return size
 
 
-def unmark(registry: Registry, one: Found) -> None:
+def unmark(registry: Registry, one: ListedVersion) -> None:
     """Let the version be put in production again, which an expiry marked that was broken off and which stays now."""
     registry.session.client.delete_model_version_tag(one.name, str(one.version), EXPIRING)
 
@@ -171,7 +172,7 @@ def is_there(registry: Registry, name: str, version: int) -> bool:
     return True
 
 
-def remove_runs(registry: Registry, named: Collection[str], kept: Kept) -> int:
+def remove_runs(registry: Registry, named: Collection[str], kept: KeepingRule) -> int:
     """How many runs of MLflow were removed that held models, all of which are gone.
 
     Args:
@@ -209,7 +210,7 @@ def _collect(session: Session, run_ids: Sequence[str]) -> bool:
     return True
 
 
-def _spare(versions: Sequence[Found], named: Collection[int | None], kept: Kept) -> list[Found]:
+def _spare(versions: Sequence[ListedVersion], named: Collection[int | None], kept: KeepingRule) -> list[ListedVersion]:
     older = versions[max(kept.newest, NEWEST_AT_LEAST):]
     return [one for one in older if one.version not in named and one.made_at < kept.since and None not in named]
 
@@ -229,7 +230,7 @@ def _named(model: "RegisteredModel", dataset: str) -> set[int | None]:
     return named
 
 
-def _is_stood_on(registry: Registry, one: Found) -> bool:
+def _is_stood_on(registry: Registry, one: ListedVersion) -> bool:
     """Whether a version of a region-item was built meanwhile on a version of the pooled model that was to go."""
     if one.name != pooled_name(registry.dataset):
         return False
@@ -237,11 +238,11 @@ def _is_stood_on(registry: Registry, one: Found) -> bool:
                and region_item_of(version.name, registry.dataset))
 
 
-def _found(version: "ModelVersion") -> Found:
+def _found(version: "ModelVersion") -> ListedVersion:
     pooled = version.tags.get("pooled_version", "")
-    return Found(version.name, int(version.version), _moment(version.creation_timestamp), str(version.source),
-                 version.run_id or "", int(pooled) if pooled.isdecimal() else None,
-                 version.tags.get("rolled_back", ""), EXPIRING in version.tags)
+    return ListedVersion(version.name, int(version.version), _moment(version.creation_timestamp), str(version.source),
+                         version.run_id or "", int(pooled) if pooled.isdecimal() else None,
+                         version.tags.get("rolled_back", ""), EXPIRING in version.tags)
 
 
 def _versions(registry: Registry) -> Iterator["ModelVersion"]:
@@ -289,6 +290,6 @@ def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def run_ids(versions: Iterable[Found]) -> set[str]:
+def run_ids(versions: Iterable[ListedVersion]) -> set[str]:
     """The MLflow runs that hold these versions."""
     return {one.run_id for one in versions if one.run_id}

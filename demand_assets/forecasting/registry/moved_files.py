@@ -5,8 +5,9 @@ would remove files there; one that was moved would find nothing. So what lies in
 state is opened: all of it, whether or not the earlier folder is still there.
 """
 
+import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,26 @@ LOCATIONS = {
 WITHOUT_SERVER = ("mlruns", "0")
 """How the location ends of the experiment that MLflow makes by itself where no server does: in the folder in which
 that process happened to stand. It is no sign that a state was moved."""
+
+
+def prepare_models(folder: Path, database_url: str | None = None, artifacts_url: str | None = None) -> int:
+    """How many locations MLflow's database had of another state directory; they are of this one now.
+
+    In an object store there are none: what lies in it is where it was. A database in the folder is written ahead from
+    now on: a commit is cheaper, readers and writers do not wait for each other, and the file keeps the mode for whoever
+    opens it.
+
+    Args:
+        folder: MLflow's in the state directory, made if it is not there.
+        database_url: of a database on a server; without one it is in the folder.
+        artifacts_url: of the object store that has the files; without one they are in the folder.
+    """
+    if database_url is not None:
+        return 0 if artifacts_url is not None else bring_home(database_url, str(folder / "artifacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    return bring_home(f"sqlite:///{folder / 'mlflow.db'}", str(folder.resolve() / "artifacts"))
 
 
 def at_home(location: str, artifacts: str) -> str:

@@ -266,7 +266,10 @@ class Registry:
         return self._pooled_called(PRODUCTION)
 
     def pooled_candidate(self) -> int | None:
-        """The newest version of the pooled model, promoted or not; None before the first. Raises as above."""
+        """The newest version of the pooled model, promoted or not; None before the first.
+
+        Raises: RegistryDownError: MLflow does not answer.
+        """
         return self._pooled_called(CANDIDATE)
 
     def _pooled_called(self, alias: str) -> int | None:

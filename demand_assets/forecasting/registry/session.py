@@ -69,7 +69,10 @@ class Session:
 
     @contextmanager
     def asked_once(self) -> Iterator[None]:
-        """What MLflow's silence means in the block, said as ``check_up`` says it."""
+        """What MLflow's silence means in the block, said as ``check_up`` says it.
+
+        Raises: RegistryDownError: MLflow does not answer, or stops answering in the block.
+        """
         from mlflow.exceptions import MlflowException
 
         self.check_up()

@@ -1,28 +1,22 @@
 """The demand store: one Parquet file for each region-item and stage, on local disk or in an object store.
 
-Readers never see half a file: each is written under a temporary name and then renamed (an object store makes an
-object visible only when it is whole). Beside the tables stand the catalogue and the journal.
+Beside the tables stand the catalogue and the journal. How files are written and read is told in ``stored_files``.
 
-Disks and people damage files all the same, so each holds a checksum (``checksums``). One that is damaged is as good as
-not there: its readers go on without it, and whoever finds it notes it, so that it is made again from what there is.
+Disks and people damage files, so each holds a checksum (``checksums``). One that is damaged is as good as not there:
+its readers go on without it, and whoever finds it notes it, so that it is made again from what there is.
 """
 
 import contextlib
-import errno
 import io
 import json
-import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, cast
-from uuid import uuid4
 
-import fsspec
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,12 +31,18 @@ from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.adjustments import NOTHING, Planned
 from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
+from demand_assets.forecasting.store.stored_files import (
+    DamagedFileError,
+    NotInStoreError,
+    StoredFiles,
+    first_line,
+    json_in,
+)
 
 Stage = Literal["raw_demand", "demand", "demand_features", "quarantine", "ended_demand"]
 
 LISTED_FROM = 100
 """Region-items from which on one listing is quicker than a question for each."""
-
 
 CATALOGUE = "catalogue.json"
 SOURCE_NOTES = "source_notes.json"
@@ -54,15 +54,12 @@ ATTRIBUTES_HELD_SECONDS = 5.0
 """How long readers of demand go on with the attributes and the predecessors that they know."""
 _NEVER = (float("-inf"), Attributes())
 _NO_LINKS_YET = (float("-inf"), Predecessors())
-_ASIDE = ".aside"
-"""How what was put aside ends: nobody reads it again, an engineer may."""
 _LONGEST_WHY = 300
 _DAMAGES = "damaged"
 _NEEDED: dict[Stage, set[str]] = {"raw_demand": {"region", "item", "date", "demand"}, "demand": {"date", "demand"},
                                   "quarantine": {"row", "rule"}, "demand_features": set(),
                                   "ended_demand": {"date", "demand"}}
 """Columns without which a file of before there were checksums is none of the stage."""
-_OF_ONE_FILE = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO, errno.EACCES, errno.EPERM})
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
                MemoryError, RecursionError)
 """What reading damaged content raises: its lengths and types are anything."""
@@ -75,28 +72,6 @@ class SourceNotes:
     refused: tuple[tuple[str, str, str, int], ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     notices: tuple[str, ...] = ()
-
-
-class NotInStoreError(LookupError):
-    """Nothing is stored under that name yet."""
-
-
-class DamagedFileError(NotInStoreError):
-    """A file that is there and cannot be used: as good as not there, until it is made again.
-
-    Args:
-        name: of the file, below the store's root.
-        why: what is wrong with it.
-        region_item: of which it is; None of a file of the whole dataset.
-    """
-
-    def __init__(self, name: str, why: str, region_item: RegionItem | None = None) -> None:
-        super().__init__(f"the file {name} in the demand store is damaged: {why}; it is made again from what there is")
-        self.name, self.why, self.region_item = name, why, region_item
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """It comes out of another process as it was."""
-        return DamagedFileError, (self.name, self.why, self.region_item)
 
 
 @dataclass(frozen=True)
@@ -115,10 +90,10 @@ class Damage:
 @lru_cache(maxsize=1)
 def _attributes_in(content: bytes) -> Attributes:
     """Read once in each process: of 100,000 items that takes a second, and workers open the store for every task."""
-    return Attributes.from_json(_json_in(ATTRIBUTES, content))
+    return Attributes.from_json(json_in(ATTRIBUTES, content))
 
 
-class DemandStore:
+class DemandStore(StoredFiles):
     """Tables of region-items under one URL. Every method raises OSError when the disk or object store does not answer.
 
     Args:
@@ -127,28 +102,13 @@ class DemandStore:
     """
 
     def __init__(self, url: str, options: dict[str, Any] | None = None) -> None:
-        self._url, self._options = url, options or {}
-        self._opened_by = 0
+        super().__init__(url, options)
         self._attributes = _NEVER
         self._predecessors = _NO_LINKS_YET
-        self._is_local = "file" in self._filesystem.protocol
-
-    @property
-    def url(self) -> str:
-        """Where it is: a local path or an fsspec URL."""
-        return self._url
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the attributes, which each process reads once."""
         return self.__dict__ | {"_attributes": _NEVER}
-
-    @property
-    def _filesystem(self) -> Any:
-        """The file system of this process: an object store's client does not outlive a fork."""
-        if self._opened_by != os.getpid():
-            self._opened, self._root = fsspec.core.url_to_fs(self._url, **self._options)
-            self._opened_by = os.getpid()
-        return self._opened
 
     def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
         """Replace the region-item's table of that stage."""
@@ -222,7 +182,7 @@ class DemandStore:
             if not is_whole:
                 _check_foreign(stage, region_item, table)
         except _UNREADABLE as error:
-            raise DamagedFileError(name, _first_line(error), region_item) from error
+            raise DamagedFileError(name, first_line(error), region_item) from error
         return table
 
     def links_of(self, region_item: RegionItem) -> tuple[Link, ...]:
@@ -245,7 +205,7 @@ class DemandStore:
         """The links of the dataset file; none before they were taken in first, and where the file is damaged, which the
         next take-in makes again."""
         try:
-            return Predecessors.from_json(_json_in(PREDECESSORS, self._content(PREDECESSORS)))
+            return Predecessors.from_json(json_in(PREDECESSORS, self._content(PREDECESSORS)))
         except NotInStoreError:
             return Predecessors()
         except _UNREADABLE as error:
@@ -301,9 +261,9 @@ class DemandStore:
         except NotInStoreError:
             return NOTHING
         try:
-            return adjustments.from_json(_json_in(name, content))
+            return adjustments.from_json(json_in(name, content))
         except _UNREADABLE as error:
-            raise DamagedFileError(name, _first_line(error), region_item) from error
+            raise DamagedFileError(name, first_line(error), region_item) from error
 
     def write_adjustments(self, region_item: RegionItem, units: Mapping[date, float], links: Sequence[Link] = (),
                           replaced_by: Sequence[Link] = ()) -> None:
@@ -357,7 +317,7 @@ class DemandStore:
 
     def _source_notes(self) -> SourceNotes:
         try:
-            told = _json_in(SOURCE_NOTES, self._content(SOURCE_NOTES))
+            told = json_in(SOURCE_NOTES, self._content(SOURCE_NOTES))
             return SourceNotes(tuple((str(region), str(item), str(reason), int(rows))
                                      for region, item, reason, rows in told["refused"]),
                                tuple((str(name), str(reason)) for name, reason in told["skipped"]),
@@ -369,7 +329,7 @@ class DemandStore:
         """Short name -> the region's or item's own name; none where the file is damaged, which the next look at the
         source makes again."""
         try:
-            return {str(short): str(name) for short, name in _json_in(LONG_NAMES, self._content(LONG_NAMES)).items()}
+            return {str(short): str(name) for short, name in json_in(LONG_NAMES, self._content(LONG_NAMES)).items()}
         except (NotInStoreError, *_UNREADABLE):
             return {}
 
@@ -380,7 +340,7 @@ class DemandStore:
     def read_events(self) -> EventTables:
         """The calendar's events as they were read last; none before that, and where the file is damaged."""
         try:
-            told = _json_in(EVENTS, self._content(EVENTS))
+            told = json_in(EVENTS, self._content(EVENTS))
             return {str(name): tuple(map(Event.from_json, listed)) for name, listed in told.items()}
         except (NotInStoreError, *_UNREADABLE):
             return {}
@@ -397,9 +357,9 @@ class DemandStore:
         except NotInStoreError:
             return []
         try:
-            return [RegionItem(region, item) for region, item in _json_in(CATALOGUE, content)]
+            return [RegionItem(region, item) for region, item in json_in(CATALOGUE, content)]
         except _UNREADABLE as error:
-            raise DamagedFileError(CATALOGUE, _first_line(error)) from error
+            raise DamagedFileError(CATALOGUE, first_line(error)) from error
 
     @object_store_errors()
     def note_damage(self, error: DamagedFileError) -> bool:
@@ -448,168 +408,9 @@ class DemandStore:
             return False
         return True
 
-    @object_store_errors()
-    def write_bytes(self, name: str, content: bytes) -> None:
-        """Write one file below the store's root, whole or not at all; whatever else is in its place is put aside."""
-        path = self._path(name)
-        if not self._is_local:
-            self._filesystem.pipe_file(path, content)
-            return
-        place = Path(path)
-        temporary = place.with_name(f"{place.name}.{uuid4().hex}.tmp")
-        try:
-            try:
-                _write_whole(temporary, content)
-                temporary.replace(place)
-            except (FileExistsError, NotADirectoryError, IsADirectoryError):
-                self._make_way(place)
-                _write_whole(temporary, content)
-                temporary.replace(place)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-
-    def _make_way(self, place: Path) -> None:
-        """Put aside a folder that is in the place of a file, or a file in the place of one of its folders."""
-        wrong, root = place if _is_folder(place) else place.parent, Path(self._root)
-        while wrong not in (place, root) and not os.path.lexists(wrong):
-            wrong = wrong.parent
-        if wrong == place or (wrong != root and not wrong.is_dir()):
-            wrong.rename(f"{wrong}.{uuid4().hex[:8]}{_ASIDE}")
-
-    @object_store_errors()
-    def read_bytes(self, name: str) -> bytes:
-        """One file below the store's root.
-
-        Raises: NotInStoreError: it is not there; DamagedFileError: it is there and cannot be read.
-        """
-        return self._content(name)
-
-    @object_store_errors()
-    def _content(self, name: str, region_item: RegionItem | None = None) -> bytes:
-        try:
-            return bytes(self._filesystem.cat_file(self._path(name)))
-        except FileNotFoundError:
-            raise NotInStoreError(f"{name} is not in the demand store") from None
-        except OSError as error:
-            if not self._is_of_one_file(error):
-                raise
-            raise DamagedFileError(name, error.strerror or _first_line(error), region_item) from error
-
-    def _is_of_one_file(self, error: OSError) -> bool:
-        """Whether the error is of the file alone, and not of the whole store."""
-        if error.errno not in _OF_ONE_FILE:
-            return isinstance(error, IsADirectoryError)
-        if not self._is_local and error.errno == errno.EIO:  # what S3's client says of whatever it does not know
-            return False
-        try:
-            if self._is_local:
-                next(Path(self._root).iterdir(), None)  # not so where a file is in the store's own place
-            else:
-                self._filesystem.invalidate_cache(self._root)
-                self._filesystem.ls(self._root, detail=False)
-        except OSError:
-            return False
-        return True
-
-    def _write_json(self, name: str, value: Any) -> None:
-        text = json.dumps({"checksum": BLANK, "content": value}, ensure_ascii=False)
-        self.write_bytes(name, sealed(name, text.encode()))
-
-    @object_store_errors()
-    def remove_bytes(self, name: str) -> None:
-        """Remove one file below the store's root, if it is there; a folder in its place is put aside."""
-        self._remove(name)
-
-    @object_store_errors()
-    def _remove(self, name: str) -> None:
-        path = self._path(name)
-        if self._is_local and _is_folder(Path(path)):
-            self._make_way(Path(path))
-        elif self._filesystem.exists(path):
-            self._filesystem.rm_file(path)
-
-    def local_folder(self, folder: str) -> Path | None:
-        """Where a folder below the root is on this machine; None in an object store."""
-        return Path(self._path(folder)) if self._is_local else None
-
-    @object_store_errors()
-    def changed(self, folder: str) -> object:
-        """Another value whenever a file came into one folder below the root or went; in an object store always."""
-        if not self._is_local:
-            return object()
-        try:
-            return Path(self._path(folder)).stat().st_mtime_ns
-        except OSError:
-            return None
-
-    @object_store_errors()
-    def names(self, folder: str) -> Sequence[str]:
-        """The names of the files in one folder below the root, sorted; empty when there is no such folder."""
-        self._filesystem.invalidate_cache(self._path(folder))
-        try:
-            paths = self._filesystem.ls(self._path(folder), detail=False)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        return sorted(name for path in paths if not (name := posixpath.basename(path)).endswith((".tmp", _ASIDE)))
-
-    @object_store_errors()
-    def sizes(self, folder: str) -> dict[str, int]:
-        """Name -> bytes of the files in one folder below the root, sorted; empty when there is no such folder."""
-        self._filesystem.invalidate_cache(self._path(folder))
-        try:
-            found = self._filesystem.ls(self._path(folder), detail=True)
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        sizes = {posixpath.basename(each["name"]): int(each["size"] or 0) for each in found if each["type"] == "file"}
-        return {name: sizes[name] for name in sorted(sizes) if not name.endswith((".tmp", _ASIDE))}
-
-    @object_store_errors()
-    def remove_files(self, folder: str, names: Iterable[str]) -> None:
-        """Remove files of one folder below the root, those that are there; the folder too when nothing is left in it.
-
-        What is written there at the same moment stays.
-        """
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                self._filesystem.rm_file(self._path(posixpath.join(folder, name)))
-        if self._is_local:
-            with contextlib.suppress(OSError):  # something is left in it, or it is gone already
-                Path(self._path(folder)).rmdir()
-
-    def remove_half_written(self, before: float) -> tuple[int, int]:
-        """How many files, and bytes, were removed that a writer which was killed left half written.
-
-        Args:
-            before: seconds since 1970; younger ones may still be written. An object store has none.
-        """
-        if not self._is_local:
-            return 0, 0
-        removed, size = 0, 0
-        for path in Path(self._path("")).rglob("*.tmp"):
-            with contextlib.suppress(FileNotFoundError):
-                found = path.stat()
-                if found.st_mtime < before:
-                    path.unlink()
-                    removed, size = removed + 1, size + found.st_size
-        return removed, size
-
-    def _path(self, name: str) -> str:
-        return posixpath.join(self._root, name)
-
     @staticmethod
     def _table(stage: Stage, region_item: RegionItem) -> str:
         return f"{stage}/{region_item.path}.parquet"
-
-
-def _write_whole(place: Path, content: bytes) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-
-
-def _is_folder(place: Path) -> bool:
-    return place.is_dir() and not place.is_symlink()
 
 
 def _owner_of(name: str) -> RegionItem | None:
@@ -623,12 +424,6 @@ def _owner_of(name: str) -> RegionItem | None:
     if stage not in _NEEDED or not rest.endswith(".parquet"):
         raise BadNameError(f"{name!r} is no file of the demand store")
     return RegionItem.from_path(rest.removesuffix(".parquet"))
-
-
-def _json_in(name: str, content: bytes) -> Any:
-    """What ``_write_json`` was given, or what an earlier version wrote bare."""
-    is_whole, read = is_sealed(name, content), json.loads(content)
-    return read["content"] if is_whole else read
 
 
 def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
@@ -645,7 +440,3 @@ def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -
     if stage == "raw_demand" and not ((table["region"] == region_item.region)
                                       & (table["item"] == region_item.item)).all():
         raise ValueError("it is another region-item's")
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -26,7 +26,8 @@ from typing import Any, Literal, get_args
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.checksums import short_digest
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 
 Step = Literal["started", "validated", "quarantined", "trained", "promoted", "kept", "failed", "monitored",
                "expired"]

@@ -145,14 +145,37 @@ def _refused_of_each(panel: ReadPanel, size: int) -> Iterator[_Refused]:
                        rule[start:stop])
 
 
-def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-             refused: _Refused, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
-    quarantine = refused.table
+def _counts_of_rows(panel: ReadPanel, rows: npt.NDArray[np.intp], refused: _Refused) -> dict[str, int]:
+    """What was noted of one region-item's rows -> of how many."""
     counts = {"rows": len(rows), "quarantined": len(np.unique(refused.position[refused.rule != "unfinished"]))}
     counts |= {f"quarantined:{rule}": count for rule, count in Counter(refused.rule.tolist()).most_common()}
     counts["repeated"] = int(panel.is_repeated[rows].sum())
     counts["combined"] = int(panel.is_combined[rows].sum())
-    counts |= {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items()}
+    return counts | {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items()}
+
+
+def _counts_of_periods(dataset: Dataset, table: Columns, up_to_end: slice, last_known: int) -> dict[str, int]:
+    """What was noted of one region-item's periods -> of how many.
+
+    Args:
+        table: a column each, an element a period.
+        up_to_end: the periods up to the end of demand; planned ones follow.
+        last_known: the place of the last one whose demand is known.
+    """
+    units = table["demand"][up_to_end]
+    is_censored = np.zeros(len(table["demand"]), dtype=bool) if dataset.stock_entry is None else (
+        ~np.isnan(table[AT_LEAST]))
+    censored = int(is_censored.sum())
+    counts = {"periods": len(units), "unknown_periods": int(np.isnan(units).sum()) - censored}
+    if dataset.stock_entry is not None:
+        counts |= {"censored_periods": censored, "newest_censored": int(is_censored[last_known:].sum())}
+    return counts | {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum())
+                     for driver in dataset.drivers}
+
+
+def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
+             refused: _Refused, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
+    quarantine, counts = refused.table, _counts_of_rows(panel, rows, refused)
     units = _units(panel, rows, refused)
     stamped = _stamped_before_midnight(dataset, panel, rows)
     taken = rows[panel.is_taken[rows]]
@@ -179,23 +202,14 @@ def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: 
     table, is_filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
     table |= _of_calendar(table, dataset, region_item, tables)
     up_to_end = slice(0, int(end - first) + 1)
-    units_known = table["demand"][up_to_end]
-    is_censored = np.zeros(len(is_filled), dtype=bool) if dataset.stock_entry is None else ~np.isnan(table[AT_LEAST])
-    censored = int(is_censored.sum())
-    counts |= {"periods": len(units_known), "unknown_periods": int(np.isnan(units_known).sum()) - censored,
-               "filled_zero": int(is_filled.sum())}
-    if dataset.stock_entry is not None:
-        counts |= {"censored_periods": censored, "newest_censored": int(is_censored[last_known - first:].sum())}
-    counts |= {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum())
-               for driver in dataset.drivers}
+    counts |= _counts_of_periods(dataset, table, up_to_end, last_known - first) | {"filled_zero": int(is_filled.sum())}
     told_by_missing = _complete_what_tells_demand(dataset, table, is_filled)
     known_part = {name: values[up_to_end] for name, values in table.items()}
     ended, observed_to = (pd.Timestamp(table["date"][number - first]) for number in (last_known, last_observed))
     newest = _newest_refused(dataset, panel, rows, last_observed, weekday, observed_to, refused)
     counts["newest_refused"] = newest.periods
-    how_many_refused = int(panel.refusals.any[rows].sum())
     problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, how_many_refused, len(rows), quarantine)
+               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine)
                or _much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
     problem = problem or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0))

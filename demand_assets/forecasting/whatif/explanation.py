@@ -50,7 +50,7 @@ def group_of(column: str) -> str:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExplanationRequest:
     """The forecasts of one region-item that are to be explained."""
 
     model: ServingModel
@@ -78,10 +78,10 @@ def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: I
     Raises: ValueError: it is the baseline.
     Returns: n rows; a column for the usual level, recent demand, calendar, each driver, and limits.
     """
-    return pd.DataFrame(explain_many([Asked(model, series, origins, leads)], exact)[0])
+    return pd.DataFrame(explain_many([ExplanationRequest(model, series, origins, leads)], exact)[0])
 
 
-def explain_many(asked: Sequence[Asked], exact: bool = True) -> list[dict[str, Floats]]:
+def explain_many(asked: Sequence[ExplanationRequest], exact: bool = True) -> list[dict[str, Floats]]:
     """``explain`` of many region-items, by group: the rows of all that stand on one pooled model are its boosters'
     question together.
 
@@ -109,7 +109,7 @@ def explain_many(asked: Sequence[Asked], exact: bool = True) -> list[dict[str, F
     return found
 
 
-def _of_boosters(asked: Sequence[Asked], exact: bool) -> dict[str, Floats]:
+def _of_boosters(asked: Sequence[ExplanationRequest], exact: bool) -> dict[str, Floats]:
     """Contributions by group, one region-item after the other; all stand on one pooled model and know the same
     drivers."""
     pooled = asked[0].model.pooled
@@ -150,7 +150,8 @@ def _of_boosters(asked: Sequence[Asked], exact: bool) -> dict[str, Floats]:
     return {**told, LIMITS: forecast - sum(told.values())}
 
 
-def _of_challenger(model: ForecastModel, challenger: Challenger, asked: Asked, exact: bool) -> dict[str, Floats]:
+def _of_challenger(model: ForecastModel, challenger: Challenger, asked: ExplanationRequest,
+                   exact: bool) -> dict[str, Floats]:
     """What a challenger's class tells; of one that tells nothing, its whole forecast under its name.
 
     Where the class fails, its boosters forecast, and are what is explained.

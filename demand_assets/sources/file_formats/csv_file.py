@@ -513,5 +513,3 @@ def first_records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str],
     except csv.Error:
         pass
     return found
-
-

@@ -187,7 +187,12 @@ def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFrame:
-    """The table; whole numbers that are names are text, for a null beside them would make them fractions."""
+    """The table; whole numbers that are names are text, for a null beside them would make them fractions.
+
+    Args:
+        names: of the columns that hold names.
+    Raises: SourceError: bytes are no text, or names are written as numbers that no longer have all their digits.
+    """
     for place, field in enumerate(table.schema):
         if is_bytes(field.type):
             try:

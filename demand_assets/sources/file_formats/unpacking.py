@@ -115,4 +115,3 @@ class _Limited(BufferedIOBase):
 def _most(packed: int, most_gb: float | None) -> int:
     most = int((most_gb or MOST_GB) * _GB)
     return most if most_gb is not None else min(most, max(ANY_RATIO_UP_TO, LARGEST_RATIO * packed))
-

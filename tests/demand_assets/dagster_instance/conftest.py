@@ -95,3 +95,15 @@ def workspace_of(with_backfills: dg.DagsterInstance) -> Iterator[Callable[..., A
     with ExitStack() as opened:
         yield lambda file="few_assets.py": opened.enter_context(context(with_backfills, load(origin(
             target(executable_path=sys.executable, python_file=str(home / file)), location_name="few"))))
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
+def thing() -> None:
+    """Two partitions."""
+
+
+def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Kind and partition of each event that a run of each of ``thing``'s partitions leaves in the instance."""
+    runs = [dg.materialize([thing], instance=instance, partition_key=key) for key in ("a", "b")]
+    return [(event.event_type_value, event.partition or "") for run in runs
+            for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]

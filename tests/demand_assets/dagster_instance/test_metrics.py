@@ -3,22 +3,10 @@
 from pathlib import Path
 
 import dagster as dg
-import pytest
-from prometheus_client import values
 from prometheus_client.core import Metric
 
-from demand_assets.dagster_instance.metrics import DagsterMetrics, _Durations
+from demand_assets.dagster_instance.metrics import DagsterMetrics, Durations
 from demand_assets.forecasting.contract.dagster_names import KIND_TAG
-
-
-@pytest.fixture
-def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that this process counts into, as each of the product's does."""
-    folder = tmp_path / "counted"
-    folder.mkdir()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
-    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())
-    return folder
 
 
 @dg.op
@@ -72,7 +60,7 @@ def test_nothing_is_written_among_what_the_servers_count(instance: dg.DagsterIns
 
 
 def test_durations_are_a_histogram_as_prometheus_reads_it() -> None:
-    durations = _Durations((1.0, 5.0))
+    durations = Durations((1.0, 5.0))
     for seconds in (-2.0, 1.0, 3.0, 60.0):
         durations.observe("pool", seconds)
 

@@ -11,20 +11,9 @@ from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.postgres_event_log import PooledPostgresEventLogStorage
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
-from tests.demand_assets.dagster_instance.conftest import planned_and_failed
+from tests.demand_assets.dagster_instance.conftest import planned_and_failed, recorded, thing
 
 OWN = "storage: {{postgres: {{postgres_url: '{url}'}}}}\ntelemetry: {{enabled: false}}\n"
-
-
-@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
-def thing() -> None:
-    """Two partitions."""
-
-
-def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    runs = [dg.materialize([thing], instance=instance, partition_key=key) for key in ("a", "b")]
-    return [(event.event_type_value, event.partition or "") for run in runs
-            for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]
 
 
 def settings(url: str, storage: str = "pooled") -> Settings:

@@ -37,8 +37,8 @@ def test_it_is_where_it_was(part: PrivatePart) -> None:
 
 
 @pytest.mark.parametrize(("part", "says"), [
-    (PrivatePart("dagster._no_such:Thing", "failures", FAILURES), "dagster._no_such:Thing is gone"),
-    (PrivatePart("dagster:DagsterInstance.report_nothing", "failures", FAILURES), "report_nothing is gone"),
+    (PrivatePart("dagster._no_such:Thing", "partition_reports", FAILURES), "dagster._no_such:Thing is gone"),
+    (PrivatePart("dagster:DagsterInstance.report_nothing", "partition_reports", FAILURES), "report_nothing is gone"),
     (PrivatePart("dagster:DagsterInstance.add_run_tags", "celery_launcher", WORKERS, ("run_id", "tags")),
      "takes (run_id, new_tags) and not (run_id, tags, …)"),
     (PrivatePart("dagster_postgres:PostgresEventLogStorage", "postgres_event_log", STORAGE, (), ("_pool",)),

@@ -7,20 +7,9 @@ import dagster as dg
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.sqlite_event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
 from demand_assets.settings import Settings
-from tests.demand_assets.dagster_instance.conftest import planned_and_failed
+from tests.demand_assets.dagster_instance.conftest import planned_and_failed, recorded, thing
 
 POOLED = Settings(DAGSTER_STORAGE="pooled", DAGSTER_DATABASE_URL="")
-
-
-@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b"]))
-def thing() -> None:
-    """Two partitions."""
-
-
-def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    runs = [dg.materialize([thing], instance=instance, partition_key=key) for key in ("a", "b")]
-    return [(event.event_type_value, event.partition or "") for run in runs
-            for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]
 
 
 def test_it_is_what_the_settings_name(tmp_path: Path) -> None:

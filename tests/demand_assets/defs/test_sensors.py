@@ -26,7 +26,7 @@ from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_co
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.gate.monitoring import Observation
-from demand_assets.forecasting.store.demand_store import DamagedFileError
+from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.pipeline.monitor import FOLDER, latest, measure
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
@@ -241,7 +241,6 @@ class TestNewDemandIsNeverLost:
         result = new_demand(context(instance, resource, cursor.text()))
 
         assert [keys_of(request) for request in result.run_requests] == [keys]
-
 
     def test_a_run_that_read_the_source_before_it_changed_did_not_take_it_in(
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
@@ -485,7 +484,6 @@ class TestRetrainWhenNeeded:
         result = retrain_when_needed(context(instance, automatic))
 
         assert "of 1 measured models in production none" in result.skip_reason.skip_message
-
 
     @pytest.mark.parametrize(("end", "is_asked_again"), [("report_run_failed", True), ("report_run_canceled", False)])
     def test_a_retrain_that_made_no_candidate_is_asked_for_again_unless_somebody_cancelled_it(

@@ -158,7 +158,9 @@ def test_old_measurements_go(pipeline: Pipeline, kept: Settings) -> None:
 
 def test_what_killed_writers_left_goes_when_it_is_old(pipeline: Pipeline) -> None:
     pipeline.store.write_bytes("demand/north/kettle.parquet", b"whole")
-    left = Path(pipeline.store._root) / "demand" / "north" / "kettle.parquet.0123.tmp"
+    folder = pipeline.store.local_folder("demand/north")
+    assert folder is not None
+    left = folder / "kettle.parquet.0123.tmp"
     left.write_bytes(b"half")
 
     assert expire_half_written(pipeline.store, datetime.now(UTC)).count == 0

@@ -96,7 +96,7 @@ def test_a_page_in_place_of_json_is_no_answer(answers: Answers) -> None:
 
 def test_a_redirect_is_not_followed_with_the_token(answers: Answers) -> None:
     elsewhere = answers(200, "{}")
-    place = elsewhere._settings.demand_url
+    place = elsewhere.settings.demand_url
 
     assert "answered 302 and not as the web app does" in refused(answers(302, "", Location=place))
     assert len(answers.sent) == 1  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from flask import Flask
-from prometheus_client import values
 
 from demand_assets.dagster_instance.metrics import DagsterMetrics
 from deploy.observability.app_metrics import app_metrics, quality_metrics
@@ -51,16 +50,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
             db.session.add(SystemState(name="mlflow", is_up=False, checked_at=at, since=at, message="no answer"))
             db.session.add(SystemState(name="sync", is_up=True, checked_at=at, since=at, message=""))
     return made
-
-
-@pytest.fixture
-def counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that this process counts into, as each of the product's does."""
-    folder = tmp_path / "counted"
-    folder.mkdir()
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
-    monkeypatch.setattr(values, "ValueClass", values.MultiProcessValue())
-    return folder
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_a_source_that_fails_is_told_and_costs_no_other_one(exporter: Exporter) 
     def broken() -> list[object]:
         raise OSError("the disk is gone")
 
-    several = Exporter({**exporter._sources, "app": broken}, {})  # type: ignore[dict-item]
+    several = Exporter({**exporter.sources, "app": broken}, {})  # type: ignore[dict-item]
 
     assert value(several, "demand_metrics_source_up", source="app") == 0
     assert value(several, "demand_metrics_source_up", source="counters") == 1

@@ -283,8 +283,6 @@ def test_nothing_that_is_looked_at_is_recorded_as_a_change(app: Flask, viewing: 
         assert db.session.query(AuditEntry).count() == before
 
 
-
-
 class TestOverrides:
     ASKED = {"first": "2026-07-01", "last": "2026-07-02", "comment": "a fair is in town"}  # noqa: RUF012  # as given
 

@@ -333,14 +333,14 @@ def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(app: Flask, d
         loop.step()
         dagster.is_down = True
         for _ in range(5):
-            loop._follow.again()
+            loop.follow.again()
             loop.step()
-            loop._check.again()
+            loop.check.again()
         dagster.is_down = False
         for _ in range(5):
-            loop._follow.again()
+            loop.follow.again()
             loop.step()
-            loop._check.again()
+            loop.check.again()
 
     assert [record.getMessage() for record in caplog.records] == [
         "dagster is down: Dagster cannot be reached", "dagster is back"]

@@ -209,8 +209,8 @@ def test_the_loop_of_the_registry_fills_the_gap(app: Flask, background: Backgrou
     with app.app_context():
         loop = RegistryLoop(background.services, registry)
         for _ in range(5):
-            loop._between.again()
+            loop.between.again()
             assert BETWEEN_SECONDS > 1
-            loop._ask_something_else()
+            loop.ask_something_else()
 
     assert versions(app) == [1, 2, 3]

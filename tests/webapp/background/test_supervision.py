@@ -106,12 +106,12 @@ def test_a_loop_that_cannot_even_begin_is_tried_again(app: Flask, client: FlaskC
 def test_pauses_grow_up_to_a_limit_and_begin_anew_only_when_it_worked_for_a_while(app: Flask) -> None:
     one = Supervised(loop("store", Step(), first_pause_seconds=1.0), app, Event())
 
-    assert [one._failed(ValueError()) for _ in range(4)] == [1.0, 2.0, 4.0, 8.0]
-    one._worked()
-    assert one._failed(ValueError()) == 16.0
+    assert [one.failed(ValueError()) for _ in range(4)] == [1.0, 2.0, 4.0, 8.0]
+    one.worked()
+    assert one.failed(ValueError()) == 16.0
     for _ in range(2000):
-        one._failed(ValueError())
-    assert one._failed(ValueError()) == LONGEST_PAUSE_SECONDS
+        one.failed(ValueError())
+    assert one.failed(ValueError()) == LONGEST_PAUSE_SECONDS
 
 
 def test_a_loop_that_hangs_is_named_and_the_others_go_on_until_it_comes_back(app: Flask, client: FlaskClient) -> None:

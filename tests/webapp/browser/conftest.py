@@ -40,9 +40,8 @@ from webapp.db.database import db, now, writing
 from webapp.notices.events import Told, tell
 from webapp.notices.webhook_views import make_webhook
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place
-from webapp.published_plans.publishing import Wanted as Published
-from webapp.published_plans.publishing import publish
+from webapp.overrides.overrides import WantedOverride, place
+from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS as WRONG
 from webapp.published_plans.readiness import Readiness
 from webapp.retrains.requests import store
@@ -135,7 +134,7 @@ def fill(background: Background, model: ForecastModel) -> None:
             ScopedDriverChange("price", "percent", -20.0, date(2026, 8, 1), date(2026, 8, 10)),)), EMAIL)
         compute_or_want(services, FAIR)
         archive(FAIR, True)
-        publish(Published("Week 31", "for the factory", "p" * 32, Readiness.all_of(WRONG)))
+        publish(WantedPlan("Week 31", "for the factory", "p" * 32, Readiness.all_of(WRONG)))
         override_some()
         with writing():
             for place, each in enumerate(REGION_ITEMS):
@@ -145,7 +144,6 @@ def fill(background: Background, model: ForecastModel) -> None:
         make_webhook("chat of the planners", "https://chat.example.com/hooks/1", ["data", "retrain"])
         with writing():
             tell(Told("data", "data 1", "New data of 1 region-item was rejected", f"/data/loads/{RUN}"), [EMAIL], False)
-
 
     judge_some(background.app)
 
@@ -165,9 +163,9 @@ def judge_some(app: Flask) -> None:
 def override_some() -> None:
     """Overrides of the kettle: of days ahead, published, and of a known one for which it can be told whether that
     helped."""
-    place(Wanted(date(2026, 8, 1), date(2026, 8, 7), "percent", 25.0, "school begins", "a form"),
+    place(WantedOverride(date(2026, 8, 1), date(2026, 8, 7), "percent", 25.0, "school begins", "a form"),
           parts_ahead([KETTLE.key]), Actor(EMAIL, "planner", "browser"))
-    publish(Published("Week 31, corrected", "", "q" * 32, Readiness.all_of(WRONG)))
+    publish(WantedPlan("Week 31, corrected", "", "q" * 32, Readiness.all_of(WRONG)))
     units = np.array([[20.0], [15.0], [25.0], [18.0]], dtype="<f4")
     with writing():
         db.session.add(ArchivedForecast(key=KETTLE.key, origin="2026-07-29", made_at=now(), served_by="1",

@@ -273,7 +273,7 @@ class TestTheSameAtOnce:
             for n in range(AT_ONCE)]))
         nothing_broke(at_once(app, [
             lambda n=n: adjustments.adjust(  # type: ignore[misc]
-                adjustments.Wanted(KETTLE.key, date(2026, 6, 16), 20.0 + n, "an order"), 9.0, BOSS)
+                adjustments.WantedAdjustment(KETTLE.key, date(2026, 6, 16), 20.0 + n, "an order"), 9.0, BOSS)
             for n in range(AT_ONCE)]))
 
         assert count(app, Override, Override.removed_at.is_(None)) == 5 * 2
@@ -429,5 +429,5 @@ def part() -> Part:
 
 def place(form: str, keys: Sequence[str], units: float) -> overrides.OverrideResult:
     days = date(2026, 7, 1)
-    return overrides.place(overrides.Wanted(days, days + timedelta(days=1), "value", units, "a fair", form),
+    return overrides.place(overrides.WantedOverride(days, days + timedelta(days=1), "value", units, "a fair", form),
                            {key: part() for key in keys}, by())

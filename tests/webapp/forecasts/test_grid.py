@@ -22,7 +22,7 @@ from webapp.db.database import writing
 from webapp.forecasts import query
 from webapp.forecasts.grid import BACK
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Cell, Wanted, place, place_cells
+from webapp.overrides.overrides import Cell, WantedOverride, place, place_cells
 from webapp.pages.files import rounded
 from webapp.services import Services
 
@@ -48,7 +48,7 @@ def overridden(app: Flask, background: Background) -> None:
     """Values and percents, some of them of two region-items."""
     background.make_stored_forecasts()
     with app.app_context():
-        place(Wanted(date(2026, 7, 2), date(2026, 7, 3), "percent", 100 / 3, "a fair", "a"),
+        place(WantedOverride(date(2026, 7, 2), date(2026, 7, 3), "percent", 100 / 3, "a fair", "a"),
               parts_ahead([KETTLE.key, OTHER]))
         place_cells([Cell(date(2026, 7, 1), "value", 1234.56789, "a truck", "")], "b", parts_ahead([KETTLE.key]))
 

@@ -37,7 +37,6 @@ from webapp.stored_forecasts.computing import due_keys, make, tell_totals
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import GroupForecast, Override, RegionItemRow
 
-DEAR = RegionItem("north", "item 01")
 NOWHERE = RegionItem("north", "item 02")
 """Its price is never known."""
 

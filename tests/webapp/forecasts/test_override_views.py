@@ -15,7 +15,7 @@ from tests.webapp.forecasts.builders import chart_on
 from tests.webapp.published_plans.builders import lock, published_row
 from webapp.db.database import db
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place
+from webapp.overrides.overrides import WantedOverride, place
 from webapp.region_items.open_overrides import open_overrides
 from webapp.services import Services
 
@@ -135,7 +135,7 @@ def test_what_is_typed_is_of_those_region_items_that_the_page_sums_up(client: Fl
     services.store.write("demand", REGION_ITEMS[1], demand_of(12.0).iloc[:-10])
     other, both = REGION_ITEMS[1].key, [KETTLE.key, REGION_ITEMS[1].key]
     with app.app_context():
-        place(Wanted(date(2026, 7, 1), date(2026, 7, 1), "value", 5.0, "early", "a"), parts_ahead([other]))
+        place(WantedOverride(date(2026, 7, 1), date(2026, 7, 1), "value", 5.0, "early", "a"), parts_ahead([other]))
 
     response = send(client, [CELL], ri=both, horizon="7")
 

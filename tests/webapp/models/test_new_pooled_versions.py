@@ -241,8 +241,8 @@ def test_the_registry_is_asked_for_it_at_the_start_and_then_seldom(background: B
         for _ in range(5):
             loop.step()
         assert registry.asked == 1
-        loop._pooled.again()
-        loop._between.again()
+        loop.pooled.again()
+        loop.between.again()
         loop.step()
     assert registry.asked == 2
 

@@ -181,7 +181,7 @@ def test_at_most_one_question_a_second_also_while_everything_is_seen_again(backg
     with background.app.app_context():
         while monotonic() - started < 5.0:
             loop.step()
-            loop._sweep.again()
+            loop.sweep.again()
             sleep(0.02)
 
     assert 4 <= len(asked) <= 6  # five looks, and one question between them

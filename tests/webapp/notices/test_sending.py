@@ -14,8 +14,8 @@ from tests.webapp.mail_server import Letters, mail_settings, receiving_letters
 from tests.webapp.notices.builders import TOLD, Receiver, deliveries, receiving, say, seconds_ahead, send
 from webapp import create_app
 from webapp.db.database import db, writing
-from webapp.notices.events import DIGEST_HOUR, Told, choose
-from webapp.notices.sending import CUT_OFF, MOST_ATTEMPTS, SIGNATURE, give_up_cut_off
+from webapp.notices.events import Told, choose
+from webapp.notices.sending import CUT_OFF, DIGEST_HOUR, MOST_ATTEMPTS, SIGNATURE, give_up_cut_off
 from webapp.notices.webhook_views import make_webhook
 from webapp.settings import Settings
 from webapp.tables import Delivery, Webhook

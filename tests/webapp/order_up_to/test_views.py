@@ -17,7 +17,7 @@ from tests.webapp.conftest import EMAIL, KETTLE, ODD, page, post, text_of
 from tests.webapp.order_up_to.builders import TWO_DAYS_AT_90, forecast_of, keep_forecasts
 from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db
-from webapp.overrides.overrides import Wanted, place
+from webapp.overrides.overrides import WantedOverride, place
 from webapp.tables import AuditEntry, OrderUpToRule
 
 SOUTH = RegionItem("south", "kettle")
@@ -67,7 +67,8 @@ def test_it_follows_the_forecast_that_is_planned_with_and_says_so(app: Flask, cl
     keep_forecasts(app)
     set_rule(client)
     with app.app_context():
-        place(Wanted(date(2026, 7, 1), date(2026, 7, 1), "value", 35.0, "a fair", "form"), {KETTLE.key: forecast_of()})
+        place(WantedOverride(date(2026, 7, 1), date(2026, 7, 1), "value", 35.0, "a fair", "form"),
+              {KETTLE.key: forecast_of()})
 
     told = row_of(client, KETTLE)
     assert told["Forecast"] == "45 overrides +25"

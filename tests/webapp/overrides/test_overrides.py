@@ -25,7 +25,7 @@ from webapp.overrides.overrides import (
     CellsError,
     ChangedMeanwhileError,
     OverrideError,
-    Wanted,
+    WantedOverride,
     mark_of,
     open_in,
     place,
@@ -37,7 +37,7 @@ from webapp.region_items.open_overrides import apply, open_overrides
 from webapp.tables import AuditEntry, Override, StoredForecast
 
 ANNA, BEN = Actor("anna@example.com", "planner", "browser"), Actor("ben@example.com", "planner", "token shop")
-TEN_MORE = Wanted(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair nearby", "form 1")
+TEN_MORE = WantedOverride(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair nearby", "form 1")
 
 
 PARTS = {KETTLE.key: part(30.0), ODD.key: part(10.0)}

@@ -17,12 +17,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.api.conftest import token_for
-from tests.webapp.conftest import EMAIL, KETTLE, ODD, VIEWER, Background, first_hidden, page, text_of, with_session
+from tests.webapp.conftest import EMAIL, KETTLE, ODD, VIEWER, first_hidden, page, text_of, with_session
 from tests.webapp.doors import API_NEEDS, NEEDS, VALUES
-from tests.webapp.fakes import FakeRegistry
-from tests.webapp.furnished import furnish
 from webapp.db.database import Base, db
 from webapp.groups.changes import add_group, change_group, remove_group
 from webapp.personal import seen_region_items
@@ -158,12 +155,6 @@ CHANGES_NOTHING = {
 """Acts whose form changes nothing in the database for who sees all."""
 LEFT_ASIDE = ("user_session", "attempts", "answered", "api_token", "selection", "watermark", "audit_seal", "user")
 """Tables that any request may write: who is here, and what links stand for."""
-
-
-@pytest.fixture
-def furnished(client: FlaskClient, app: Flask, background: Background, registry: FakeRegistry,
-              model: ForecastModel) -> Flask:
-    return furnish(client, app, background, registry, model)
 
 
 def restrict(app: Flask, rules: list[tuple[str, str]]) -> int:

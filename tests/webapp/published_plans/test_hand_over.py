@@ -29,7 +29,7 @@ from webapp.published_plans.hand_over import (
     try_again,
     want_scheduled,
 )
-from webapp.published_plans.publishing import Wanted, publish
+from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.services import Services
 from webapp.settings import Settings
@@ -53,7 +53,7 @@ def folder(app: Flask, services: Services, tmp_path: Path) -> Iterator[Path]:
 
 def published(rule: str = "publish", form: str = "csv", token: str = "p") -> int:
     change_settings(AppSettings(hand_over=rule, hand_over_form=form))  # type: ignore[arg-type]  # texts
-    return publish(Wanted("Week 27", "", token * 32, Readiness.all_of(WORDS)))[0]
+    return publish(WantedPlan("Week 27", "", token * 32, Readiness.all_of(WORDS)))[0]
 
 
 def row() -> HandOver:
@@ -151,7 +151,7 @@ def test_whatever_moment_it_is_cut_off_at_there_is_one_whole_file(
         (folder / f".{row().place}.part").write_bytes(b"half")
     else:
         with pytest.raises(CutOffError):
-            hand_over._deliver(CutOff(folder, at), hand_over_id)
+            hand_over.deliver(CutOff(folder, at), hand_over_id)
     seen = [name for name in names(folder) if not name.startswith(".")]
     assert len(seen) == (at == "moved")
     if is_taken:

@@ -17,7 +17,7 @@ from tests.webapp.published_plans.builders import lock, published, published_row
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place
+from webapp.overrides.overrides import WantedOverride, place
 from webapp.tables import ForecastFigures, Override, PublishedPart, PublishedPlan, StoredForecast
 
 BEN = Actor("ben@example.com", "planner", "browser")
@@ -27,7 +27,7 @@ ACCEPTED = {"accept": "yes"}
 
 def overridden(app: Flask, amount: float = 50.0, at: date = date(2026, 7, 2)) -> None:
     with app.app_context():
-        place(Wanted(at, at, "percent", amount, "a fair", f"{at} {amount}"), parts_ahead([KETTLE.key]), BEN)
+        place(WantedOverride(at, at, "percent", amount, "a fair", f"{at} {amount}"), parts_ahead([KETTLE.key]), BEN)
 
 
 def csv_of(client: FlaskClient, path: str) -> list[dict[str, str]]:

@@ -20,15 +20,6 @@ from webapp.scenarios.states import MOST_ATTEMPTS, end, hold, stamp
 from webapp.tables import SavedScenario, SystemState
 
 
-@pytest.fixture
-def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
-    registry.promote(KETTLE, model, {})
-    registry.promote(ODD, model, {})
-    background.watch()
-    background.make_stored_forecasts()
-    return registry
-
-
 def new_demand(background: Background, days: int) -> None:
     """So many days more become known of the kettle."""
     table = demand_of(12.0, 220)

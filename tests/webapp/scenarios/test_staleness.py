@@ -17,7 +17,7 @@ from tests.webapp.scenario_forms import press, saved, shown
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place, undo
+from webapp.overrides.overrides import WantedOverride, place, undo
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.tables import SavedScenario
@@ -44,7 +44,7 @@ def adjusted(client: FlaskClient, background: Background, units: str = "90") -> 
 def overridden(app: Flask, key: str = KETTLE.key, first: date = date(2026, 7, 2), amount: float = 25.0,
                form: str = "f" * 32) -> str:
     with app.app_context():
-        return place(Wanted(first, first, "percent", amount, "a fair", form), parts_ahead([key]), PLANNER).batch
+        return place(WantedOverride(first, first, "percent", amount, "a fair", form), parts_ahead([key]), PLANNER).batch
 
 
 def stale(client: FlaskClient, path: str) -> str:

@@ -11,7 +11,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openpyxl import load_workbook
 
-from demand_assets.forecasting.model.own import ForecastModel
 from tests.webapp.conftest import (
     KETTLE,
     ODD,
@@ -28,15 +27,6 @@ from tests.webapp.scenario_forms import CUT, saved, scenario_of, send, shown
 from webapp.accounts.views import create_user
 from webapp.db.database import db, writing
 from webapp.tables import SavedScenario
-
-
-@pytest.fixture
-def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
-    registry.promote(KETTLE, model, {})
-    registry.promote(ODD, model, {})
-    background.watch()
-    background.make_stored_forecasts()
-    return registry
 
 
 def test_without_any_the_list_says_how_to_make_one(client: FlaskClient) -> None:

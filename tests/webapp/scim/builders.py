@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from webapp.access import Actor
 from webapp.db.database import db, now
-from webapp.groups.changes import Change, add_group
+from webapp.groups.changes import add_group
 from webapp.scim.tokens import make_token
 from webapp.tables import AuditEntry, User, UserGroup
 
@@ -124,8 +124,3 @@ def newest(app: Flask, kind: str = "user") -> AuditEntry:
     with app.app_context():
         return db.session.scalars(select(AuditEntry).where(AuditEntry.kind == kind).order_by(
             AuditEntry.id.desc())).first() or AuditEntry()
-
-
-def as_role(role: Any) -> Change:
-    """A change of a group's role."""
-    return Change(role=role)

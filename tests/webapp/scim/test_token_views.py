@@ -11,17 +11,12 @@ from werkzeug.test import TestResponse
 from tests.webapp.accounts.builders import secret_on
 from tests.webapp.administration.builders import save
 from tests.webapp.audit.builders import entries_of_act
-from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, page, post, signed_in, text_of, with_session
+from tests.webapp.conftest import ADMIN, EMAIL, PASSWORD, page, post, signed_in, text_of
 from tests.webapp.scim.builders import Provider, entra_user, group, hand_made_group, refused, user_of
 from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing
 from webapp.scim.tokens import all_tokens, make_token
 from webapp.tables import ScimToken
-
-
-@pytest.fixture
-def admin(app: Flask, session_cookies: dict[str, str]) -> FlaskClient:
-    return with_session(app.test_client(), session_cookies[ADMIN])
 
 
 def ask(client: FlaskClient, name: str = "Entra", days: str = "90", own_password: str = PASSWORD) -> TestResponse:

@@ -14,7 +14,7 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.demand_assets.damage import CONTENTS, PLACES
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
-from webapp.adjustments.adjustments import Wanted, adjust
+from webapp.adjustments.adjustments import WantedAdjustment, adjust
 from webapp.background.loops.store import StoreLoop
 from webapp.background.loops.stored_forecast import StoredForecastLoop
 from webapp.db.database import db
@@ -141,7 +141,7 @@ def test_damaged_adjustments_are_written_again_from_the_rows_here(
     store = background.services.store
     if has_any:
         with app.app_context():
-            adjust(Wanted(KETTLE.key, date(2026, 6, 1), 7.0, "a fair"), 12.0, EMAIL)
+            adjust(WantedAdjustment(KETTLE.key, date(2026, 6, 1), 7.0, "a fair"), 12.0, EMAIL)
         background.tell_store()
     before = store.adjustments(KETTLE)
     path = file_of(background, KETTLE, "adjustments/{}.json")

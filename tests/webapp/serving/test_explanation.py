@@ -19,8 +19,8 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.answer import plan_of, under
-from webapp.serving.by_version import _parts
-from webapp.serving.explanation import MOST_EXACT, _difference, explain, explain_lines
+from webapp.serving.by_version import parts_between
+from webapp.serving.explanation import MOST_EXACT, difference_of, explain, explain_lines
 
 OTHER = REGION_ITEMS[1]
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",
@@ -143,7 +143,7 @@ def test_a_whole_region_is_explained_as_its_region_items_are(
     with app.app_context():
         rows = [row for row in rows_of([one.key for one in REGION_ITEMS]) if row.region == KETTLE.region]
         answer = plan_of(services, rows, 7)
-        answer = under(services, answer, 7, scenario) if scenario != PLAN else answer
+        answer = under(services, answer, scenario) if scenario != PLAN else answer
         told = explain(services, answer)
         alone = [explain_lines(services, [line], exact=False) for line in answer.lines]
 
@@ -186,7 +186,7 @@ def test_what_a_class_forecasts_is_told_under_its_name(client: FlaskClient) -> N
 @pytest.mark.usefixtures("by_class")
 def test_a_class_in_place_of_boosters_is_told_as_a_difference_of_all_groups(services: Services, app: Flask) -> None:
     with app.app_context():
-        found = _parts(services, KETTLE, services.models.load(KETTLE, 1), services.models.load(KETTLE, 2))
+        found = parts_between(services, KETTLE, services.models.load(KETTLE, 1), services.models.load(KETTLE, 2))
 
     assert found is not None
     assert {"price", "seasonal naive"} <= set(found)
@@ -203,7 +203,7 @@ def test_a_plan_and_a_scenario_told_in_other_groups_still_add_up(app: Flask, ser
     plan = pd.DataFrame({"date": dates, "usual level": 0.0, "seasonal naive": 5.0, "limits": 0.0})
     changed = pd.DataFrame({"date": dates, "usual level": 4.0, "price": 1.0, "limits": 0.0})
 
-    found = _difference(changed, plan, line).set_index("date")
+    found = difference_of(changed, plan, line).set_index("date")
 
     assert found.sum(axis=1).tolist() == [2.0] * 7
     assert found["seasonal naive"].tolist() == [-5.0] * 7

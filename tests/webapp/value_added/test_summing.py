@@ -18,7 +18,7 @@ from tests.webapp.value_added.builders import ANNA, WEEK, WEEK_BEFORE, Judged, s
 from webapp import create_app
 from webapp.access import COMMAND
 from webapp.db.database import db, writing
-from webapp.overrides.overrides import Wanted, place
+from webapp.overrides.overrides import WantedOverride, place
 from webapp.settings import Settings
 from webapp.stored_forecasts.computing import make
 from webapp.tables import ArchivedForecast, JudgedForecasts, Override, ValueAdded
@@ -99,7 +99,7 @@ def test_an_override_on_a_sum_is_judged_on_each_region_item_as_it_was_spread(
                 db.session.add(ArchivedForecast(key=one.key, origin="2026-06-27", made_at=made_at, served_by="1",
                                                 content=table.tobytes()))
             parts[one.key] = _part(units, sunday)
-        place(Wanted(sunday, sunday, "value", 30.0, "a fair", "form"), parts, COMMAND)
+        place(WantedOverride(sunday, sunday, "value", 30.0, "a fair", "form"), parts, COMMAND)
         with writing():
             for one in db.session.scalars(select(Override)):
                 one.made_at = made_at - timedelta(hours=1)

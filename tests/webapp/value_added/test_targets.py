@@ -4,15 +4,15 @@ import pytest
 
 from tests.webapp.value_added.builders import Judged, sums_of
 from webapp.accuracy.judged_sums import FIELDS
-from webapp.value_added.comparing import Compared
+from webapp.value_added.comparing import ComparedRows
 from webapp.value_added.targets import Target, Targets
 
 ALL = Target("", 0.2, 0.05, 0.1)
 NORTH = Target("region:north", 0.3, 0.0, 0.1)
 
 
-def compared(*rows: Judged) -> Compared:
-    return Compared("north", dict(zip(FIELDS, sums_of(rows).values[0].tolist(), strict=True)))
+def compared(*rows: Judged) -> ComparedRows:
+    return ComparedRows("north", dict(zip(FIELDS, sums_of(rows).values[0].tolist(), strict=True)))
 
 
 @pytest.mark.parametrize(("plan", "accuracy", "bias"), [

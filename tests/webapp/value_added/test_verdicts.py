@@ -15,14 +15,14 @@ from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, Background, dema
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import Catalogue
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
-from webapp.scenarios.result import Compared, LineItemResult, PeriodResult, Result
+from webapp.scenarios.result import LineItemResult, PeriodResult, PlanAndScenario, Result
 from webapp.tables import Override, SavedScenario, ScenarioVerdict
 from webapp.value_added.verdicts import Verdict, judge_scenario, refresh_verdicts, verdict_of
 
 DAYS = tuple(LAST_DAY - timedelta(days=back) for back in (2, 1, 0))
 PLAN, SAID = (15.0, 5.0, 10.0), (18.0, 8.0, 9.0)
 SAID_IN_ALL = Bounds(35.0, 30.0, 40.0)
-NOTHING = Compared(*(Bounds(0.0, 0.0, 0.0) for _ in range(3)))
+NOTHING = PlanAndScenario(*(Bounds(0.0, 0.0, 0.0) for _ in range(3)))
 
 
 def change(driver: str, action: Any, value: float | bool | str, first: date = DAYS[0]) -> ScopedDriverChange:
@@ -38,8 +38,8 @@ def scenario_of(*changes: ScopedDriverChange, lines: Sequence[LineItemResult] = 
                 said: Bounds = SAID_IN_ALL, days: Sequence[date] = DAYS, revenue: Bounds | None = None,
                 **more: Any) -> SavedScenario:
     """A scenario that was computed on the morning of 28 June, of a plan of 30 (28 to 32)."""
-    in_money = None if revenue is None else Compared(Bounds(300.0, 280.0, 320.0), revenue, Bounds(0.0, 0.0, 0.0))
-    units = Compared(Bounds(30.0, 28.0, 32.0), said, Bounds(5.0, 0.0, 10.0))
+    in_money = None if revenue is None else PlanAndScenario(Bounds(300.0, 280.0, 320.0), revenue, Bounds(0.0, 0.0, 0.0))
+    units = PlanAndScenario(Bounds(30.0, 28.0, 32.0), said, Bounds(5.0, 0.0, 10.0))
     result = Result(units, in_money, tuple(PeriodResult(at, NOTHING, None) for at in days), tuple(lines or [line()]),
                     {}, True, 0, (), (), (), (), (), 0)
     asked = ScenarioRequest(tuple(one.key for one in result.lines), 3, changes)

@@ -14,7 +14,7 @@ from tests.webapp.overrides.builders import part
 from webapp.db.database import db, now, writing
 from webapp.region_items.rows import locked_region_items
 from webapp.tables import RegionItemRow, StoredForecast, WorkEntry
-from webapp.work_list.actions import Act, Done, Wanted, act
+from webapp.work_list.actions import Act, Done, WantedAction, act
 from webapp.work_list.refresh import refresh_of_pasts, refresh_of_rows
 
 REJECTED = {"quarantine_reason": "the price is negative", "forecast_total": 84.0}
@@ -67,7 +67,7 @@ def only(app: Flask, kind: str) -> WorkEntry:
 
 def do(what: Act, *entries: WorkEntry, **more: Any) -> Done:
     """Act as a command does, in the caller's context."""
-    return act(Wanted(what, **more), {entry.id: entry.version for entry in entries}, date.today())
+    return act(WantedAction(what, **more), {entry.id: entry.version for entry in entries}, date.today())
 
 
 def send(client: FlaskClient, what: str, *entries: WorkEntry, **fields: Any) -> TestResponse:

@@ -11,12 +11,12 @@ from sqlalchemy import or_, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.series.censored_demand import sold as units_sold
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.access import actor
 from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.lead_chart import miss_of
 from webapp.accuracy.past_forecasts import past_forecasts
-from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, Wanted, adjust, remove
+from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, WantedAdjustment, adjust, remove
 from webapp.api.conventions.operations import answers, needs, resource, unless_known
 from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.shapes import Day, IdPath, KeyPath, Named, PageQuery, RequestPart, ResponsePart, Text, Yes
@@ -196,7 +196,7 @@ def adjust_demand(path: KeyPath, body: AdjustmentRequest) -> AdjustmentResponse 
     sold = units_sold(history)[history["date"] == pd.Timestamp(body.date)]
     known = float(sold[0]) if len(sold) and isfinite(sold[0]) else None
     try:
-        adjust(Wanted(row.key, body.date, body.units, " ".join(body.reason.split())), known, actor().email)
+        adjust(WantedAdjustment(row.key, body.date, body.units, " ".join(body.reason.split())), known, actor().email)
     except AdjustmentError as error:
         return problem(409, str(error))
     made = db.session.scalars(select(Adjustment).where(

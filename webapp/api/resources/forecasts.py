@@ -319,7 +319,7 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
         abort(422, f"None of these region-items can be forecast: {'; '.join(plan.missing_by_reason)}"[:500])
     scenario = Scenario(changes_of(body.changes, plan))
     try:
-        found = under(services(), plan, horizon, scenario).within(body.coverage / 100) if scenario.changes else plan
+        found = under(services(), plan, scenario).within(body.coverage / 100) if scenario.changes else plan
     except ScenarioError as error:
         abort(422, f"This scenario cannot be answered: {error}.")
     parts = {line.row.key: (line.scenario or line.plan).part for line in found.lines}

@@ -16,7 +16,7 @@ from webapp.api.conventions.shapes import Day, IdPath, Key, Number, PageQuery, P
 from webapp.api.resources.region_items import row_of
 from webapp.http.problems import problem
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, Wanted, is_ahead, place, remove, undo
+from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, WantedOverride, is_ahead, place, remove, undo
 from webapp.tables import Override
 
 bp = resource("overrides", "What planners put in place of the model's forecast; the model's own stays beside it.")
@@ -108,7 +108,7 @@ def list_overrides(query: OverridesQuery) -> OverridePage:
 @needs("planner", status=201, starts=True)
 def override_forecasts(body: OverrideRequest) -> OverridesResponse | Response:
     """Override the forecasts of periods ahead, in place of earlier overrides."""
-    wanted = Wanted(body.first, body.last, body.way, body.amount, " ".join(body.comment.split()), once_token())
+    wanted = WantedOverride(body.first, body.last, body.way, body.amount, " ".join(body.comment.split()), once_token())
     try:
         made = place(wanted, parts_ahead(keys_of(body)))
     except OverrideError as error:

@@ -37,7 +37,7 @@ from webapp.published_plans.publishing import (
     LONGEST_NAME,
     NotReadyError,
     PublishError,
-    Wanted,
+    WantedPlan,
     newest,
     publish,
 )
@@ -153,8 +153,8 @@ def publish_plan(body: PublishRequest) -> Response:
     """Freeze today's plan as a version. 409 tells what is wrong with it and was not accepted."""
     refuse_restricted("A plan is published as a whole, with all region-items.")
     try:
-        plan_id, _ = publish(Wanted(" ".join(body.name.split()), " ".join(body.comment.split()), once_token(),
-                                    Readiness.all_of(body.accept)))
+        plan_id, _ = publish(WantedPlan(" ".join(body.name.split()), " ".join(body.comment.split()), once_token(),
+                                        Readiness.all_of(body.accept)))
     except NotReadyError as error:
         kinds = ", ".join(one.kind for one in error.found.found)
         return problem(409, f"{error}. To publish it like this, send accept with these of: {kinds}.")

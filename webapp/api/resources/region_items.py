@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.censored_demand import sold
-from demand_assets.forecasting.store.demand_store import NotInStoreError
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.api.conventions.operations import answers, needs, resource, unless_known
 from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
@@ -291,5 +291,3 @@ def _text(value: Any) -> str | None:
     if value is None or pd.isna(value):
         return None
     return str(value.date()) if isinstance(value, pd.Timestamp) else str(value)
-
-

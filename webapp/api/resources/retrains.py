@@ -198,5 +198,3 @@ def _told(progress: Progress, left_out: list[str] | None = None,
         counts=cast(dict[ItemState, int], progress.counts), cancel_asked_at=retrain.cancel_asked_at,
         finished_at=retrain.finished_at, problem="" if unseen_of(retrain) else retrain.problem, left_out=left_out or [],
         nothing_new=unchanged or [])
-
-

@@ -38,7 +38,7 @@ from webapp.scenarios.editor import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME, archive, by_token, create, duplicate
 from webapp.scenarios.request import ScenarioRequest
-from webapp.scenarios.result import Compared, Result, Summary
+from webapp.scenarios.result import PlanAndScenario, Result, Summary
 from webapp.scenarios.staleness import Word, states_of
 from webapp.services import services
 from webapp.tables import SavedScenario
@@ -332,7 +332,7 @@ def _facts(scenario: SavedScenario, word: Word) -> dict[str, Any]:
                 difference_revenue=summary.difference_revenue, first=summary.first, last=summary.last)}
 
 
-def _compared(found: Compared | None) -> ComparedResponse | None:
+def _compared(found: PlanAndScenario | None) -> ComparedResponse | None:
     def told(bounds: Bounds) -> Interval:
         return Interval(forecast=bounds.forecast, lower=bounds.lower, upper=bounds.upper)
 
@@ -340,7 +340,5 @@ def _compared(found: Compared | None) -> ComparedResponse | None:
         plan=told(found.plan), scenario=told(found.scenario), difference=told(found.difference))
 
 
-def _required(found: Compared) -> ComparedResponse:
+def _required(found: PlanAndScenario) -> ComparedResponse:
     return cast(ComparedResponse, _compared(found))
-
-

@@ -12,7 +12,7 @@ from webapp.api.conventions.paging import make_cursor, read_cursor
 from webapp.api.conventions.shapes import Day, Interval, PageQuery, ResponsePart, Text, TokenPath
 from webapp.pages.money import rounded_money
 from webapp.scenarios.repository import by_token
-from webapp.value_added.comparing import Compared, Method, compare
+from webapp.value_added.comparing import ComparedRows, Method, compare
 from webapp.value_added.targets import Target, current
 from webapp.value_added.verdicts import Verdict, verdict_of
 from webapp.value_added.views import parse_question, target_of, target_of_total
@@ -164,7 +164,7 @@ def get_verdict(path: TokenPath) -> VerdictResponse:
         "revenue_came": rounded_money(told.revenue_came), "judged_at": row.judged_at})
 
 
-def _told(one: Compared, target: Target | None) -> ComparedResponse:
+def _told(one: ComparedRows, target: Target | None) -> ComparedResponse:
     methods: tuple[Method, ...] = ("naive", "model", "plan")
     return ComparedResponse.model_validate({
         "name": one.name, **{name: int(one.sums[name]) for name in (
@@ -175,7 +175,7 @@ def _told(one: Compared, target: Target | None) -> ComparedResponse:
                     "error_money": rounded_money(one.error_money(method))} for method in methods}})
 
 
-def _target(target: Target, one: Compared) -> dict[str, object]:
+def _target(target: Target, one: ComparedRows) -> dict[str, object]:
     return {**vars(target), "accuracy": target.accuracy_of(one), "bias_is": target.bias_of(one)}
 
 

@@ -16,7 +16,7 @@ from webapp.db.database import db
 from webapp.http.problems import problem
 from webapp.tables import WorkEntry
 from webapp.work_list import states
-from webapp.work_list.actions import MOST_AT_ONCE, Act, Wanted, WorkError, act
+from webapp.work_list.actions import MOST_AT_ONCE, Act, WantedAction, WorkError, act
 from webapp.work_list.entry_texts import Words, words_of
 from webapp.work_list.thresholds import KINDS
 
@@ -129,7 +129,7 @@ def show_task(path: IdPath) -> TaskResponse:
 @needs("planner")
 def act_on_work(body: WorkActRequest) -> WorkActResponse | Response:
     """Carry out one act on tasks, in one transaction; the same sent again changes nothing more."""
-    wanted = Wanted(body.act, body.owner, body.until, body.due, " ".join(body.reason.split()))
+    wanted = WantedAction(body.act, body.owner, body.until, body.due, " ".join(body.reason.split()))
     try:
         done = act(wanted, {one.id: one.version for one in body.tasks}, date.today())
     except WorkError as error:

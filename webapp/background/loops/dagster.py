@@ -27,8 +27,9 @@ class DagsterLoop:
         self._dagster, self._journal = dagster, journal
         self._heard = Heard("dagster")
         self._to_send, self._sent = rest_of(database_url), rest_of(database_url)
-        self._follow = Paced(FOLLOW_SECONDS)
-        self._check = Paced(CHECK_SECONDS)
+        self.follow = Paced(FOLLOW_SECONDS)
+        self.check = Paced(CHECK_SECONDS)
+        """What is asked of Dagster less often than the loop turns."""
         self._dead = Paced(DEAD_ACTIVITY_SECONDS)
         self._listed = set[int]()
 
@@ -37,17 +38,17 @@ class DagsterLoop:
         try:
             if self._to_send.is_over() and send_stored(self._dagster):
                 self._to_send.end()
-            if not self._follow.is_due():
+            if not self.follow.is_due():
                 return None
             if self._sent.is_over() and follow_sent(self._dagster, self._listed, self._read_all):
                 self._sent.end()
             if self._dead.is_due():
                 clear_dead_activities(self._dagster)
-            if self._check.is_due():
+            if self.check.is_due():
                 self._dagster.check()
                 self._heard.well()
         except DagsterDownError as error:
-            self._check.again()
+            self.check.again()
             self._to_send.end()
             self._sent.end()
             self._heard.failed(str(error))

@@ -45,10 +45,10 @@ class RegistryLoop:
         self._look = Paced(LOOK_SECONDS)
         self._sign = ChangeSign(services.settings.mlflow_database_file)
         self._pooled_sign = ChangeSign(services.settings.mlflow_database_file, SWEEP_SECONDS)
-        self._between = Paced(BETWEEN_SECONDS)
-        self._sweep = Paced(SWEEP_SECONDS)
+        self.between = Paced(BETWEEN_SECONDS)
+        self.sweep = Paced(SWEEP_SECONDS)
         self._sweeping = False
-        self._pooled = Paced(POOLED_SECONDS)
+        self.pooled = Paced(POOLED_SECONDS)
         self._is_announcing = True
 
     def step(self) -> float | None:
@@ -72,8 +72,8 @@ class RegistryLoop:
                     self._look_or_begin()
                 else:
                     self._look.again()  # to look at files costs nothing: what changes is asked for in the next turn
-            if not asked and (looked or self._look.seconds_left > LOOK_SECONDS / 3) and self._between.is_due():
-                asked = self._ask_something_else()
+            if not asked and (looked or self._look.seconds_left > LOOK_SECONDS / 3) and self.between.is_due():
+                asked = self.ask_something_else()
             seconds = self._look.seconds_left or LOOK_SECONDS / 2
             if asked or self._is_announcing or (looked and self._rest.is_over()):
                 self._is_announcing = False
@@ -97,23 +97,24 @@ class RegistryLoop:
         """Look for what changed; as long as not everything was seen once, see the next part of it instead."""
         if self._watch.is_new_here:
             if self._watch.sweep():
-                self._sweep.start()
+                self.sweep.start()
         elif not self._watch.look():
-            self._sweep.again()
+            self.sweep.again()
 
-    def _ask_something_else(self) -> bool:
+    def ask_something_else(self) -> bool:
+        """Whether the registry was asked one thing besides what changed: all versions, the pooled model, a sweep."""
         if not self._watch.is_new_here and self._registered.is_due():
             self._registered.read_some()
             return True
-        if self._pooled.is_due() and self._pooled_sign.is_there():
+        if self.pooled.is_due() and self._pooled_sign.is_there():
             try:
                 self._pooled_watch.look()
             except RegistryDownError:
-                self._pooled.again()
+                self.pooled.again()
                 self._pooled_sign.forget()
                 raise
             return True
-        if self._sweeping or (not self._watch.is_new_here and self._sweep.is_due()):
+        if self._sweeping or (not self._watch.is_new_here and self.sweep.is_due()):
             self._sweeping = True
             if self._watch.sweep():
                 self._sweeping = False

@@ -50,7 +50,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("digest", name="uq_scim_token_digest"),
     )
 
-
     op.add_column("user_group", sa.Column("provisioned", sa.String(10), nullable=True))
 
 

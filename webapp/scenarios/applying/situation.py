@@ -20,7 +20,7 @@ from webapp.overrides.locked_periods import Locked, locked_for
 from webapp.overrides.overrides import LEAST_PERCENT, MOST_PERCENT, is_ahead, open_among
 from webapp.region_items.open_overrides import period_override
 from webapp.scenarios.result import LineItemResult, Result
-from webapp.scenarios.staleness import Since, State, states_of
+from webapp.scenarios.staleness import ChangedSince, State, states_of
 from webapp.scenarios.states import stamp
 from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.tables import Override, RegionItemRow, SavedScenario, StoredForecast
@@ -78,7 +78,7 @@ class Situation:
     """Periods ahead that can be overridden."""
     existing: Mapping[Place, Override]
     """Overrides that hold in them."""
-    changed: Sequence[Since]
+    changed: Sequence[ChangedSince]
     """Region-items that another model forecasts now, or from newer demand, or whose plan is another."""
     gone: Sequence[str]
     """Keys of those that have left the dataset."""

@@ -19,7 +19,7 @@ from webapp.scenarios.applying.situation import (
     situation_of,
     words_of,
 )
-from webapp.scenarios.repository import by_token
+from webapp.scenarios.page import scenario_at
 from webapp.tables import SavedScenario
 
 bp = Blueprint("scenario_overrides", __name__, url_prefix="/scenarios")
@@ -29,14 +29,14 @@ bp = Blueprint("scenario_overrides", __name__, url_prefix="/scenarios")
 @needs("planner")
 def show(token: str) -> ResponseReturnValue:
     """What it would make of the plan, and what has to be decided first."""
-    return _page(_scenario(token), Decided())
+    return _page(scenario_at(token), Decided())
 
 
 @bp.post("/<token>/apply")
 @needs("planner")
 def make(token: str) -> ResponseReturnValue:
     """Override the plan, as decided."""
-    scenario = _scenario(token)
+    scenario = scenario_at(token)
     decided = Decided(cast(OnOverrides | None, _one_of("overrides", ON_OVERRIDES)),
                       cast(OnChanged | None, _one_of("changed", ON_CHANGED)))
     form = request.form.get("token", "")
@@ -45,7 +45,7 @@ def make(token: str) -> ResponseReturnValue:
     try:
         made = apply(scenario, decided, form, request.form.get("seen", ""))
     except OverrideError as error:
-        return _page(_scenario(token), decided, str(error), 409 if isinstance(error, ChangedSinceSeenError) else 422)
+        return _page(scenario_at(token), decided, str(error), 409 if isinstance(error, ChangedSinceSeenError) else 422)
     if made.is_new:
         told = _n("%(num)s override", "%(num)s overrides", made.count, num=number(made.count))
         if made.replaced:
@@ -69,10 +69,3 @@ def _page(scenario: SavedScenario, decided: Decided, error: str = "", status: in
         "scenarios/apply.html", scenario=scenario, situation=situation, decided=decided, error=error,
         totals=situation.totals(situation.wanted("replace", "include")), words_of=words_of,
         ON_OVERRIDES=ON_OVERRIDES, ON_CHANGED=ON_CHANGED), status
-
-
-def _scenario(token: str) -> SavedScenario:
-    scenario = by_token(token[:64])
-    if scenario is None:
-        abort(404, _("There is no scenario at this link. The list shows all there are."))
-    return scenario

@@ -135,7 +135,10 @@ class CellError(ValueError):
 
 
 def date_of(text: str, frequency: Frequency) -> date:
-    """A date as 2026-01-31 or 31.01.2026; of months as 2026-01 too, of quarters as 2026-Q1."""
+    """A date as 2026-01-31 or 31.01.2026; of months as 2026-01 too, of quarters as 2026-Q1.
+
+    Raises: CellError: it is written in another way, or is no day of the calendar.
+    """
     text = text.removesuffix(" 00:00:00").removesuffix("T00:00:00")
     for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", *(("%Y-%m",) if frequency == "M" else ())):
         try:

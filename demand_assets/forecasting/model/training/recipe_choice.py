@@ -90,7 +90,7 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
     scores = {f"{way} drivers, {words}": value for way, told in (
         ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
     alone = erratic <= MOST and clearing.score <= TRUTH * seeing.score
-    if pinned or _is_mean(seeing.score, clearing.score if alone else None, both.score):
+    if pinned or is_mean(seeing.score, clearing.score if alone else None, both.score):
         panel = panel_of(region_items, read, dataset, "mean")
         recipe, fitted, _ = both.chosen
         return panel, recipe, fitted, scores if seeing.tried else {}
@@ -99,7 +99,7 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
     return boosted, *seeing.chosen[:2], scores
 
 
-def _is_mean(boosted: float, log_linear: float | None, mean: float) -> bool:
+def is_mean(boosted: float, log_linear: float | None, mean: float) -> bool:
     """Whether forecasts are the mean of both ways, by their scores: cautiously, where it is no worse than the one that
     tells what-ifs as truly, or clearly better than the one that does not.
 

@@ -25,7 +25,8 @@ from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.files import damage_is_told, identified, verified
 from demand_assets.forecasting.registry.loadable.shipped_code import DATASET_FILE
 from demand_assets.forecasting.registry.loadable.store_note import DEMAND_STORE, store_url
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 
 POOLED_HELD = 4
 

@@ -37,7 +37,10 @@ class Forecasts(PythonModel):
 
 
 def imported(folder: Path, code: str, pooled: str) -> str:
-    """The name of the package that holds the shipped code: its own for each content, so that several go together."""
+    """The name of the package that holds the shipped code: its own for each content, so that several go together.
+
+    Raises: ValueError: the code is not what the model was registered with.
+    """
     if code in sys.modules:
         return code
     file = folder / f"{code}.zip"

@@ -60,7 +60,7 @@ def described(dataset: Dataset) -> str:
 
 @lru_cache(maxsize=4)
 def _packed(dataset: str) -> ShippedCode:
-    contents = {**_sources(), DATASET_FILE: dataset.encode()}
+    contents = {**shipped_sources(), DATASET_FILE: dataset.encode()}
     digest, buffer = hashlib.sha256(), io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
         for name in sorted(contents):
@@ -70,7 +70,7 @@ def _packed(dataset: str) -> ShippedCode:
 
 
 @lru_cache(maxsize=1)
-def _sources() -> dict[str, bytes]:
+def shipped_sources() -> dict[str, bytes]:
     """Path below the package -> source, of the modules that opening and asking a model imports, at once or later."""
     found: dict[str, bytes] = {}
     waiting = [ENTRY]
@@ -80,7 +80,7 @@ def _sources() -> dict[str, bytes]:
         if file is None or (name := file.relative_to(ROOT).as_posix()) in found:
             continue
         found[name] = file.read_bytes()
-        waiting += _imported(ast.parse(found[name]))
+        waiting += imported_names(ast.parse(found[name]))
         waiting += [module.rpartition(".")[0]] if module != PACKAGE else []
     return found
 
@@ -93,7 +93,7 @@ def _file_of(module: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def _imported(node: ast.AST) -> Iterator[str]:
+def imported_names(node: ast.AST) -> Iterator[str]:
     """The names that are imported below the node, but for type checkers only."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING":
@@ -104,4 +104,4 @@ def _imported(node: ast.AST) -> Iterator[str]:
         elif isinstance(child, ast.Import):
             yield from (name.name for name in child.names)
         else:
-            yield from _imported(child)
+            yield from imported_names(child)

@@ -116,11 +116,11 @@ def test_ets_by_numpy_alone_is_what_statsforecast_forecasts(week: History) -> No
 
 def test_croston_is_what_statsforecast_forecasts_with_its_fixed_weight() -> None:
     models = pytest.importorskip("statsforecast.models", reason="the extra “challengers” is not installed")
-    from demand_assets.forecasting.challengers.croston import _rates
+    from demand_assets.forecasting.challengers.croston import expected_rates
 
     demand = np.random.default_rng(1).poisson(0.4, 90).astype(np.float64)
 
-    assert _rates(demand, 0.1)[-1] == pytest.approx(models.CrostonSBA().fit(demand).predict(1)["mean"][0])
+    assert expected_rates(demand, 0.1)[-1] == pytest.approx(models.CrostonSBA().fit(demand).predict(1)["mean"][0])
 
 
 def test_a_pretrained_model_is_asked_for_the_median_of_the_demand(week: History, tmp_path: Path,

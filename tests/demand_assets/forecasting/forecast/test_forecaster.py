@@ -23,8 +23,9 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.store.demand_store import DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.explanation import ROWS_OF_A_THREAD
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, pooled_over, trained, weekly_demand
@@ -48,7 +49,8 @@ def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> 
     own = train(tables[KETTLES], weekly, pooled, KETTLES)
     asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, BASELINE, PLAN), (KETTLES, own, DEARER)]
 
-    together = Forecaster(weekly, store).forecast_many(asked)
+    forecaster = Forecaster(weekly, store)
+    together = forecaster.answer([forecaster.ask(one, model, scenario=scenario) for one, model, scenario in asked])
 
     for (one, model, scenario), forecast in zip(asked, together, strict=True):
         alone = Forecaster(weekly, store).forecast(one, model, scenario=scenario)
@@ -151,10 +153,12 @@ class TestChallenger:
         assert naive.challenger is not None
         assert naive.boosters is not None
         broken = replace(naive, challenger=Challenger({"seasonal_naive": OURS["croston"].load({"weight": np.nan})}))
-        asked = [(KETTLES, broken, PLAN), (KETTLES, broken, DEARER)]
+        forecaster, others = Forecaster(weekly, store), Forecaster(weekly, store)
 
-        for one, alone in zip(Forecaster(weekly, store).forecast_many(asked), Forecaster(weekly, store).forecast_many(
-                [(KETTLES, naive.boosters, PLAN), (KETTLES, naive.boosters, DEARER)]), strict=True):
+        without = forecaster.answer([forecaster.ask(KETTLES, broken, scenario=scenario) for scenario in (PLAN, DEARER)])
+
+        for one, scenario in zip(without, (PLAN, DEARER), strict=True):
+            alone = others.forecast(KETTLES, naive.boosters, scenario=scenario)
             pd.testing.assert_frame_equal(one.table, alone.table)
             assert one.without == "seasonal_naive answered 4 forecasts that are no numbers"
             assert any("Forecast by the XGBoost model of the same version" in flag for flag in one.flags)

@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.gate import gate as gate_module
 from demand_assets.forecasting.gate.gate import Contestant, Decision
-from demand_assets.forecasting.gate.rules import _rules_of, heard_rules
+from demand_assets.forecasting.gate.rules import heard_rules, rules_of
 
 PlugIn = Callable[..., Path]
 TEA = RegionItem("north", "tea")
@@ -24,9 +24,9 @@ DEMAND = pd.DataFrame({"date": pd.date_range("2026-01-01", periods=20), "demand"
 @pytest.fixture(autouse=True)
 def opened_anew() -> Iterator[None]:
     """What other tests plugged in by the same name is forgotten."""
-    _rules_of.cache_clear()
+    rules_of.cache_clear()
     yield
-    _rules_of.cache_clear()
+    rules_of.cache_clear()
 
 
 def shop(*rules: dict[str, object]) -> Dataset:

@@ -12,7 +12,15 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import EXPIRING, ActRefusedError
-from demand_assets.forecasting.registry.expiry import Found, Kept, listed, remove, remove_files, remove_runs, spare
+from demand_assets.forecasting.registry.expiry import (
+    KeepingRule,
+    ListedVersion,
+    listed,
+    remove,
+    remove_files,
+    remove_runs,
+    spare,
+)
 from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
@@ -28,9 +36,9 @@ def stock(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def kept(newest: int = 3) -> Kept:
+def kept(newest: int = 3) -> KeepingRule:
     """So many versions; none for its youth."""
-    return Kept(newest, datetime.now(UTC) + timedelta(seconds=5))
+    return KeepingRule(newest, datetime.now(UTC) + timedelta(seconds=5))
 
 
 def going(registry: Registry, one: RegionItem = KETTLES, newest: int = 3) -> list[int]:
@@ -39,7 +47,7 @@ def going(registry: Registry, one: RegionItem = KETTLES, newest: int = 3) -> lis
             if each.name == one.model_name(registry.dataset)]
 
 
-def found(registry: Registry, version: int, name: str = "") -> Found:
+def found(registry: Registry, version: int, name: str = "") -> ListedVersion:
     wanted = name or KETTLES.model_name(registry.dataset)
     return next(one for one in listed(registry)[wanted] if one.version == version)
 
@@ -56,7 +64,7 @@ def test_the_newest_and_the_young_stay(registry: Registry, model: ForecastModel)
     assert going(registry, ODD) == [1, 2, 3]
     assert going(registry, newest=5) == [1]
     assert going(registry, newest=1) == [1, 2, 3]  # never fewer than three: a run may be judging one
-    assert spare(registry, listed(registry), Kept(3, datetime.now(UTC) - timedelta(days=1))) == []
+    assert spare(registry, listed(registry), KeepingRule(3, datetime.now(UTC) - timedelta(days=1))) == []
 
 
 def test_what_anything_names_stays(registry: Registry, model: ForecastModel) -> None:

@@ -16,7 +16,8 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import Attributes
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED as UNITS
-from demand_assets.forecasting.store.demand_store import CATALOGUE, DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import CATALOGUE, DemandStore
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from tests.demand_assets.damage import CONTENTS, PLACES, as_nobody, flipped
 
 KETTLE = RegionItem("north", "kettle")

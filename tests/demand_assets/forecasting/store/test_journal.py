@@ -3,11 +3,13 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import fsspec
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import DamagedJournalError, Entry, Journal, is_sum, name_at, not_after_now
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from tests.demand_assets.damage import CONTENTS, PLACES, flipped
 
 KETTLE, ODD = RegionItem("north", "kettle"), RegionItem("Süd/West", "a|b:c")
@@ -119,10 +121,9 @@ def bucket():
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    store = DemandStore("s3://journal/demand", {"key": "testing", "secret": "testing",
-                                             "endpoint_url": f"http://{host}:{port}"})
-    store._filesystem.mkdir("journal")
-    yield store
+    options = {"key": "testing", "secret": "testing", "endpoint_url": f"http://{host}:{port}"}
+    fsspec.filesystem("s3", **options).mkdir("journal")
+    yield DemandStore("s3://journal/demand", options)
     server.stop()
 
 

@@ -16,9 +16,10 @@ from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
-from demand_assets.forecasting.store.demand_store import DamagedFileError, DemandStore, NotInStoreError
+from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError
+from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN
 from tests.demand_assets.damage import CONTENTS
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
@@ -144,6 +145,7 @@ def test_models_of_today_and_of_before_are_loaded_from_it(url, weekly, tmp_path)
         mlflow.set_tracking_uri(before)
 
     assert {"s3fs", "boto3", "xgboost-cpu"} <= {line.split("==")[0] for line in wanted.split()}
-    forecasts = Forecaster(weekly, store).forecast_many([(KETTLES, one, PLAN) for one in (model, pooled, model)])
+    forecaster = Forecaster(weekly, store)
+    forecasts = [forecaster.forecast(KETTLES, one, scenario=PLAN) for one in (model, pooled, model)]
     assert [answer["upper"].tolist() for answer in answers] == [
         forecast.columns["upper_80"].tolist() for forecast in forecasts]

@@ -25,8 +25,6 @@ from tests.demand_assets.forecasting.raw_demand import (
     validate,
 )
 
-SHARE_OFF = {"quarantined_share": 1.0, "unknown_share": 1.0}
-
 
 def demand_on(validated, date):
     return validated.demand.set_index("date")["demand"][pd.Timestamp(date)]

@@ -18,7 +18,7 @@ from tests.webapp.scenario_forms import press, saved, scenario_of, shown
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place, undo
+from webapp.overrides.overrides import WantedOverride, place, undo
 from webapp.region_items.open_overrides import open_overrides, with_open_overrides
 from webapp.scenarios.result import LineItemResult, Result
 from webapp.stored_forecasts.computing import make
@@ -67,7 +67,7 @@ def held(app: Flask) -> dict[tuple[str, str], tuple[str, float, str, str]]:
 def overridden(app: Flask, amount: float = 50.0, key: str = KETTLE.key, way: str = "percent",
                at: date = date(2026, 7, 2)) -> None:
     with app.app_context():
-        place(Wanted(at, at, way, amount, "a fair", f"{at} {amount}"), parts_ahead([key]), BEN)  # type: ignore[arg-type]
+        place(WantedOverride(at, at, way, amount, "a fair", f"{at} {amount}"), parts_ahead([key]), BEN)  # type: ignore[arg-type]
 
 
 def test_the_plan_becomes_what_the_scenario_said_and_says_by_which(app: Flask, client: FlaskClient, path: str) -> None:

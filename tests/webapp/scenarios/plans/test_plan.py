@@ -286,6 +286,7 @@ def test_any_text_is_either_read_or_refused(dataset: Dataset) -> None:
             plan = read(dataset, header + text)
             assert all(row.values for row in plan.rows)
 
+
 HEADER = "region,item,date,price,promo,shelf"
 
 

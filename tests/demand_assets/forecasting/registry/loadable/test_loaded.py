@@ -35,7 +35,7 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
-from demand_assets.forecasting.registry.loadable.shipped_code import _imported, _sources, described
+from demand_assets.forecasting.registry.loadable.shipped_code import described, imported_names, shipped_sources
 from demand_assets.forecasting.whatif.scenario import Planned, Scenario
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.loadable.shops import HORIZON, ODD, TOASTERS, Shop, hexed, open_shop
@@ -146,7 +146,7 @@ def test_a_model_of_another_class_answers_as_the_page_does(shop: Shop) -> None:
 
 
 def test_what_is_shipped_needs_no_more_than_it_says() -> None:
-    asked = {name.split(".")[0] for source in _sources().values() for name in _imported(ast.parse(source))}
+    asked = {name.split(".")[0] for source in shipped_sources().values() for name in imported_names(ast.parse(source))}
 
     modules = {"xgboost-cpu": "xgboost"}
     of_challengers = {"statsforecast", "mlforecast", "lightgbm", "chronos", "torch"}  # a model tells which it lacks

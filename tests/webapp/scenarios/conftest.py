@@ -1,0 +1,17 @@
+"""What scenarios are computed by."""
+
+import pytest
+
+from demand_assets.forecasting.model.own import ForecastModel
+from tests.webapp.conftest import KETTLE, ODD, Background
+from tests.webapp.fakes import FakeRegistry
+
+
+@pytest.fixture
+def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
+    """Both region-items have a model in production, and a stored forecast."""
+    registry.promote(KETTLE, model, {})
+    registry.promote(ODD, model, {})
+    background.watch()
+    background.make_stored_forecasts()
+    return registry
