@@ -158,6 +158,15 @@ def test_programs_of_this_machine_read_metrics_and_pages_of_others_do_not(served
 
 
 @pytest.mark.parametrize("served", ["a secret"], indirect=True)
+def test_who_starts_it_again_needs_no_token_to_see_that_it_is_there(served: str) -> None:
+    asked = {path: requests.get(f"{served}{path}", headers={"Host": "10.1.2.3:9464"}, timeout=9).status_code
+             for path in ("/health/live", "/health/ready", "/health/web/live", "/health/../metrics", "/metrics")}
+
+    assert asked == {"/health/live": 200, "/health/ready": 200, "/health/web/live": 403, "/health/../metrics": 403,
+                     "/metrics": 403}
+
+
+@pytest.mark.parametrize("served", ["a secret"], indirect=True)
 def test_with_a_token_nobody_reads_without_it(served: str) -> None:
     asked = {sent: requests.get(f"{served}/metrics", headers={"Authorization": sent}, timeout=9).status_code
              for sent in ("", "Bearer", "Bearer a secre", "Basic a secret", "Bearer a secret")}
