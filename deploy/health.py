@@ -56,10 +56,11 @@ def daemon_lives() -> bool:
     from demand_assets.settings import Settings
 
     settings = Settings()
-    command = [str(Path(sys.executable).with_name("dagster-daemon")), "liveness-check",
-               "--heartbeat-tolerance-seconds", str(PATIENCE_SECONDS)]
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "liveness-check"]
     done = subprocess.run(command, check=False, capture_output=True,  # nosec B603  # a fixed command, no shell
-                          env=os.environ | referred_to(settings) | {"DAGSTER_HOME": str(settings.folder / "dagster")})
+                          env=os.environ | referred_to(settings) | {
+                              "DAGSTER_HOME": str(settings.folder / "dagster"),
+                              "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": str(PATIENCE_SECONDS)})
     return done.returncode == 0
 
 

@@ -24,6 +24,8 @@ SECRETS_OF_SERVICES: Mapping[str, frozenset[str]] = {
     "METRICS_TOKEN": frozenset({"web", "metrics"}), "GF_SECURITY_ADMIN_PASSWORD": frozenset({"grafana"}),
 }
 """Variable -> the services of the Compose file that need it."""
+SECRETS_AS_FILES: Mapping[str, frozenset[str]] = {"metrics-token": frozenset({"prometheus"})}
+"""Secret of the Compose file -> the services that need it as a file."""
 SECRETS_OF_CONTAINERS: Mapping[str, frozenset[str]] = {
     "stores": frozenset({"demand-database-admin", "demand-object-store", "demand-mlflow-database",
                          "demand-web-database", "demand-web-owner", "demand-dagster"}),
@@ -54,6 +56,8 @@ def compose_rules(text: str) -> list[str]:
         problems += [f"{name} has a secret in its {part}, which everybody on the host can read"
                      for part in ("command", "entrypoint", "healthcheck", "labels")
                      if _SECRET.search(str(service.get(part, "")))]
+        problems += [f"{name} is given the secret {secret}, which it does not need"
+                     for secret in service.get("secrets", []) if name not in SECRETS_AS_FILES.get(secret, frozenset())]
         ends = service.get("restart") in ("no", "on-failure")
         if not ends and "test" not in service.get("healthcheck", {}):
             problems.append(f"{name} goes on for ever and nothing probes it")

@@ -67,9 +67,10 @@ def main() -> int:
 def compose_problems(file: Path, example: Path) -> list[str]:
     """What is wrong with a Compose file: its schema, what it waits for, and variables that the example leaves out."""
     text = file.read_text()
-    # As Compose does before it reads the file: a variable is its default, or some value where it must be given.
+    # As Compose does before it reads the file: a variable is its default, or some value where it must be given, or what
+    # stands for it where it is.
     described = yaml.safe_load(re.sub(r"\$\{[A-Z0-9_]+:[?][^}]*\}", "given",
-                                      re.sub(r"\$\{[A-Z0-9_]+:-([^}]*)\}", r"\1", text)))
+                                      re.sub(r"\$\{[A-Z0-9_]+:[-+]([^}]*)\}", r"\1", text)))
     try:
         PyCompose.from_yaml(yaml.safe_dump(described))
     except Exception as error:  # noqa: BLE001 (the package documents none)
@@ -80,7 +81,11 @@ def compose_problems(file: Path, example: Path) -> list[str]:
                 if other not in services or (how["condition"] == "service_healthy"
                                              and "test" not in services[other].get("healthcheck", {}))]
     named = set(re.findall(r"^#?([A-Z0-9_]+)=", example.read_text(), re.MULTILINE))
-    used = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)", text)) | {
+        one["environment"] for one in described.get("secrets", {}).values() if "environment" in one}
+    problems += [f"{file.name}: {name} mounts {source}, which is not there" for name, service in services.items()
+                 for source in re.findall(r"^(\./[^:]+):", "\n".join(service.get("volumes", [])), re.MULTILINE)
+                 if not (file.parent / source).exists()]
     return problems + [f"{example.name} and {file.name} differ in {name}" for name in sorted(named ^ used)]
 
 

@@ -69,6 +69,12 @@ def test_the_chart_lets_dagsters_own_chart_in_where_that_makes_the_runs() -> Non
      "mlflow is given DAGSTER_DATABASE_URL"),
     ("  MLFLOW_URL: http", "  SOME_URL: x${WEB_MAIL_PASSWORD}\n  MLFLOW_URL: http", "web-sync is given SOME_URL"),
     ('["127.0.0.1:${DAGSTER_PORT', '["${DAGSTER_PORT', "dagster-web publishes"),
+    ('["127.0.0.1:${PROMETHEUS_PORT', '["${PROMETHEUS_PORT', "prometheus publishes"),
+    ("      PROMETHEUS_MULTIPROC_DIR: ${METRICS_TOKEN:+/run/counted/web-sync}\n", "      X: ${METRICS_TOKEN:-}\n",
+     "web-sync is given X"),
+    ("    secrets: [metrics-token]\n", "    secrets: [metrics-token, web-key]\n", "is given the secret web-key"),
+    ("      GF_USERS_ALLOW_SIGN_UP: ", "      METRICS_TOKEN: ${METRICS_TOKEN:-}\n      GF_USERS_ALLOW_SIGN_UP: ",
+     "grafana is given METRICS_TOKEN"),
     ("    healthcheck:\n      test: [\"CMD\", \"python\", \"-m\", \"deploy.health\", \"daemon\"]\n", "    probe:\n",
      "daemon goes on for ever and nothing probes it"),
 ])

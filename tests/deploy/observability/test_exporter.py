@@ -14,9 +14,10 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.observability.exporter import Exporter, handler, seldom
+from deploy.observability.exporter import Exporter, counted, handler, seldom
 from deploy.processes import PROJECT
 from tests.deploy.observability.conftest import WAITS
+from webapp.telemetry.counters import Counters
 
 FOLDER = PROJECT / "deploy" / "observability"
 DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
@@ -140,6 +141,16 @@ def test_what_is_costly_is_asked_seldom_and_again_after_a_failure() -> None:
     assert [*eager(), *eager()] == [3, 4]
 
 
+def test_what_a_background_process_in_another_container_counts_is_read_and_nothing_is_written(
+        counters: Counters, counting: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in counting.iterdir()}
+
+    told = samples(Exporter({"counters": lambda: counted(counting)}, {}))
+
+    assert told["demand_loop_failures_total[('loop', 'dagster')]"] == 1
+    assert {file: file.stat().st_mtime_ns for file in counting.iterdir()} == before
+
+
 @pytest.fixture
 def served(exporter: Exporter, request: pytest.FixtureRequest) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(exporter, getattr(request, "param", None)))
@@ -187,11 +198,15 @@ def test_prometheus_understands_every_query_and_what_it_is_told(exporter: Export
     file = tmp_path / "queries.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": [
         {"record": f"query:{place}", "expr": query} for place, query in enumerate(asked)]}]}))
-    config = tmp_path / "prometheus.yaml"
-    config.write_text((FOLDER / "prometheus.yaml").read_text().replace("alerts.yaml", str(FOLDER / "alerts.yaml")))
+    token, configs = tmp_path / "metrics-token", []
+    token.write_text("a secret")
+    for name in ("prometheus.yaml", "prometheus_compose.yaml"):
+        configs.append(tmp_path / name)
+        configs[-1].write_text((FOLDER / name).read_text().replace("[alerts.yaml]", f"[{FOLDER / 'alerts.yaml'}]")
+                               .replace("/run/secrets/metrics-token", str(token)))
 
     for command in (["check", "rules", str(file)], ["check", "rules", str(FOLDER / "alerts.yaml")],
-                    ["check", "config", str(config)]):
+                    *(["check", "config", str(config)] for config in configs)):
         done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     told = subprocess.run(["promtool", "check", "metrics"], input=exporter.metrics(), capture_output=True, check=False)
