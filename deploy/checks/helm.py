@@ -29,7 +29,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
         "metrics.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.rules.enabled=true",
         "metrics.dashboards.enabled=true", "devStores.enabled=true", "web.storage.accessMode=ReadWriteMany",
         "web.storage.className=shared", "web.autoscaling.enabled=true", "worker.autoscaling.enabled=true",
-        "worker.autoscaling.targetQueuedRuns=2", "upgrade.dagster=true", "upgrade.mlflow=true",
+        "worker.autoscaling.targetRuns=1", "upgrade.dagster=true", "upgrade.mlflow=true",
         "firstTraining.enabled=true", "ingress.className=nginx", "images.pullSecrets={registry}"),
     "metrics beside web in one pod": ("metrics.enabled=true", "worker.disruptionBudget.enabled=false"),
     "little": ("stores.enabled=false", "ingress.enabled=false", "networkPolicies.enabled=false", "runs.by=pods",

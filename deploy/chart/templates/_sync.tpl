@@ -19,8 +19,8 @@
     - {name: PROMETHEUS_MULTIPROC_DIR, value: /run/counted/web-sync}
     {{- end }}
   # It has no port: a file says when its loops were last looked after. /health of the web app names which fails.
-  startupProbe: {exec: {command: [python, -m, deploy.health, web-sync]}, periodSeconds: 10, timeoutSeconds: 10, failureThreshold: 30}
-  livenessProbe: {exec: {command: [python, -m, deploy.health, web-sync]}, periodSeconds: 60, timeoutSeconds: 20, failureThreshold: 5}
+  startupProbe: {exec: {command: [python, -m, deploy.health, web-sync]}, periodSeconds: 15, timeoutSeconds: 45, failureThreshold: 20}
+  livenessProbe: {exec: {command: [python, -m, deploy.health, web-sync]}, periodSeconds: 60, timeoutSeconds: 45, failureThreshold: 5}
   volumeMounts:
     {{- include "demand.mounts" . | nindent 4 }}
     {{- if .Values.metrics.enabled }}

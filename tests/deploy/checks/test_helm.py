@@ -83,7 +83,7 @@ def test_a_package_of_the_chart_has_the_alert_rules_and_dashboards(tmp_path: Pat
         list((PROJECT / "deploy" / "observability" / "dashboards").glob("*.json")))
 
 
-@pytest.mark.parametrize(("given", "words"), [
+GIVEN = [
     ("worker.replica=3", "additional properties 'replica' not allowed"),
     ("web.storage.accessMode=ReadWriteSometimes", "value must be one of"),
     ("images.web.digest=latest", "does not match pattern"),
@@ -92,9 +92,38 @@ def test_a_package_of_the_chart_has_the_alert_rules_and_dashboards(tmp_path: Pat
     ("web.replicas=2", "more than one pod of web needs web.storage.accessMode ReadWriteMany"),
     ("web.autoscaling.enabled=true", "more than one pod of web needs web.storage.accessMode ReadWriteMany"),
     ("worker.autoscaling.enabled=true,worker.autoscaling.targetCPUUtilizationPercentage=0", "looks at nothing"),
-    ("worker.autoscaling.enabled=true,worker.autoscaling.targetQueuedRuns=2", "set metrics.enabled"),
+    ("worker.autoscaling.enabled=true,worker.autoscaling.targetRuns=1", "set metrics.enabled"),
     ("runs.by=pods,firstTraining.enabled=true", "firstTraining needs runs.by workers"),
-])
+]
+
+
+def test_the_commands_of_the_how_to_install_what_its_values_say(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "how-to" / "install-with-helm.md").read_text()
+    values, commands = (re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+                        for language in ("yaml", "sh"))
+    (tmp_path / "values.yaml").write_text(*values)
+    (tmp_path / "shop.toml").write_text('title = "Shop"\n')
+    said = [line.replace("values.yaml", str(tmp_path / "values.yaml")).replace(
+        "shop.toml", str(tmp_path / "shop.toml")).replace("deploy/chart", str(helm.CHART)).split()[1:]
+        for line in commands[0].splitlines()]
+    lint, template, install = said
+    # An installation renders the same, and asks the cluster besides.
+    assert install[:2] == ["upgrade", "--install"]
+    install = ["template", *(word for word in install[2:] if word != "--create-namespace")]
+
+    assert "0 chart(s) failed" in helm.run(*lint)
+    for told in (helm.run(*template), helm.run(*install)):
+        found = [one for one in yaml.safe_load_all(told) if one]
+        kinds = {(one["kind"], one["metadata"]["name"]) for one in found}
+        assert {("HorizontalPodAutoscaler", "demand-worker"), ("Service", "demand-metrics")} <= kinds
+        assert {each["image"].rpartition("@")[2][-4:] for each in containers(found)} == {"0001", "0002"}
+        (dataset,) = [one for one in found if one["metadata"]["name"] == "demand-dataset"]
+        assert dataset["data"]["dataset.toml"] == 'title = "Shop"\n'
+        (told_settings,) = [one for one in found if one["metadata"]["name"] == "demand-settings"]
+        assert "AWS_ENDPOINT_URL" not in told_settings["data"]
+
+
+@pytest.mark.parametrize(("given", "words"), GIVEN)
 def test_values_that_cannot_be_meant_are_refused_in_words(given: str, words: str) -> None:
     with pytest.raises(helm.ChartError, match=re.escape(words)):
         helm.rendered(given)

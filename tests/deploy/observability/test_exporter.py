@@ -214,6 +214,28 @@ def test_prometheus_understands_every_query_and_what_it_is_told(exporter: Export
 
 
 @promtool
+def test_workers_are_scaled_by_runs_and_not_by_a_silence(exporter: Exporter, tmp_path: Path) -> None:
+    (rule,) = yaml.safe_load((FOLDER / "prometheus_adapter.yaml").read_text())["rules"]["external"]
+    query, always = rule["metricsQuery"], 'demand_dagster_oldest_run_seconds{status="queued"}'
+    runs = {'demand_dagster_runs{job="retrain",status="queued"}': "2",
+            'demand_dagster_runs{job="pool",status="started"}': "1"}
+    cases = [({always: "0"}, [0]), ({always: "9", **runs}, [3]), ({}, [])]
+    (tmp_path / "rules.yaml").write_text("groups: []")
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [
+        {"input_series": [{"series": name, "values": value} for name, value in series.items()],
+         "promql_expr_test": [{"expr": query, "eval_time": "0m", "exp_samples": [
+             {"labels": "{}", "value": value} for value in wanted]}]} for series, wanted in cases]}))
+
+    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "cases.yaml")], capture_output=True, text=True,
+                          check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rule["seriesQuery"] == always
+    assert named(query) | named(always) <= exposed(exporter)
+    assert value(exporter, "demand_dagster_oldest_run_seconds", status="queued") == 0
+
+
+@promtool
 def test_alerts_fire_on_planted_causes_and_only_then(tmp_path: Path) -> None:
     cases = (Path(__file__).parent / "alerts_test.yaml").read_text().replace("ALERTS", str(FOLDER / "alerts.yaml"))
     (tmp_path / "cases.yaml").write_text(cases)
