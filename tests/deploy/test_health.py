@@ -42,6 +42,7 @@ def test_a_background_process_that_is_silent_is_not_well(state: Path) -> None:
     assert main("web-sync") == 1
 
 
+@pytest.mark.slow
 def test_a_daemon_is_well_while_each_of_its_parts_says_so(state: Path) -> None:
     def say(at: float, instance: dg.DagsterInstance) -> None:
         for kind in instance.get_required_daemon_types():
@@ -59,6 +60,7 @@ def test_a_daemon_is_well_while_each_of_its_parts_says_so(state: Path) -> None:
         assert main("daemon") == 1
 
 
+@pytest.mark.slow
 def test_the_probe_of_dagsters_own_chart_is_a_command_that_there_is(state: Path) -> None:
     values = yaml.safe_load((PROJECT / "deploy" / "kubernetes" / "dagster-values.yaml").read_text())
     command = values["dagsterDaemon"]["livenessProbe"]["exec"]["command"]

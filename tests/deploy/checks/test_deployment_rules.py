@@ -44,6 +44,7 @@ def test_the_files_keep_the_rules() -> None:
 
 
 @needs_helm
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", sorted(helm.VARIANTS.keys() - {"little"}))
 def test_what_can_be_made_of_the_chart_keeps_the_rules(variant: str) -> None:
     objects = of_chart(*helm.VARIANTS[variant])
@@ -52,6 +53,7 @@ def test_what_can_be_made_of_the_chart_keeps_the_rules(variant: str) -> None:
 
 
 @needs_helm
+@pytest.mark.slow
 def test_the_chart_lets_dagsters_own_chart_in_where_that_makes_the_runs() -> None:
     values, objects = yaml.safe_load(VALUES.read_text()), of_chart("runs.by=pods")
 
@@ -127,6 +129,7 @@ def test_a_pod_that_may_do_more_than_it_needs_is_told(
 
 
 @needs_helm
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "change", "words"), [
     ("HorizontalPodAutoscaler", lambda one: one["spec"]["scaleTargetRef"].update(name="demand-workers"),
      "scales demand-workers, which is not there"),

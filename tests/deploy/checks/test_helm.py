@@ -16,7 +16,8 @@ from deploy.documentation.settings_page import settings
 from deploy.processes import Folders
 from deploy.settings import PROJECT, RunSettings
 
-pytestmark = pytest.mark.skipif(helm.helm() is None, reason="Helm is not installed (make lint-deploy installs it)")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(
+    helm.helm() is None, reason="Helm is not installed (make lint-deploy installs it)")]
 ALL = helm.VARIANTS["everything that can be asked for, web apart"]
 OF_OTHERS = {"HOME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "MLFLOW_S3_ENDPOINT_URL",
              "MLFLOW_SERVER_ALLOWED_HOSTS", "POSTGRES_USER", "PGDATA", "POSTGRES_PASSWORD", "REDISCLI_AUTH",

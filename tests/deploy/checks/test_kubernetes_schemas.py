@@ -12,7 +12,8 @@ from deploy.settings import PROJECT
 
 PYTHON = PROJECT / ".venv-deploy" / "bin" / "python"
 WORKER = PROJECT / "deploy" / "kubernetes" / "workers.yaml"
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason=".venv-deploy is not there (make lint-deploy makes it)")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(
+    not PYTHON.exists(), reason=".venv-deploy is not there (make lint-deploy makes it)")]
 
 
 def told(*files: Path) -> str:
