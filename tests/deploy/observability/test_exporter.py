@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -17,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.observability.exporter import Exporter, counted, handler, seldom
 from deploy.processes import PROJECT
 from tests.deploy.observability.conftest import WAITS
+from tests.waiting import eventually
 from webapp.telemetry.counters import Counters
 
 FOLDER = PROJECT / "deploy" / "observability"
@@ -211,6 +213,51 @@ def test_prometheus_understands_every_query_and_what_it_is_told(exporter: Export
         assert done.returncode == 0, done.stdout + done.stderr
     told = subprocess.run(["promtool", "check", "metrics"], input=exporter.metrics(), capture_output=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+@pytest.fixture
+def prometheus(served: str, tmp_path: Path) -> Iterator[str]:
+    """A Prometheus that has read the metrics twice; its address."""
+    config = tmp_path / "prometheus.yaml"
+    config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [{
+        "job_name": "demand", "static_configs": [{"targets": [served.removeprefix("http://")]}]}]}))
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'series'}",
+               f"--web.listen-address={address}", "--log.level=error"]
+    with subprocess.Popen(command, cwd=tmp_path) as process:
+        try:
+            eventually(lambda: answer_of(f"http://{address}", "count_over_time(up[1m]) >= 2"), 120,
+                       lambda: "Prometheus has read nothing")
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
+def answer_of(prometheus: str, query: str) -> list[dict[str, object]]:
+    """What Prometheus answers; nothing while it does not answer at all."""
+    try:
+        told = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
+    except (requests.ConnectionError, requests.JSONDecodeError):
+        return []
+    assert told["status"] == "success", (query, told)
+    found: list[dict[str, object]] = told["data"]["result"]
+    return found
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: prometheus)")
+def test_prometheus_answers_every_panel_that_there_is_something_to_say_in(prometheus: str) -> None:
+    there = set(requests.get(f"{prometheus}/api/v1/label/__name__/values", timeout=30).json()["data"])
+    asked = {query for dashboard in DASHBOARDS for query in queries(dashboard)}
+    # Within a second no count rises, and an hour is not over.
+    now = {query for query in asked if named(query) <= there and not re.search(r"rate\(|increase\(|\[|/", query)}
+
+    assert len(now) > 25
+    assert {query for query in now if not answer_of(prometheus, query)} == set()
+    for query in asked - now:
+        answer_of(prometheus, query)
 
 
 @promtool
