@@ -16,10 +16,10 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.runs.celery_queue import Heartbeats
+from demand_assets.forecasting.telemetry.beat import NAME, beat
 from deploy.health import main
 from deploy.services import Services
 from deploy.settings import PROJECT
-from webapp.background.beat import NAME, beat
 from webapp.settings import Settings
 
 
