@@ -137,6 +137,10 @@ manifests: setup ## write the plain Kubernetes manifests anew from the Helm char
 	@sh deploy/separate_environment.sh helm
 	@$(PY) -m deploy.checks.helm
 
+try-chart: setup ## run what the Helm chart makes as processes, and ask its probes (root on Linux); SET=name=value
+	@sh deploy/separate_environment.sh helm
+	@$(PY) -m deploy.checks.try_chart $(SET)
+
 check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)
 	@$(PY) -m deploy.checks.check_image
 
@@ -153,4 +157,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy manifests check-image docs screenshot clean translations
+.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy manifests try-chart check-image docs screenshot clean translations
