@@ -188,6 +188,19 @@ def test_each_service_and_policy_finds_pods_and_ports_that_are_there() -> None:
                     assert peer == {"namespaceSelector": {}} or those(peer["podSelector"]["matchLabels"]), peer
 
 
+def test_who_asks_mlflow_and_dagster_is_let_in() -> None:
+    def let_in(name: str, *given: str) -> set[str]:
+        (policy,) = [one for one in objects(*given)
+                     if (one["kind"], one["metadata"]["name"]) == ("NetworkPolicy", name)]
+        return {peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"].removeprefix("demand-")
+                for rule in policy["spec"]["ingress"] for peer in rule["from"]}
+
+    assert let_in("demand-mlflow") == {"web", "code", "worker"}
+    assert let_in("demand-mlflow", *ALL) == {"web-sync", "code", "worker", "first-training"}
+    assert let_in("demand-dagster-webserver", *ALL) == {"web-sync", "first-training"}
+    assert let_in("demand-code", *ALL) == {"dagster-web", "daemon"}
+
+
 def test_names_follow_the_release() -> None:
     found = objects(*ALL, release="shop")
     secrets = {one["metadata"]["name"]
