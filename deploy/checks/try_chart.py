@@ -2,9 +2,9 @@
 
 Each container becomes a process with its own settings, secrets and volumes, whose root file system is read-only, in a
 network of its own where services are found by their names; beside them PostgreSQL, Redis and an S3 server. Then a first
-training must be promoted, told by the server of metrics, and a worker must drain. ``SET=name=value`` sets values of the
-chart. Needs root on Linux, Helm, and Debian's postgresql, redis-server and iproute2. Users, images and network policies
-are not tried: there is no cluster.
+training must be promoted, told by the server of metrics, and a worker must drain. Connections between pods are seen
+meanwhile: each must be one that a network policy allows. ``SET=name=value`` sets values of the chart. Needs root on
+Linux, Helm, and Debian's postgresql, redis-server and iproute2. Users and images are not tried: there is no cluster.
 """
 
 import contextlib
@@ -18,8 +18,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
+import psutil
 import yaml
 
 from deploy import services
@@ -74,6 +76,8 @@ effect = "decreasing"
 automatic = false
 """
 PATIENCE_SECONDS = 600
+LOOK_SECONDS = 0.2
+"""Between two looks at who is connected with whom."""
 
 
 class TrialError(RuntimeError):
@@ -93,6 +97,14 @@ class Pods:
         self._maps = {one["metadata"]["name"]: one["data"] for one in objects if one["kind"] == "ConfigMap"}
         self._made = {kind: {one["metadata"]["labels"]["app.kubernetes.io/name"]: one["spec"]["template"]["spec"]
                              for one in objects if one["kind"] == kind} for kind in ("Job", "Deployment")}
+        self._policies = [one["spec"] for one in objects if one["kind"] == "NetworkPolicy"]
+        self._open_at = {port["containerPort"]: (pod, port["name"]) for pod, spec in self._made["Deployment"].items()
+                         for container in spec["containers"] for port in container.get("ports", [])}
+        """Port -> whose it is, and its name."""
+        self._pod_of: dict[int, str] = {}
+        """Process group -> the pod whose container it is."""
+        self.connected: set[tuple[str, int]] = set()
+        """Pods and the ports of others that they were seen at."""
         self.running: dict[str, tuple[subprocess.Popen[bytes], dict[str, Any]]] = {}
 
     def finish(self, pod: str) -> None:
@@ -136,6 +148,42 @@ class Pods:
                                   check=False).returncode == 0
         return False
 
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look who is connected with whom, to the end of the block."""
+        over = Event()
+
+        def look() -> None:
+            while not over.wait(LOOK_SECONDS):
+                for one in psutil.net_connections("tcp"):
+                    # gRPC's are of IPv6 that stands for IPv4. The other end of each connection is one, too.
+                    if (one.raddr and one.raddr.ip.removeprefix("::ffff:") == POD_ADDRESS and one.pid
+                            and one.raddr.port in self._open_at):
+                        with contextlib.suppress(ProcessLookupError):
+                            if pod := self._pod_of.get(os.getpgid(one.pid)):
+                                self.connected.add((pod, one.raddr.port))
+
+        thread = Thread(target=look)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def kept_out(self) -> list[str]:
+        """Connections that were seen and that no network policy allows, a line each."""
+        return [f"{client} was at port {port} of {server}, to which no network policy lets it"
+                for client, port in sorted(self.connected) for server, name in [self._open_at[port]]
+                if server != client and not self._lets(client, server, {port, name})]
+
+    def _lets(self, client: str, server: str, port: set[object]) -> bool:
+        label = "app.kubernetes.io/name"
+        return any(each["port"] in port and ("from" not in rule or any(
+            peer.get("podSelector", {}).get("matchLabels", {}).get(label) == client for peer in rule["from"]))
+            for policy in self._policies if policy["podSelector"]["matchLabels"].get(label) == server
+            for rule in policy["ingress"] for each in rule["ports"])
+
     def end(self) -> None:
         """End all."""
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -171,8 +219,10 @@ class Pods:
         lines += ["mount -o remount,bind,ro /", f"cd {CODE}", 'exec "$@"']
         with (self._folder / f"{container['name']}.log").open("a") as log:
             command = ["unshare", "--mount", "sh", "-c", "\n".join(lines), "sh", *container["command"]]
-            return subprocess.Popen(command, env=self._environment(container), stdin=subprocess.DEVNULL, stdout=log,
-                                    stderr=subprocess.STDOUT, start_new_session=True)
+            begun = subprocess.Popen(command, env=self._environment(container), stdin=subprocess.DEVNULL, stdout=log,
+                                     stderr=subprocess.STDOUT, start_new_session=True)
+        self._pod_of[begun.pid] = pod
+        return begun
 
     def _environment(self, container: Mapping[str, Any]) -> dict[str, str]:
         ours = OF_THE_IMAGE | {"PATH": f"{CODE}/.venv/bin:/usr/bin:/bin"}
@@ -219,7 +269,7 @@ def _try(folder: Path, given: tuple[str, ...]) -> None:
     words += ["--set-file", f"dataset={folder / 'dataset.toml'}"]
     text = helm.run("template", helm.RELEASE, str(helm.CHART), *words)
     pods = Pods(folder, [one for one in yaml.safe_load_all(text) if one])
-    with services.running(folder / "services", 5432, 6379, 9000), _ended(pods):
+    with services.running(folder / "services", 5432, 6379, 9000), _ended(pods), pods.watched():
         pods.finish("demand-stores")
         pods.start("demand-mlflow", "demand-code")
         for name in ("mlflow", "code"):
@@ -242,6 +292,10 @@ def _try(folder: Path, given: tuple[str, ...]) -> None:
         if status := worker.wait(PATIENCE_SECONDS):
             raise TrialError(f"a worker that was told to go ended with status {status}")
         _say("a worker drained")
+    if kept_out := pods.kept_out():
+        raise TrialError("\n".join(kept_out))
+    seen = ", ".join(f"{pod} at {port}" for pod, port in sorted(pods.connected))
+    _say(f"network policies allow what was seen: {seen}")
 
 
 @contextlib.contextmanager
