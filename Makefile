@@ -128,9 +128,18 @@ lint: setup ## check style, types, import rules, templates and what is risky
 audit: setup ## ask what is known against the locked packages (needs the network; says so where it cannot)
 	@$(PY) -m deploy.checks.audit_dependencies
 
-lint-deploy: setup ## check the Dockerfile, the Compose file and the Kubernetes manifests; PINNED=yes: images by digest
+lint-deploy: setup ## check the Dockerfile, the Compose file, the chart and the Kubernetes manifests; PINNED=yes: images by digest
 	@sh deploy/separate_environment.sh deploy
+	@sh deploy/separate_environment.sh helm
 	@.venv-deploy/bin/python -m deploy.checks.lint_deploy $(if $(PINNED),--pinned)
+
+manifests: setup ## write the plain Kubernetes manifests anew from the Helm chart
+	@sh deploy/separate_environment.sh helm
+	@$(PY) -m deploy.checks.helm
+
+try-chart: setup ## run what the Helm chart makes as processes, and ask its probes (root on Linux); SET=name=value
+	@sh deploy/separate_environment.sh helm
+	@$(PY) -m deploy.checks.try_chart $(SET)
 
 check-image: setup ## build the images without Docker, run the product from them, see a forecast (root on Debian)
 	@$(PY) -m deploy.checks.check_image
@@ -148,4 +157,4 @@ clean: ## remove caches and the environment; the state in ./var stays
 	@rm -rf webapp/node_modules webapp/static/vendor
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy check-image docs screenshot clean translations
+.PHONY: dataset check mcp help setup run worker services test test-fast attack chaos train backup restore accuracy lint audit lint-deploy manifests try-chart check-image docs screenshot clean translations

@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+WEB = "web"
+"""The web app's folder in that of the dataset."""
 PATIENCE_SECONDS = 300
 """Of Dagster's daemon: it may be at one sensor for minutes."""
 _WITHOUT_PROXY = build_opener(ProxyHandler({}))
@@ -56,10 +58,11 @@ def daemon_lives() -> bool:
     from demand_assets.settings import Settings
 
     settings = Settings()
-    command = [str(Path(sys.executable).with_name("dagster-daemon")), "liveness-check",
-               "--heartbeat-tolerance-seconds", str(PATIENCE_SECONDS)]
+    command = [str(Path(sys.executable).with_name("dagster-daemon")), "liveness-check"]
     done = subprocess.run(command, check=False, capture_output=True,  # nosec B603  # a fixed command, no shell
-                          env=os.environ | referred_to(settings) | {"DAGSTER_HOME": str(settings.folder / "dagster")})
+                          env=os.environ | referred_to(settings) | {
+                              "DAGSTER_HOME": str(settings.folder / "dagster"),
+                              "DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": str(PATIENCE_SECONDS)})
     return done.returncode == 0
 
 
@@ -86,10 +89,11 @@ def worker_lives(timeout_seconds: float = 10) -> bool:
 
 def background_lives() -> bool:
     """Whether the background process of the web app looked after its loops lately; which of them fail, /health says."""
-    from webapp.background.beat import is_beating
-    from webapp.settings import Settings
+    # Not the web app's own settings: to import the app takes ten times as long, each time that a cluster asks.
+    from demand_assets.forecasting.telemetry.beat import is_beating
+    from demand_assets.settings import Settings
 
-    return is_beating(Settings().folder)
+    return is_beating(Settings().folder / WEB)
 
 
 WITHOUT_PORT = {"daemon": daemon_lives, "worker": worker_lives, "web-sync": background_lives}

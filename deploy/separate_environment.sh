@@ -2,7 +2,8 @@
 # Make an environment apart from .venv from a lock of its own, so that the product is run and tested with what its own
 # lock names and nothing else: `separate_environment.sh NAME` makes .venv-NAME from requirements/NAME.txt. Instant when nothing
 # changed; after `make setup`. `benchmarks` (the peers) sees .venv too, and its lock is constrained by the product's:
-# what both have is of one version. `deploy` has the linters of what deploys, `docs` what makes the site.
+# what both have is of one version. `deploy` has the linters of what deploys, `docs` what makes the site, `helm` the
+# program Helm.
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/ignore_machine_constraints.sh

@@ -89,6 +89,8 @@ class RunSettings(BaseSettings):
     """Address that they are served on; another than this machine's own needs METRICS_TOKEN."""
     metrics_token: str | None = None
     """What whoever reads metrics must show."""
+    metrics_counted: Path | None = None
+    """Where the server of metrics finds what the background process counts, where that is another container."""
     demand_log_format: Literal["text", "json"] = "text"
     """How every process writes its log lines."""
 

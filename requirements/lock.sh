@@ -20,4 +20,5 @@ lock uv uv.in
 lock benchmarks benchmarks.in
 lock challengers challengers.in
 lock deploy deploy.in
+lock helm --no-deps helm.in
 lock docs docs.in

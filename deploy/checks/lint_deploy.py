@@ -1,7 +1,10 @@
-"""``make lint-deploy``: Dockerfile, Compose file and Kubernetes manifests against their schemas. Run in .venv-deploy.
+"""``make lint-deploy``: Dockerfile, Compose file, Kubernetes manifests, our chart and dashboards against their schemas.
+Run in .venv-deploy.
 
-Of the values for Dagster's chart, whose schema is in no package, the parts that become Kubernetes objects are checked
-as such, and that they name what the manifests define. With ``--pinned`` every image must be named by its digest.
+The chart is rendered by Helm as each of ``helm.VARIANTS``, and each is checked as the manifests are; without Helm a
+line says that it was not. Of the values for Dagster's chart, whose schema is in no package, the parts that become
+Kubernetes objects are checked as such, and that they name what the chart and people define. With ``--pinned`` every
+image must be named by its digest.
 """
 
 import re
@@ -10,15 +13,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import yaml
 from compose_spec import PyCompose
 
-from deploy.checks.deployment_rules import compose_rules, manifest_rules, unpinned, values_rules
+from deploy.checks import helm
+from deploy.checks.dashboard_schemas import dashboard_problems
+from deploy.checks.deployment_rules import (
+    compose_rules,
+    confinement_rules,
+    manifest_rules,
+    name_problems,
+    scaling_rules,
+    unpinned,
+    values_rules,
+)
+from deploy.checks.kubernetes_schemas import object_problems, objects_in
 
 FOLDER = Path(__file__).resolve().parents[1]
-KUBERNETES = "1.31"
-"""The oldest version that the manifests are held to."""
+MANIFESTS = FOLDER / "kubernetes"
+SECRETS, VALUES = MANIFESTS / "secrets.example.yaml", MANIFESTS / "dagster-values.yaml"
 
 
 def main() -> int:
@@ -27,17 +40,19 @@ def main() -> int:
     problems = [] if subprocess.run([hadolint, FOLDER.parent / "Dockerfile"], check=False).returncode == 0 else [
         "Dockerfile: see hadolint above"]
     problems += compose_problems(FOLDER / "compose.yaml", FOLDER / ".env.example")
-    values = FOLDER / "kubernetes" / "dagster-values.yaml"
-    manifests = [file for file in sorted((FOLDER / "kubernetes").glob("*.yaml")) if file != values]
-    objects = [(file.name, one) for file in manifests for one in yaml.safe_load_all(file.read_text())]
-    for name, one in objects:
+    problems += [f"{file.name}: {problem}" for file in sorted((FOLDER / "observability" / "dashboards").glob("*.json"))
+                 for problem in dashboard_problems(file.read_text())]
+    values = yaml.safe_load(VALUES.read_text())
+    objects = [(file.name, one) for file in sorted(MANIFESTS.glob("*.yaml")) if file != VALUES
+               for one in objects_in(file.read_text())]
+    documents, secrets = [one for _, one in objects], list(objects_in(SECRETS.read_text()))
+    for name, one in [*objects, *((VALUES.name, one) for one in objects_of_values(values))]:
         problems += object_problems(name, one)
-    for one in objects_of_values(yaml.safe_load(values.read_text())):
-        problems += object_problems(values.name, one)
-    problems += name_problems([one for _, one in objects])
-    compose, documents = (FOLDER / "compose.yaml").read_text(), [one for _, one in objects]
-    problems += compose_rules(compose) + manifest_rules(documents)
-    problems += values_rules(yaml.safe_load(values.read_text()), documents)
+    compose = (FOLDER / "compose.yaml").read_text()
+    problems += compose_rules(compose) + manifest_rules(documents) + confinement_rules(documents)
+    problems += scaling_rules(documents) + name_problems(documents, secrets)
+    checked, told = chart_problems(values, secrets)
+    problems += told
     moving = unpinned((FOLDER.parent / "Dockerfile").read_text(), compose, documents)
     if "--pinned" in sys.argv[1:]:
         problems += [f"{image} has no digest; `docker buildx imagetools inspect {image}` tells it" for image in moving]
@@ -47,16 +62,18 @@ def main() -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print(f"deploy: Dockerfile, Compose file and {len(objects)} Kubernetes objects are well-formed")
+        print(f"deploy: Dockerfile, Compose file, {len(objects)} Kubernetes objects and {checked} of the chart are as "
+              "their schemas and our rules say")
     return 1 if problems else 0
 
 
 def compose_problems(file: Path, example: Path) -> list[str]:
     """What is wrong with a Compose file: its schema, what it waits for, and variables that the example leaves out."""
     text = file.read_text()
-    # As Compose does before it reads the file: a variable is its default, or some value where it must be given.
+    # As Compose does before it reads the file: a variable is its default, or some value where it must be given, or what
+    # stands for it where it is.
     described = yaml.safe_load(re.sub(r"\$\{[A-Z0-9_]+:[?][^}]*\}", "given",
-                                      re.sub(r"\$\{[A-Z0-9_]+:-([^}]*)\}", r"\1", text)))
+                                      re.sub(r"\$\{[A-Z0-9_]+:[-+]([^}]*)\}", r"\1", text)))
     try:
         PyCompose.from_yaml(yaml.safe_dump(described))
     except Exception as error:  # noqa: BLE001 (the package documents none)
@@ -67,28 +84,47 @@ def compose_problems(file: Path, example: Path) -> list[str]:
                 if other not in services or (how["condition"] == "service_healthy"
                                              and "test" not in services[other].get("healthcheck", {}))]
     named = set(re.findall(r"^#?([A-Z0-9_]+)=", example.read_text(), re.MULTILINE))
-    used = set(re.findall(r"\$\{([A-Z0-9_]+)", text))
+    used = set(re.findall(r"\$\{([A-Z0-9_]+)", text)) | {
+        one["environment"] for one in described.get("secrets", {}).values() if "environment" in one}
+    problems += [f"{file.name}: {name} mounts {source}, which is not there" for name, service in services.items()
+                 for source in re.findall(r"^(\./[^:]+):", "\n".join(service.get("volumes", [])), re.MULTILINE)
+                 if not (file.parent / source).exists()]
     return problems + [f"{example.name} and {file.name} differ in {name}" for name in sorted(named ^ used)]
 
 
-def object_problems(where: str, one: dict[str, Any]) -> list[str]:
-    """What the schema of its kind refuses in a Kubernetes object."""
-    try:
-        kubernetes_validate.validate(one, KUBERNETES, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        place = ".".join(map(str, error.path))
-        return [f"{where}: {one.get('kind')} {one.get('metadata', {}).get('name')}: {place}: {error.message}"]
-    except (kubernetes_validate.InvalidSchemaError, kubernetes_validate.SchemaNotFoundError) as error:
-        return [f"{where}: {error}"]
-    return []
+def chart_problems(values: dict[str, Any], secrets: list[dict[str, Any]]) -> tuple[int, list[str]]:
+    """How many objects of the chart were looked at, and what is wrong with them.
+
+    Args:
+        values: for Dagster's own chart, which one of the variants is installed beside.
+        secrets: those that people make.
+    """
+    if helm.helm() is None:
+        print("deploy: the chart was not rendered, for there is no Helm")
+        return 0, []
+    count, problems = 0, helm.out_of_date()
+    for name, settings in helm.VARIANTS.items():
+        objects = [one for text in helm.rendered(*settings).values() for one in objects_in(text)]
+        count += len(objects)
+        told = [problem for one in objects for problem in object_problems("chart", one)]
+        if "networkPolicies.enabled=false" not in settings:
+            told += manifest_rules(objects)
+        told += confinement_rules(objects) + scaling_rules(objects) + name_problems(objects, secrets)
+        if "runs.by=pods" in settings:
+            told += name_problems([*objects, *objects_of_values(values)], secrets)
+            told += values_rules(values, objects) if "networkPolicies.enabled=false" not in settings else []
+        problems += [f"{name}: {problem}" for problem in told]
+    return count, problems
 
 
 def objects_of_values(values: dict[str, Any]) -> list[dict[str, Any]]:
     """Pods with the fragments that Dagster's chart puts into pods of its own."""
     launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
     run = launcher["runK8sConfig"]
-    pods = [_pod("run", {"image": "run", "resources": launcher["resources"], **run["containerConfig"]},
-                 run["podSpecConfig"])]
+    password = {"name": "DAGSTER_PG_PASSWORD", "valueFrom": {"secretKeyRef": {
+        "name": values["global"]["postgresqlSecretName"], "key": "postgresql-password"}}}
+    pods = [_pod("run", {"image": "run", "resources": launcher["resources"],
+                         "env": [password, *run["containerConfig"]["env"]]}, run["podSpecConfig"])]
     for one in values["dagster-user-deployments"]["deployments"]:
         container = {"image": one["image"]["repository"], "args": one["dagsterApiGrpcArgs"],
                      "ports": [{"containerPort": one["port"]}], "resources": one["resources"],
@@ -100,30 +136,9 @@ def objects_of_values(values: dict[str, Any]) -> list[dict[str, Any]]:
     return pods
 
 
-def name_problems(objects: list[dict[str, Any]]) -> list[str]:
-    """Config maps, secrets and claims that pods name and no manifest defines."""
-    defined = {(one["kind"], one["metadata"]["name"]) for one in objects}
-    values = yaml.safe_load((FOLDER / "kubernetes" / "dagster-values.yaml").read_text())
-    kinds = {"configMapRef": "ConfigMap", "secretRef": "Secret", "configMap": "ConfigMap"}
-    wanted = {("Secret", values["global"]["postgresqlSecretName"])}
-    for one in [*objects, *objects_of_values(values)]:
-        for key, value in _pairs(one):
-            if key in kinds and isinstance(value, dict) and "name" in value:
-                wanted.add((kinds[key], value["name"]))
-            elif key == "persistentVolumeClaim":
-                wanted.add(("PersistentVolumeClaim", value["claimName"]))
-    return [f"{kind} {name} is named but no manifest has it" for kind, name in sorted(wanted - defined)]
-
-
 def _pod(name: str, container: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
             "spec": {**spec, "containers": [{"name": name, **container}]}}
-
-
-def _pairs(value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, dict):
-        return [*value.items(), *(pair for inner in value.values() for pair in _pairs(inner))]
-    return [pair for inner in value for pair in _pairs(inner)] if isinstance(value, list) else []
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """``python -m deploy.observability.exporter``: serves the metrics of all processes and how each of them is.
 
 - ``/metrics``: what the servers have counted, what the app's database, Dagster's instance and the system say now.
-- ``/health/live``, ``/health/ready``: of this process. ``/health/NAME/live``, ``/health/NAME/ready``: of a server.
+- ``/health/live``, ``/health/ready``: of this process, to everybody. ``/health/NAME/live``, ``/health/NAME/ready``: of
+  a server.
 
 It is started only where ``METRICS_PORT`` says so, and listens on this machine's own address unless ``METRICS_HOST``
 says otherwise. Nothing is sent anywhere.
@@ -44,6 +45,8 @@ SELDOM_SECONDS = 60.0
 OURS = "demand_"
 SLOWEST_SECONDS = 10.0
 """For which a client may take to send its request."""
+OPEN = ("/health/live", "/health/ready")
+"""Answered without a token too: who starts this process again has none, and it says nothing but that it is there."""
 Source = Callable[[], Iterable[Metric]]
 
 
@@ -151,15 +154,19 @@ def handler(exporter: Exporter, token: str | None) -> type[BaseHTTPRequestHandle
 
         def do_GET(self) -> None:  # the library's name
             path = urlsplit(self.path).path
-            if why := refusal(self.headers.get, self.client_address[0], token):
+            if path in OPEN:
+                self._tell(*exporter.health(path.removeprefix("/health/")))
+            elif why := refusal(self.headers.get, self.client_address[0], token):
                 self._send(403, f"{why}\n".encode(), "text/plain; charset=utf-8")
             elif path == "/metrics":
                 self._send(200, exporter.metrics(), CONTENT_TYPE_LATEST)
             elif path.startswith("/health/"):
-                status, told = exporter.health(path.removeprefix("/health/"))
-                self._send(status, json.dumps(told).encode(), "application/json")
+                self._tell(*exporter.health(path.removeprefix("/health/")))
             else:
                 self._send(404, b"/metrics, /health/NAME/live, /health/NAME/ready\n", "text/plain; charset=utf-8")
+
+        def _tell(self, status: int, told: dict[str, object]) -> None:
+            self._send(status, json.dumps(told).encode(), "application/json")
 
         def _send(self, status: int, content: bytes, kind: str) -> None:
             self.send_response(status)
@@ -198,8 +205,11 @@ def main(arguments: Sequence[str] = ()) -> int:
         dagster = DagsterMetrics(instance)
         said: dict[str, Source] = {"app": lambda: app_metrics(app), "quality": seldom(lambda: quality_metrics(app)),
                                    "dagster": dagster.collect}
-        exporter = Exporter(said, {})
-        if ELSEWHERE not in arguments:
+        if ELSEWHERE in arguments:
+            if elsewhere := settings.metrics_counted:
+                said["counters"] = lambda: counted(elsewhere)
+            exporter = Exporter(said, {})
+        else:
             servers = [process.name for process in processes(settings, folders) if not process.once]
             own = ProcessMetrics(folders.root, servers)
             exporter = Exporter(

@@ -1,17 +1,25 @@
 """Whether probes of processes without a port notice that one lives, and that one does not."""
 
 import os
+import shlex
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import redis
+import yaml
+from dagster._daemon.types import DaemonHeartbeat
 
+from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.runs.celery_queue import Heartbeats
+from demand_assets.forecasting.telemetry.beat import NAME, beat
 from deploy.health import main
 from deploy.services import Services
-from webapp.background.beat import NAME, beat
+from deploy.settings import PROJECT
 from webapp.settings import Settings
 
 
@@ -32,6 +40,37 @@ def test_a_background_process_that_is_silent_is_not_well(state: Path) -> None:
 
     os.utime(state / NAME, times=(time.time() - 61,) * 2)
     assert main("web-sync") == 1
+
+
+@pytest.mark.slow
+def test_a_daemon_is_well_while_each_of_its_parts_says_so(state: Path) -> None:
+    def say(at: float, instance: dg.DagsterInstance) -> None:
+        for kind in instance.get_required_daemon_types():
+            instance.add_daemon_heartbeat(DaemonHeartbeat(timestamp=at, daemon_type=kind, daemon_id="d", errors=[]))
+
+    home = state.parent / "dagster"
+    prepare_home(home)
+    with open_instance(home) as instance:
+        assert main("daemon") == 1  # never ran
+
+        say(time.time() - 200, instance)
+        assert main("daemon") == 0  # at one sensor for minutes
+
+        say(time.time() - 400, instance)
+        assert main("daemon") == 1
+
+
+@pytest.mark.slow
+def test_the_probe_of_dagsters_own_chart_is_a_command_that_there_is(state: Path) -> None:
+    values = yaml.safe_load((PROJECT / "deploy" / "kubernetes" / "dagster-values.yaml").read_text())
+    command = values["dagsterDaemon"]["livenessProbe"]["exec"]["command"]
+    home = state.parent / "dagster"
+    prepare_home(home)
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=state, env=os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DAGSTER_HOME": str(home)})
+
+    assert (done.returncode, done.stdout.strip()) == (1, "Daemon(s) not running"), shlex.join(command)
 
 
 def test_a_worker_is_well_while_it_says_so_on_this_machine(state: Path, services: Services,

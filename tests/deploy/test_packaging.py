@@ -29,8 +29,8 @@ CHALLENGERS = {need.name for need in map(Requirement, PYPROJECT["project"]["opti
 BROUGHT_BY_OTHERS = {"chronos", "torch"}
 """What a pretrained model needs, which is no part of that extra."""
 PACKAGES = ("demand_assets", "webapp", "deploy")
-NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "deployment_rules.py", "lint_deploy.py", "services.py",
-                 "documentation")
+NOT_INSTALLED = ("audit_dependencies.py", "check_image.py", "dashboard_schemas.py", "deployment_rules.py", "helm.py",
+                 "kubernetes_schemas.py", "lint_deploy.py", "services.py", "try_chart.py", "documentation")
 """In ``deploy``, for a checkout only."""
 
 

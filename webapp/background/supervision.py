@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from demand_assets.forecasting.store.file_events import Wake
-from webapp.background.beat import beat
+from demand_assets.forecasting.telemetry.beat import beat
 from webapp.background.heard import Heard
 from webapp.background.pacing import QUIET
 from webapp.db.conflicts import is_conflict

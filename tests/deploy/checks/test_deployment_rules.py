@@ -8,13 +8,25 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.checks.deployment_rules import compose_rules, manifest_rules, unpinned, values_rules
+from deploy.checks import helm
+from deploy.checks.deployment_rules import (
+    compose_rules,
+    confinement_rules,
+    manifest_rules,
+    name_problems,
+    scaling_rules,
+    unpinned,
+    values_rules,
+)
 from deploy.settings import PROJECT
 
 COMPOSE = (PROJECT / "deploy" / "compose.yaml").read_text()
 VALUES = PROJECT / "deploy" / "kubernetes" / "dagster-values.yaml"
-OBJECTS: list[dict[str, Any]] = [one for file in sorted(VALUES.parent.glob("*.yaml")) if file != VALUES
+SECRETS: list[dict[str, Any]] = list(yaml.safe_load_all((VALUES.parent / "secrets.example.yaml").read_text()))
+OBJECTS: list[dict[str, Any]] = [one for file in sorted(VALUES.parent.glob("*.yaml"))
+                                 if file not in (VALUES, VALUES.parent / "secrets.example.yaml")
                                  for one in yaml.safe_load_all(file.read_text())]
+needs_helm = pytest.mark.skipif(helm.helm() is None, reason="Helm is not installed (make lint-deploy installs it)")
 
 
 def pod_of(objects: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -22,9 +34,33 @@ def pod_of(objects: list[dict[str, Any]], name: str) -> dict[str, Any]:
     return found["spec"]["template"]["spec"]
 
 
+def of_chart(*settings: str) -> list[dict[str, Any]]:
+    return [one for text in helm.rendered(*settings).values() for one in yaml.safe_load_all(text) if one]
+
+
 def test_the_files_keep_the_rules() -> None:
-    values = yaml.safe_load(VALUES.read_text())
-    assert compose_rules(COMPOSE) + manifest_rules(OBJECTS) + values_rules(values, OBJECTS) == []
+    assert compose_rules(COMPOSE) + manifest_rules(OBJECTS) + confinement_rules(OBJECTS) + scaling_rules(OBJECTS) == []
+    assert name_problems(OBJECTS, SECRETS) == []
+
+
+@needs_helm
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", sorted(helm.VARIANTS.keys() - {"little"}))
+def test_what_can_be_made_of_the_chart_keeps_the_rules(variant: str) -> None:
+    objects = of_chart(*helm.VARIANTS[variant])
+    assert manifest_rules(objects) + confinement_rules(objects) + scaling_rules(objects) == []
+    assert name_problems(objects, SECRETS) == []
+
+
+@needs_helm
+@pytest.mark.slow
+def test_the_chart_lets_dagsters_own_chart_in_where_that_makes_the_runs() -> None:
+    values, objects = yaml.safe_load(VALUES.read_text()), of_chart("runs.by=pods")
+
+    assert values_rules(values, objects) == []
+    without = [one for one in objects if one["kind"] != "NetworkPolicy"]
+    assert {"dagster-webserver has no network policy: every pod reaches it",
+            "no network policy says who may reach port 4000 of demand-assets"} <= set(values_rules(values, without))
 
 
 @pytest.mark.parametrize(("old", "new", "words"), [
@@ -35,6 +71,12 @@ def test_the_files_keep_the_rules() -> None:
      "mlflow is given DAGSTER_DATABASE_URL"),
     ("  MLFLOW_URL: http", "  SOME_URL: x${WEB_MAIL_PASSWORD}\n  MLFLOW_URL: http", "web-sync is given SOME_URL"),
     ('["127.0.0.1:${DAGSTER_PORT', '["${DAGSTER_PORT', "dagster-web publishes"),
+    ('["127.0.0.1:${PROMETHEUS_PORT', '["${PROMETHEUS_PORT', "prometheus publishes"),
+    ("      PROMETHEUS_MULTIPROC_DIR: ${METRICS_TOKEN:+/run/counted/web-sync}\n", "      X: ${METRICS_TOKEN:-}\n",
+     "web-sync is given X"),
+    ("    secrets: [metrics-token]\n", "    secrets: [metrics-token, web-key]\n", "is given the secret web-key"),
+    ("      GF_USERS_ALLOW_SIGN_UP: ", "      METRICS_TOKEN: ${METRICS_TOKEN:-}\n      GF_USERS_ALLOW_SIGN_UP: ",
+     "grafana is given METRICS_TOKEN"),
     ("    healthcheck:\n      test: [\"CMD\", \"python\", \"-m\", \"deploy.health\", \"daemon\"]\n", "    probe:\n",
      "daemon goes on for ever and nothing probes it"),
 ])
@@ -47,6 +89,10 @@ def test_a_compose_file_that_breaks_a_rule_is_told(old: str, new: str, words: st
 @pytest.mark.parametrize(("pod", "change", "words"), [
     ("demand-web", lambda pod: pod["containers"][1].pop("livenessProbe"), "container web-sync has no livenessProbe"),
     ("demand-mlflow", lambda pod: pod["containers"][0].pop("readinessProbe"), "container mlflow has no readinessProbe"),
+    ("demand-worker", lambda pod: pod["containers"][0].pop("startupProbe"), "container worker has no startupProbe"),
+    ("demand-worker",
+     lambda pod: pod["containers"][0]["envFrom"].append({"secretRef": {"name": "demand-web-database"}}),
+     "container worker is given the secret demand-web-database"),
     ("demand-web", lambda pod: pod["containers"][1]["envFrom"].append({"secretRef": {"name": "demand-web"}}),
      "container web-sync is given the secret demand-web"),
     ("demand-web", lambda pod: pod["containers"][0]["env"].append(
@@ -63,13 +109,65 @@ def test_manifests_that_break_a_rule_are_told(pod: str, change: Callable[[dict[s
     assert any(words in one for one in manifest_rules(changed))
 
 
+@pytest.mark.parametrize(("pod", "change", "words"), [
+    ("demand-code", lambda pod: pod.pop("securityContext"), "demand-code may run as root"),
+    ("demand-web", lambda pod: pod.pop("automountServiceAccountToken"), "demand-web is given a token"),
+    ("demand-web", lambda pod: pod["initContainers"][0]["securityContext"].pop("readOnlyRootFilesystem"),
+     "container migrate may write to its root file system"),
+    ("demand-daemon", lambda pod: pod["containers"][0]["securityContext"].update(allowPrivilegeEscalation=True),
+     "container daemon may gain privileges"),
+    ("demand-worker", lambda pod: pod["containers"][0]["securityContext"].update(capabilities={"drop": ["NET_RAW"]}),
+     "container worker keeps capabilities"),
+    ("demand-mlflow", lambda pod: pod["containers"][0]["resources"].pop("limits"),
+     "container mlflow asks for no memory"),
+])
+def test_a_pod_that_may_do_more_than_it_needs_is_told(
+        pod: str, change: Callable[[dict[str, Any]], object], words: str) -> None:
+    changed = copy.deepcopy(OBJECTS)
+    change(pod_of(changed, pod))
+    assert any(words in one for one in confinement_rules(changed))
+
+
+@needs_helm
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "change", "words"), [
+    ("HorizontalPodAutoscaler", lambda one: one["spec"]["scaleTargetRef"].update(name="demand-workers"),
+     "scales demand-workers, which is not there"),
+    ("Deployment", lambda one: one["spec"].update(replicas=3), "has a number of pods"),
+    ("Deployment", lambda one: one["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"].pop("cpu"),
+     "compares with what a container does not request"),
+    ("PodDisruptionBudget", lambda one: one["spec"].update(maxUnavailable=0), "lets no pod go"),
+    ("PodDisruptionBudget", lambda one: one["spec"]["selector"]["matchLabels"].update({"app.kubernetes.io/name": "x"}),
+     "is for no pods"),
+])
+def test_what_scales_nothing_or_holds_a_node_for_ever_is_told(
+        kind: str, change: Callable[[dict[str, Any]], object], words: str) -> None:
+    objects = of_chart("worker.autoscaling.enabled=true")
+    (one,) = [one for one in objects if one["kind"] == kind and one["metadata"]["name"] == "demand-worker"]
+    change(one)
+
+    assert any(words in told for told in scaling_rules(objects))
+
+
+def test_names_that_nothing_has_are_told() -> None:
+    changed = copy.deepcopy(OBJECTS)
+    container = pod_of(changed, "demand-worker")["containers"][0]
+    container["envFrom"].append({"secretRef": {"name": "demand-dagsters"}})
+    container["env"].append({"name": "X", "valueFrom": {"secretKeyRef": {"name": "demand-web", "key": "WEB_SECRET"}}})
+    pod_of(changed, "demand-web")["volumes"].append({"name": "x", "persistentVolumeClaim": {"claimName": "demand-x"}})
+    (ingress,) = [one for one in changed if one["kind"] == "Ingress"]
+    ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] = "demand-webs"
+
+    assert set(name_problems(changed, SECRETS)) == {
+        "Secret demand-dagsters is named but no manifest has it", "secret demand-web has no key WEB_SECRET",
+        "PersistentVolumeClaim demand-x is named but no manifest has it",
+        "Service demand-webs is named but no manifest has it"}
+
+
 def test_no_policy_is_told() -> None:
     without = [one for one in OBJECTS if one["kind"] != "NetworkPolicy"]
-    values = yaml.safe_load(VALUES.read_text())
 
-    assert "demand-stores has no network policy: every pod reaches it" in manifest_rules(without)
-    assert {"dagster-webserver has no network policy: every pod reaches it",
-            "no network policy says who may reach port 4000 of demand-assets"} <= set(values_rules(values, without))
+    assert "demand-worker has no network policy: every pod reaches it" in manifest_rules(without)
 
 
 def test_images_without_a_digest_are_told() -> None:

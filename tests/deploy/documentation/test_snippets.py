@@ -31,6 +31,8 @@ RUN_BY = {
     ("docs/challengers.md", "toml"): HERE,
     ("docs/datasets.md", "toml"): "tests/demand_assets/forecasting/dataset/test_dataset_file.py",
     ("docs/how-to/add-a-page.md", "python"): HERE, ("docs/how-to/add-a-page.md", "html"): HERE,
+    ("docs/how-to/install-with-helm.md", "sh"): "tests/deploy/checks/test_helm.py",
+    ("docs/how-to/install-with-helm.md", "yaml"): "tests/deploy/checks/test_helm.py",
     ("docs/notebook.md", "python"): "tests/demand_assets/forecasting/registry/loadable/test_loaded.py",
     ("docs/plugins.md", "python"): "tests/demand_assets/test_examples.py",
     ("docs/plugins.md", "toml"): "tests/demand_assets/test_examples.py",

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -14,9 +15,11 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.observability.exporter import Exporter, handler, seldom
+from deploy.observability.exporter import Exporter, counted, handler, seldom
 from deploy.processes import PROJECT
 from tests.deploy.observability.conftest import WAITS
+from tests.waiting import eventually
+from webapp.telemetry.counters import Counters
 
 FOLDER = PROJECT / "deploy" / "observability"
 DASHBOARDS = sorted((FOLDER / "dashboards").glob("*.json"))
@@ -140,6 +143,16 @@ def test_what_is_costly_is_asked_seldom_and_again_after_a_failure() -> None:
     assert [*eager(), *eager()] == [3, 4]
 
 
+def test_what_a_background_process_in_another_container_counts_is_read_and_nothing_is_written(
+        counters: Counters, counting: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in counting.iterdir()}
+
+    told = samples(Exporter({"counters": lambda: counted(counting)}, {}))
+
+    assert told["demand_loop_failures_total[('loop', 'dagster')]"] == 1
+    assert {file: file.stat().st_mtime_ns for file in counting.iterdir()} == before
+
+
 @pytest.fixture
 def served(exporter: Exporter, request: pytest.FixtureRequest) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(exporter, getattr(request, "param", None)))
@@ -155,6 +168,15 @@ def test_programs_of_this_machine_read_metrics_and_pages_of_others_do_not(served
     for headers in ({"Host": "evil.example"}, {"Host": ""}, {"Origin": "http://evil.example"},
                     {"X-Forwarded-For": "203.0.113.9"}, {"Host": "127.0.0.1.evil.example"}, {"Host": "[::1"}):
         assert requests.get(f"{served}/metrics", headers=headers, timeout=9).status_code == 403, headers
+
+
+@pytest.mark.parametrize("served", ["a secret"], indirect=True)
+def test_who_starts_it_again_needs_no_token_to_see_that_it_is_there(served: str) -> None:
+    asked = {path: requests.get(f"{served}{path}", headers={"Host": "10.1.2.3:9464"}, timeout=9).status_code
+             for path in ("/health/live", "/health/ready", "/health/web/live", "/health/../metrics", "/metrics")}
+
+    assert asked == {"/health/live": 200, "/health/ready": 200, "/health/web/live": 403, "/health/../metrics": 403,
+                     "/metrics": 403}
 
 
 @pytest.mark.parametrize("served", ["a secret"], indirect=True)
@@ -178,15 +200,86 @@ def test_prometheus_understands_every_query_and_what_it_is_told(exporter: Export
     file = tmp_path / "queries.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": [
         {"record": f"query:{place}", "expr": query} for place, query in enumerate(asked)]}]}))
-    config = tmp_path / "prometheus.yaml"
-    config.write_text((FOLDER / "prometheus.yaml").read_text().replace("alerts.yaml", str(FOLDER / "alerts.yaml")))
+    token, configs = tmp_path / "metrics-token", []
+    token.write_text("a secret")
+    for name in ("prometheus.yaml", "prometheus_compose.yaml"):
+        configs.append(tmp_path / name)
+        configs[-1].write_text((FOLDER / name).read_text().replace("[alerts.yaml]", f"[{FOLDER / 'alerts.yaml'}]")
+                               .replace("/run/secrets/metrics-token", str(token)))
 
     for command in (["check", "rules", str(file)], ["check", "rules", str(FOLDER / "alerts.yaml")],
-                    ["check", "config", str(config)]):
+                    *(["check", "config", str(config)] for config in configs)):
         done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     told = subprocess.run(["promtool", "check", "metrics"], input=exporter.metrics(), capture_output=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+@pytest.fixture
+def prometheus(served: str, tmp_path: Path) -> Iterator[str]:
+    """A Prometheus that has read the metrics twice; its address."""
+    config = tmp_path / "prometheus.yaml"
+    config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": [{
+        "job_name": "demand", "static_configs": [{"targets": [served.removeprefix("http://")]}]}]}))
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'series'}",
+               f"--web.listen-address={address}", "--log.level=error"]
+    with subprocess.Popen(command, cwd=tmp_path) as process:
+        try:
+            eventually(lambda: answer_of(f"http://{address}", "count_over_time(up[1m]) >= 2"), 120,
+                       lambda: "Prometheus has read nothing")
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
+def answer_of(prometheus: str, query: str) -> list[dict[str, object]]:
+    """What Prometheus answers; nothing while it does not answer at all."""
+    try:
+        told = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=30).json()
+    except (requests.ConnectionError, requests.JSONDecodeError):
+        return []
+    assert told["status"] == "success", (query, told)
+    found: list[dict[str, object]] = told["data"]["result"]
+    return found
+
+
+@pytest.mark.servers
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed (Debian: prometheus)")
+def test_prometheus_answers_every_panel_that_there_is_something_to_say_in(prometheus: str) -> None:
+    there = set(requests.get(f"{prometheus}/api/v1/label/__name__/values", timeout=30).json()["data"])
+    asked = {query for dashboard in DASHBOARDS for query in queries(dashboard)}
+    # Within a second no count rises, and an hour is not over.
+    now = {query for query in asked if named(query) <= there and not re.search(r"rate\(|increase\(|\[|/", query)}
+
+    assert len(now) > 25
+    assert {query for query in now if not answer_of(prometheus, query)} == set()
+    for query in asked - now:
+        answer_of(prometheus, query)
+
+
+@promtool
+def test_workers_are_scaled_by_runs_and_not_by_a_silence(exporter: Exporter, tmp_path: Path) -> None:
+    (rule,) = yaml.safe_load((FOLDER / "prometheus_adapter.yaml").read_text())["rules"]["external"]
+    query, always = rule["metricsQuery"], 'demand_dagster_oldest_run_seconds{status="queued"}'
+    runs = {'demand_dagster_runs{job="retrain",status="queued"}': "2",
+            'demand_dagster_runs{job="pool",status="started"}': "1"}
+    cases = [({always: "0"}, [0]), ({always: "9", **runs}, [3]), ({}, [])]
+    (tmp_path / "rules.yaml").write_text("groups: []")
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": [
+        {"input_series": [{"series": name, "values": value} for name, value in series.items()],
+         "promql_expr_test": [{"expr": query, "eval_time": "0m", "exp_samples": [
+             {"labels": "{}", "value": value} for value in wanted]}]} for series, wanted in cases]}))
+
+    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "cases.yaml")], capture_output=True, text=True,
+                          check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rule["seriesQuery"] == always
+    assert named(query) | named(always) <= exposed(exporter)
+    assert value(exporter, "demand_dagster_oldest_run_seconds", status="queued") == 0
 
 
 @promtool

@@ -1,4 +1,4 @@
-"""A file whose age says whether the background process looks after its loops: it has no port that could be asked."""
+"""A file whose age says whether the web app's background process looks after its loops: it has no port to be asked."""
 
 import time
 from contextlib import suppress
