@@ -50,7 +50,7 @@ class ParquetTable:
                 parquet = pq.ParquetFile(file)
                 self._metadata = parquet.metadata
                 check_columns(parquet.metadata.num_columns, path)
-                schema = parquet.schema_arrow
+                schema = without_views(parquet.schema_arrow.empty_table()).schema
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise SourceError(f"{path} is no readable Parquet file: {error}. Write it again, or set source.format to "
                               "what it is.") from error
@@ -85,7 +85,7 @@ class ParquetTable:
         if not self._written:
             return {}
         with self._filesystem.open(self._path, "rb") as file:
-            table = self._open(file).read(columns=self._written)
+            table = without_views(self._open(file).read(columns=self._written))
         return {name: evidence_of(pc.cast(_as_text(table[name]) if is_bytes(table[name].type) else table[name],
                                           pa.string())) for name in self._written}
 
@@ -98,7 +98,7 @@ class ParquetTable:
         keys = [name for name in self._columns if name in self._plan.key_columns()]
         with self._filesystem.open(self._path, "rb") as file:
             parquet = self._open(file)
-            parts = [builder.add(self._made(parquet.read_row_groups(groups, columns=keys)))
+            parts = [builder.add(self._made(without_views(parquet.read_row_groups(groups, columns=keys))))
                      for groups, _ in self._pieces]
         together = sum(len(np.unique(part)) for part in parts)
         if parts and together > _CLUSTERED * len(np.unique(np.concatenate(parts))):
@@ -121,7 +121,7 @@ class ParquetTable:
             while len(self._kept) >= self._most_kept:
                 del self._kept[next(iter(self._kept))]
             with self._filesystem.open(self._path, "rb") as file:
-                table = self._open(file).read_row_groups(self._pieces[number][0], columns=self._columns)
+                table = without_views(self._open(file).read_row_groups(self._pieces[number][0], columns=self._columns))
             self._schema = table.schema
             self._kept[number] = _shortened(table)
         return self._kept[number]
@@ -138,6 +138,12 @@ class ParquetTable:
 
     def _open(self, file: Any) -> pq.ParquetFile:
         return pq.ParquetFile(file, metadata=self._metadata, read_dictionary=self._dictionaries)
+
+
+def without_views(table: pa.Table) -> pa.Table:
+    """The table with texts and bytes that are stored as views as plain ones, of which rows can be taken."""
+    kinds = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    return table.cast(pa.schema([field.with_type(kinds.get(field.type, field.type)) for field in table.schema]))
 
 
 def pieces_of(sizes: Sequence[int]) -> list[tuple[list[int], int]]:

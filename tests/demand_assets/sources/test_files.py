@@ -110,6 +110,16 @@ def test_numbers_as_names_are_text_without_a_fraction(tmp_path, articles):
         assert catalogue.region_items == (NORTH_7, RegionItem("north", "8"))
 
 
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.large_string(), pa.binary_view()], ids=str)
+def test_names_are_read_in_whatever_way_parquet_stores_text(tmp_path, kind):
+    table = pa.Table.from_pandas(sales(), preserve_index=False)
+    for name in ("shop", "day"):
+        table = table.set_column(table.column_names.index(name), name, pa.array(table[name].to_pylist(), kind))
+    pq.write_table(table, tmp_path / "sales.parquet")
+
+    assert read(tmp_path / "sales.parquet")["demand"].tolist()[:3] == [1, 2, 3]
+
+
 def test_leading_zeros_and_the_name_na_stay(tmp_path):
     (tmp_path / "a.csv").write_text("shop,article,day,sold\nNA,007,2024-01-01,1\n")
 
