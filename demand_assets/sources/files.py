@@ -237,9 +237,20 @@ class Files:
     def _settle(self, tables: Sequence[Table], source: FileSource) -> None:
         """Settle by all files together how the numbers of each column are written. Raises: SourceError."""
         found: dict[str, Evidence] = {}
-        for table in tables:
-            for name, evidence in table.evidence().items():
+        each = [table.evidence() for table in tables]
+        for of_table in each:
+            for name, evidence in of_table.items():
                 found[name] = found[name].with_more(evidence) if name in found else evidence
+        if source.decimal is None and source.thousands is None:
+            for name, evidence in (pair for of_table in each for pair in of_table.items()):
+                if example := evidence.unsettled_by(found[name]):
+                    mark = "." if "." in example else ","
+                    whole, fraction = example.replace(mark, ""), example.replace(mark, ".")
+                    raise SourceError(
+                        f"{self._shown}, column {name!r}: {example!r} may be {whole} or {fraction}. Its file does not "
+                        "settle it: all its numbers are written so, while another file has the other mark before "
+                        f"decimals. Set source.thousands = {mark!r} in the dataset file if it is {whole}; if it is "
+                        f"{fraction}, write the decimals of all files with one mark.")
         marks = {name: settled(evidence, source, f"{self._shown}, column {name!r}") for name, evidence in found.items()}
         for table in tables:
             table.settle(marks)

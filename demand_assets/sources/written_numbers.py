@@ -28,11 +28,29 @@ class Evidence:
     """A value in which a point may be either, as in 1.234; empty where there is none."""
     comma: str = ""
     """A value in which a comma may be either."""
+    point_groups: bool = False
+    """Whether a value shows that points group thousands, as 1.234,5 and 1.234.567 do."""
+    comma_groups: bool = False
+    has_whole: bool = False
+    """Whether a value has neither mark."""
 
     def with_more(self, other: "Evidence") -> "Evidence":
         """What both say together."""
         return Evidence(self.point_decimal or other.point_decimal, self.comma_decimal or other.comma_decimal,
-                        self.point or other.point, self.comma or other.comma)
+                        self.point or other.point, self.comma or other.comma,
+                        self.point_groups or other.point_groups, self.comma_groups or other.comma_groups,
+                        self.has_whole or other.has_whole)
+
+    def unsettled_by(self, all_together: "Evidence") -> str:
+        """A value in which the mark may be either, of a file in which it stands in all numbers, where other files have
+        the other mark before decimals and none shows that this one groups thousands; empty where there is none."""
+        if self.point_decimal or self.comma_decimal or self.has_whole:
+            return ""
+        if self.point and all_together.comma_decimal and not (all_together.point_decimal or all_together.point_groups):
+            return self.point
+        if self.comma and all_together.point_decimal and not (all_together.comma_decimal or all_together.comma_groups):
+            return self.comma
+        return ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +95,7 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
 def evidence_of(column: pa.ChunkedArray) -> Evidence:
     """What the values of a column of text say; nothing where all are whole numbers."""
     values = pc.utf8_trim_whitespace(column)
+    has_whole = bool(pc.any(pc.match_substring_regex(values, _SIGN + r"\d+$")).as_py())
     values = pc.unique(values.filter(pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)))
     if not len(values):
         return Evidence()
@@ -95,8 +114,11 @@ def evidence_of(column: pa.ChunkedArray) -> Evidence:
                       rf"\d{{1,3}}({other}\d{{3}}){{2,}}", rf"\d+{mark}",
                       rf"\d{{1,2}}({other}\d{{2}})+{other}\d{{3}}({mark}\d*)?")
 
+    def groups(mark: str, decimal: str) -> bool:
+        return any_of(rf"\d{{1,3}}({mark}\d{{3}})+{decimal}\d*", rf"\d{{1,3}}({mark}\d{{3}}){{2,}}")
+
     return Evidence(is_decimal(r"\.", ","), is_decimal(",", r"\."), first_of(r"[1-9]\d{0,2}\.\d{3}"),
-                    first_of(r"[1-9]\d{0,2},\d{3}"))
+                    first_of(r"[1-9]\d{0,2},\d{3}"), groups(r"\.", ","), groups(",", r"\."), has_whole)
 
 
 def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
@@ -196,6 +218,12 @@ def _with_point(written: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
     if marks.is_mixed:
         unclear = pc.match_substring_regex(written, _SIGN + r"[1-9]\d{0,2}[.,]\d{3}$")
         said = pc.binary_join_element_wise(written, _UNCLEAR, " ")
+        for mark, other in (".", ","), (",", "."):
+            point, group = f"[{mark}]", f"[{other}]"
+            is_clear = pc.match_substring_regex(
+                written, _SIGN + rf"(\d*{point}\d+|\d{{1,3}}({group}\d{{3}})+{point}\d*|\d{{1,3}}({group}\d{{3}}){{2,}})$")
+            read = pc.replace_substring(pc.replace_substring(written, other, ""), mark, ".")
+            written = pc.if_else(pc.and_(is_clear, pc.invert(unclear)), read, written)
         return pc.if_else(unclear, said, written)
     plain = pc.replace_substring(pc.replace_substring(written, other, ""), decimal, ".")
     group, point = f"[{other}]", f"[{decimal}]"

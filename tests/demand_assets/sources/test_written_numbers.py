@@ -44,6 +44,23 @@ def test_one_file_settles_the_column_of_all(tmp_path):
     assert read(tmp_path) == [1000, 2000, 1234.5]
 
 
+@pytest.mark.parametrize(("mark", "other"), [(".", ","), (",", ".")])
+def test_another_file_does_not_settle_a_file_of_another_country(tmp_path, mark, other):
+    written(tmp_path, [f"5{mark}500", f"12{mark}250"], "1.csv")
+    written(tmp_path, [f"5{other}5"], "2.csv")
+
+    with pytest.raises(SourceError, match=re.escape(f"'5{mark}500' may be 5500 or 5.500")):
+        read(tmp_path)
+    assert read(tmp_path, thousands=mark) == [5500, 12250, 5.5]
+
+
+def test_files_of_two_countries_are_read_where_every_value_is_clear(tmp_path):
+    written(tmp_path, ["5.5", "1,234.5"], "1.csv")
+    written(tmp_path, ["5,5", "1.234,25", "1.234.567"], "2.csv")
+
+    assert list(map(float, read(tmp_path))) == [5.5, 1234.5, 5.5, 1234.25, 1234567]
+
+
 @pytest.mark.parametrize("mark", [".", ","])
 @pytest.mark.parametrize("others", [["503"], ["503", "abc"], []])
 def test_what_may_be_either_is_refused_and_each_piece_of_advice_works(tmp_path, mark, others):
@@ -81,7 +98,7 @@ def test_a_mark_cannot_be_both():
 
 def test_where_both_are_decimal_marks_what_may_be_either_is_no_number(tmp_path):
     assert read(written(tmp_path, ["1.5", "2,5", "1.234"])) == [
-        "1.5", "2,5", "1.234 (may be two numbers: point and comma both stand before decimals here)"]
+        "1.5", "2.5", "1.234 (may be two numbers: point and comma both stand before decimals here)"]
 
 
 @pytest.mark.parametrize("sign", ["-", "\u2212", "+"])
