@@ -74,6 +74,7 @@ class Reading:
 _FIRST, _ENOUGH_READ = 8, 0.5
 """Of so many first values this share has to be read by a format, or the others are not looked at."""
 _FEWEST_DIGITS = 4
+_WEEKS_OF_A_YEAR, _FEW_AGAIN = 53, 0.05
 
 
 def readings_of(values: Sequence[str]) -> list[Reading]:
@@ -212,6 +213,9 @@ def counts_periods(column: Column, keys: Sequence[Column]) -> bool:
         return False
     near = np.mean(np.diff(distinct) == 1)
     codes = series_codes(keys, len(numbers))
+    again = pd.DataFrame({"series": codes, "number": numbers}).dropna().duplicated()
+    if distinct.max() <= _WEEKS_OF_A_YEAR and again.mean() > _FEW_AGAIN:
+        return False  # weeks or months of several years
     first = pd.Series(numbers).groupby(codes).nunique().max()
     return bool(near >= 0.5 and first >= 0.2 * len(distinct))
 

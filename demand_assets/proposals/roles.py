@@ -371,6 +371,13 @@ def _count_periods(roles: Roles, facts: Facts, ask: Ask, today: pd.Timestamp) ->
                                      "write dates as 2024-01-31")
         return
     if not counted:
+        yearless = next((column for column in facts.columns if column.name not in roles.used and column.is_whole
+                         and column.is_number and _within(column, 1, 53) and (
+                             column.says("date") or column.says("week") or column.says("month"))), None)
+        if yearless is not None:
+            raise CannotProposeError(f"the column {yearless.name!r} says the week or the month, as "
+                                     f"{yearless.example()!r}, and no column says the year; write both in one column, "
+                                     "as in 2024-W05 or 2024-01")
         named = next((column for column in facts.columns if column.says("date") >= 2), None)
         if named is not None and named.distinct:
             raise CannotProposeError(f"the column {named.name!r} should be the date, and {named.example()!r} cannot be "

@@ -34,7 +34,8 @@ _FEW_SHARE = 0.05
 
 _ENOUGH_SWAPPED = 2
 """So many dates with day and month in each other's place are no slip of the pen."""
-_MONTHS = 12
+_MONTHS, _WEEKS = 12, 53
+_TEN = 10
 _ENOUGH_WEEKS = 2
 """So many dates with a number above 12 tell weeks from months; one may be a slip of the pen."""
 _WEEKS_SHARE = 0.1
@@ -49,6 +50,8 @@ _AS_FORMULA = re.compile(r'="(.*)"')
 """A text as spreadsheets are made to keep it one: ="007"."""
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks of the direction of writing, which cannot be seen."""
+_AS_NUMBER = re.compile(r"(\d{4})\.(\d{1,2})")
+"""A year and a month or a week as a spreadsheet may take them for a number: 2024.1 was 2024.1 or 2024.10."""
 _WHOLE_AS_FRACTION = re.compile(r"(-?\d+)[.,]0+")
 
 
@@ -71,6 +74,7 @@ class CatalogueBuilder:
         self._told: list[str] = []
         self._swapped: set[str] = set()
         self._unmarked: dict[str, tuple[int, str, str]] = {}
+        self._as_numbers: set[str] = set()
 
     def add(self, table: pd.DataFrame) -> Numbers:
         """Look through a piece of the source.
@@ -119,6 +123,8 @@ class CatalogueBuilder:
         places, distinct = _distinct(dates)
         if columns.date_format is None and self._dataset.frequency != "D":
             self._unmarked |= unmarked_periods(distinct)
+        if self._dataset.frequency in ("W", "M"):
+            self._as_numbers |= {value for value in distinct if isinstance(value, str) and _AS_NUMBER.fullmatch(value)}
         days = read_dates(distinct, self._dataset.frequency, columns.date_format, columns.time_zone,
                           columns.week_dated == "last_day").days
         is_read = ~np.isnat(days)
@@ -188,6 +194,7 @@ class CatalogueBuilder:
         Raises: SourceError: dates may be weeks or months, and none settles it, or are written in two orders.
         """
         self._check_periods()
+        self._check_zeros()
         numbers, refused = {}, []
         rules = self._dataset.rules
         regions, items = (set(map(known_as, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
@@ -250,6 +257,20 @@ class CatalogueBuilder:
             raise SourceError(f"The date {min(beyond)!r} is no month, and {len(beyond)} of {len(self._unmarked)} "
                               "dates are like it: they look like weeks of a year. Set frequency = 'W' in the dataset "
                               "file if they are weeks of the ISO calendar, or correct them at the source.")
+
+    def _check_zeros(self) -> None:
+        """Nothing, where months or weeks have not lost the zero at their end. Raises: SourceError."""
+        periods = {tuple(map(int, text.split("."))): text for text in self._as_numbers}
+        lost = [text for (_, number), text in periods.items() if 0 < number < _TEN and not text.endswith(f"0{number}")]
+        if not lost or any(number % _TEN == 0 for _, number in periods):
+            return
+        first, last = min(periods), max(periods)
+        tens = range(_TEN, _MONTHS + 1 if self._dataset.frequency == "M" else _WEEKS, _TEN)
+        if any(first < (year, ten) < last for year in range(first[0], last[0] + 1) for ten in tens):
+            text = min(lost)
+            raise SourceError(f"The date {text!r} may be {text} or {text}0: no date of the source ends in 0, which "
+                              "numbers lose. Write the column as text where it is made, as in "
+                              f"{text.replace('.', '-')}0.")
 
     def _spoilt(self, region: str, item: str, number: int) -> str:
         """Why what is no bad name is no region-item; empty where it is one."""

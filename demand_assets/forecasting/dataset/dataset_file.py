@@ -87,6 +87,14 @@ class Columns(StrictEntry):
                 raise ValueError(f"{value!r} is no time zone; write one as in 'Europe/Berlin' or 'UTC'") from None
         return value
 
+    @field_validator("date_format")
+    @classmethod
+    def _has_year(cls, value: str | None) -> str | None:
+        if value is not None and not any(part in value for part in _WITH_YEAR):
+            raise ValueError(f"{value!r} says no year, and without one dates would all be of 1900; deliver the year in "
+                             "the same column, as in 31.01.2024 and '%d.%m.%Y'")
+        return value
+
     @field_validator("region", "item", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
@@ -96,6 +104,10 @@ class Columns(StrictEntry):
     @classmethod
     def _is_date(cls, value: str | None) -> str | None:
         return _checked_date(value)
+
+
+_WITH_YEAR = ("%Y", "%y", "%G", "%c", "%x")
+"""What says the year in a format of dates."""
 
 
 class SimulatedSource(StrictEntry):

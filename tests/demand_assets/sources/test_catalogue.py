@@ -168,3 +168,19 @@ class TestWeeksAndMonths:
             pd.Timestamp("2024-02-28"))
         assert self.source(tmp_path / "a.csv", [*days, "02/13/2024"], "D", date_format="%d/%m/%Y").catalogue(
             ).last_date == pd.Timestamp("2024-01-31")
+
+
+@pytest.mark.parametrize(("frequency", "texts", "lost"), [
+    ("M", ["2023.9", "2023.1", "2023.11", "2023.12", "2024.1"], "2023.1"),
+    ("W", ["2024.8", "2024.9", "2024.1", "2024.11", "2024.13", "2024.14"], "2024.1")])
+def test_months_and_weeks_that_have_lost_a_zero_are_refused(tmp_path, frequency, texts, lost):
+    """2024.10 as a number is 2024.1, as January is."""
+    def write(values):
+        lines = [f"{text},north,7,{place}" for place, text in enumerate(values)]
+        (tmp_path / "a.csv").write_text("\n".join(["day,shop,article,sold", *lines]))
+        return open_source(file_dataset(tmp_path / "a.csv", drivers=False, frequency=frequency))
+
+    with pytest.raises(SourceError, match=f"'{lost}' may be {lost} or {lost}0"):
+        write(texts).catalogue()
+    assert write([text.replace(".", "-") for text in texts]).catalogue().region_items
+    assert write(["2023.51", "2023.52", "2024.1"] if frequency == "W" else ["2023.11", "2024.1", "2024.2"]).catalogue()

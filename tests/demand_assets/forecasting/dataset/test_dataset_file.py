@@ -36,6 +36,7 @@ def test_what_is_not_said_is_taken_for_granted(tmp_path):
 
 @pytest.mark.parametrize(("entry", "words"), [
     ('[columns]\ntime_zone = "Berlin"', "no time zone; write one as in 'Europe/Berlin'"),
+    ('[columns]\ndate_format = "%d.%m."', "'%d.%m.' says no year"),
     ('[rules]\nseveral_rows = "add"', "'sum', 'mean', 'last' or 'refuse'"),
     ('[rules]\nunfinished = "yes"', "'set_aside' or 'final'"), ('[rules]\nrefused_units_share = 2', "less than")])
 def test_a_wrong_entry_says_what_is_allowed(tmp_path, entry, words):
