@@ -21,7 +21,7 @@ from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.periods import Reading, readings_of
 from demand_assets.proposals.roles import Roles, roles_of
-from demand_assets.proposals.rows import gaps, several_rows, totals
+from demand_assets.proposals.rows import check_key_measures, gaps, several_rows, totals
 from demand_assets.proposals.stock import take_stock
 from demand_assets.proposals.tables import CannotProposeError, Group, groups_in, sampled
 from demand_assets.proposals.terminal_questions import Ask
@@ -74,6 +74,7 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     if not facts.rows:
         raise CannotProposeError(f"{given} has a header and no rows")
     roles = roles_of(facts, ask, bool(dates), wide, today)
+    check_key_measures(facts, roles)
     says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
     draft = _begin(name, group, roles, facts, path, written_path)
     draft.left += says_nothing

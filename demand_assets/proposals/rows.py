@@ -1,5 +1,6 @@
 """What several rows of a period mean, what a missing one means, and which rows are totals over others."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,12 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, weekdays
 from demand_assets.forecasting.contract.source import Catalogue
-from demand_assets.proposals.column_facts import Facts
+from demand_assets.proposals.column_facts import Column, Facts
+from demand_assets.proposals.column_names import called
+from demand_assets.proposals.measures import different_measures
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.roles import Roles
+from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
@@ -52,6 +56,7 @@ def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ro
     if not refused and len(sizes) and sizes.min() > 1 and sizes.nunique() == 1 and not differing:
         return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more "
                           "than once, or rows.several_rows = 'sum' is right")
+    _check_measures([facts.column(name) for name in differing])
     median = float(np.nanmedian(frame["demand"])) if len(frame) else 0.0
     is_small = median <= _SMALL_UNITS and bool((frame["demand"].dropna() % 1 == 0).all())
     if differing:
@@ -65,6 +70,19 @@ def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ro
     chosen = ask(f"{rows:,} rows share their period with another. What do they mean?",
                  ["sum", "last", "mean", "refuse"], default)
     return Answer(chosen, why if chosen == default else "as answered")
+
+
+def check_key_measures(facts: Facts, roles: Roles) -> None:
+    """Nothing, where neither regions nor items that no name told are measures. Raises: CannotProposeError."""
+    keys = (("region", roles.region), ("item", roles.item))
+    _check_measures([facts.column(name) for kind, name in keys if name is not None and not called(name, kind)])
+
+
+def _check_measures(columns: Sequence[Column]) -> None:
+    for column in columns:
+        if (found := different_measures(column)) is not None:
+            raise CannotProposeError(f"the column {column.name!r} says what the number of a row is, as {found[0]!r} and "
+                                     f"{found[1]!r}; keep the rows of demand only, or give each a column of its own")
 
 
 def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) -> Answer:

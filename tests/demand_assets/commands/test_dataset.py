@@ -115,6 +115,13 @@ def test_decimals_of_parquet_are_numbers_and_its_lists_are_none_of_demand(tmp_pa
     assert proposed(tmp_path / "sales.parquet")[1] == sum(_UNITS)
 
 
+def _measures(*names: str) -> bytes:
+    """A table in which one column says what the number of a row is."""
+    rows = [f"2026-{month:02}-01;{item};{name};{month + place}" for month in range(1, 11) for item in ("tea", "jug")
+            for place, name in enumerate(names)]
+    return "\n".join(["date;item;kind;value", *rows, ""]).encode()
+
+
 @pytest.mark.parametrize(("name", "content", "words"), [
     ("sales.csv", gzip.compress(b"date,item,demand\n"), "call it .csv.gz"),
     ("sales.ods", b"PK\3\4mimetypeapplication/vnd.oasis", "save it as .xlsx or CSV"),
@@ -122,12 +129,14 @@ def test_decimals_of_parquet_are_numbers_and_its_lists_are_none_of_demand(tmp_pa
      "zero bytes, the first in line 2"),
     ("sales.csv", b"KW;item;demand\n" + b"".join(b"%d;tea;3%d\n" % (week % 52 + 1, week) for week in range(120)),
      "no column says the year"),
+    ("sales.csv", _measures("Units", "Price"), "'kind' says what the number of a row is, as 'Units' and 'Price'"),
+    ("sales.csv", _measures("Ist", "Plan"), "keep the rows of demand only"),
     ("sales.csv", b"date,item,demand\n" + b"".join(b"%d,tea,3%d\n" % (year, year) for year in range(1970, 2020)),
      "'1970' cannot be read as one"),
     ("sales.csv", b"date,item,demand\n" + "2026-01-02,Käse,3\n".encode() * 20 + b"2026-02-02,K\xe4se,3\n",
      "the first in line 22"),
     ("sales.csv", b"date,item,demand\n" + b"2026-01-02,tea,3 Stk\n" * 20, "write numbers alone there, without units")],
-    ids=["compressed", "ods", "zero byte", "weeks alone", "years", "two encodings", "units"])
+    ids=["compressed", "ods", "zero byte", "weeks alone", "measures", "versions", "years", "two encodings", "units"])
 def test_the_cure_is_told(name: str, content: bytes, words: str, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(content)
