@@ -4,11 +4,11 @@ from demand_assets.proposals.column_facts import Column
 from demand_assets.proposals.column_names import called, plain
 
 _OTHERS = ("price", "cost", "money", "stock", "afterwards", "promo", "weather", "open")
-_ACTUAL = frozenset("actual actuals act ist real reel realise consuntivo effettivo wykonanie rzeczywiste gerceklesen "
-                    "факт 実績 实际 실적".split())
-_PLANNED = frozenset("plan planned budget forecast forecasts fc fcst prognose soll target objectif prevision previsions "
-                     "presupuesto pronostico previsione prognoza hedef butce план прогноз бюджет 予算 計画 予測 计划 预测 "
-                     "계획 예산".split())
+_IS_ACTUAL = """actual actuals act ist real reel realise consuntivo effettivo wykonanie rzeczywiste gerceklesen факт
+ 実績 实际 실적"""
+_IS_PLANNED = """plan planned budget forecast forecasts fc fcst prognose soll target objectif prevision previsions
+ presupuesto pronostico previsione prognoza hedef butce план прогноз бюджет 予算 計画 予測 计划 预测 계획 예산"""
+_ACTUAL, _PLANNED = (frozenset(words.split()) for words in (_IS_ACTUAL, _IS_PLANNED))
 _MOST_VALUES = 30
 _MOSTLY = 0.5
 

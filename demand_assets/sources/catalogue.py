@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.periods import Dates, ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as, one_form
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -21,6 +21,7 @@ from demand_assets.forecasting.validation.readings import (
     unmarked_periods,
 )
 from demand_assets.forecasting.validation.row_rules import is_running, starts
+from demand_assets.sources.aggregates import SplitSums, aggregates_among, by_days, told
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.totals import totals_among
 
@@ -75,6 +76,7 @@ class CatalogueBuilder:
         self._swapped: set[str] = set()
         self._unmarked: dict[str, tuple[int, str, str]] = {}
         self._as_numbers: set[str] = set()
+        self._split = SplitSums(), SplitSums()
 
     def add(self, table: pd.DataFrame) -> Numbers:
         """Look through a piece of the source.
@@ -97,7 +99,12 @@ class CatalogueBuilder:
         sums = np.bincount(codes, np.where(is_known, demand, 0.0), minlength=len(distinct))
         for place, units in zip(places, sums, strict=True):
             self._units[place] += float(units)
-        is_dated = self.see_dates(self._plan.dates(table), is_known)
+        days = self.see_dates(self._plan.dates(table), is_known)
+        is_dated = ~np.isnat(days)
+        if len(distinct):
+            split = by_days(codes, len(distinct), days, demand)
+            for place, sums_of in enumerate(self._split):
+                sums_of.add([name[place] for name in names], [name[1 - place] for name in names], split)
         self._dated.extend([0] * (len(self._places) - len(self._dated)))
         for place, count in zip(places, np.bincount(codes, is_dated, minlength=len(distinct)), strict=True):
             self._dated[place] += int(count)
@@ -110,10 +117,10 @@ class CatalogueBuilder:
         self._rows[place] += rows
 
     def see_dates(self, dates: pd.Series, is_known: npt.NDArray[np.bool_] | None = None,
-                  rows: pd.Series | None = None) -> npt.NDArray[np.bool_]:
+                  rows: pd.Series | None = None) -> Dates:
         """Take note of the dates of demand.
 
-        Returns: which of them can be read.
+        Returns: the day of each; NaT where it cannot be read.
 
         Args:
             is_known: where demand is known; everywhere unless given.
@@ -140,7 +147,7 @@ class CatalogueBuilder:
         for day, often in zip(days[counts], number[counts].tolist(), strict=True):
             if often:
                 self._rows_on[day] = self._rows_on.get(day, 0) + int(often)
-        return np.asarray(np.append(is_read, False)[places])  # place -1, missing, looks at the last
+        return cast(Dates, np.append(days, np.datetime64("NaT", "D"))[places])  # place -1, missing, looks at the last
 
     def _known(self, demand: pd.Series) -> npt.NDArray[np.float64]:
         """The numbers of demand, NaN where it is not known."""
@@ -161,6 +168,7 @@ class CatalogueBuilder:
             same = {name: one for one, several in spellings.items() for name in several
                     if name != one and (len(several) > 1 or _AS_FORMULA.fullmatch(name))}
             self._plan.rename(ours, same)
+            self._split[place].rename(same)
             formulas = sorted(filter(_AS_FORMULA.fullmatch, same))
             if formulas:
                 told.append(f"{len(formulas)} {ours}s are written as formulas, as {formulas[0]!r}, and read as "
@@ -214,6 +222,10 @@ class CatalogueBuilder:
         used = set(numbers.values())
         notices = tuple(self._told) + tuple(totals_among({
             name: self._units[number] if self._units else None for name, number in kept.items() if number in used}))
+        notices += tuple(told(kind, name, parts) for split, kind, names in zip(
+            self._split, ("region", "item"), (regions, items), strict=True)
+            for name, parts in aggregates_among(split.without({*names, ""})).items()
+            if not any(notice.startswith(f"The {kind} {name!r} is ") for notice in notices))
         notices += tuple(
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))

@@ -8,7 +8,8 @@ _TOTAL = """total totals totale totali totaal totales totaux totalt totalsumma t
 всього gesamt gesamtsumme gesamtergebnis gesamtumsatz gesamtmenge gesamtabsatz insgesamt summe summen sum suma somme
 somma summa subtotal subtotals zwischensumme teilsumme soustotal subtotaal subtotale celkem součet razem łącznie ogółem
 összesen végösszeg toplam yhteensä ialt samlet σύνολο skupaj ukupno вкупно kokku kopā 合計 総計 総合計 小計 合计 总计
-總計 小计 总和 합계 총계 소계 الإجمالي المجموع إجمالي סהכ รวม tổng jumlah कुल योग overall aggregate aggregated"""
+總計 小计 总和 합계 총계 소계 الإجمالي المجموع إجمالي סהכ รวม tổng jumlah कुल योग overall aggregate aggregated
+ergebnis résultat nationwide worldwide bundesweit weltweit landesweit"""
 _EVERY = """all alle alles allemaal every tous toutes tout todos todas todo tutti tutte tutto wszystkie wszystko všechny
 vše все всё всі alla kaikki összes tüm tümü όλα 全部 全体 全店 全社 所有 전체 semua"""
 _OTHER_WORDS = """grand general général générale generale generalny celkový końcowa genel sub sous общий общая of the

@@ -220,8 +220,9 @@ def _with_point(written: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
         said = pc.binary_join_element_wise(written, _UNCLEAR, " ")
         for mark, other in (".", ","), (",", "."):
             point, group = f"[{mark}]", f"[{other}]"
+            grouped = rf"\d{{1,3}}({group}\d{{3}})"
             is_clear = pc.match_substring_regex(
-                written, _SIGN + rf"(\d*{point}\d+|\d{{1,3}}({group}\d{{3}})+{point}\d*|\d{{1,3}}({group}\d{{3}}){{2,}})$")
+                written, _SIGN + rf"(\d*{point}\d+|{grouped}+{point}\d*|{grouped}{{2,}})$")
             read = pc.replace_substring(pc.replace_substring(written, other, ""), mark, ".")
             written = pc.if_else(pc.and_(is_clear, pc.invert(unclear)), read, written)
         return pc.if_else(unclear, said, written)
