@@ -82,7 +82,7 @@ def _check_measures(columns: Sequence[Column]) -> None:
     for column in columns:
         if (found := different_measures(column)) is not None:
             raise CannotProposeError(f"the column {column.name!r} says what the number of a row is, as {found[0]!r} "
-                                     f"and {found[1]!r}; keep the rows of demand only, or give each a column of its own")
+                                     f"and {found[1]!r}; keep the rows of demand only, or give each its own column")
 
 
 def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) -> Answer:

@@ -13,6 +13,7 @@ from demand_assets.forecasting.dataset.dataset_file import FileSource
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _SIGN = "^[+\u2212-]?"
 _SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
+_DIGITS = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
 _SPACES = r"[\p{Zs}'’]"
 _UNCLEAR = "(may be two numbers: point and comma both stand before decimals here)"
 _OTHER = {".": ",", ",": "."}
@@ -94,7 +95,7 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
 
 def evidence_of(column: pa.ChunkedArray) -> Evidence:
     """What the values of a column of text say; nothing where all are whole numbers."""
-    values = pc.utf8_trim_whitespace(column)
+    values = _with_sign_before(pc.utf8_trim_whitespace(column))
     has_whole = bool(pc.any(pc.match_substring_regex(values, _SIGN + r"\d+$")).as_py())
     values = pc.unique(values.filter(pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)))
     if not len(values):
@@ -171,7 +172,7 @@ def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
         return numbers
     if numbers is not None and pa.types.is_integer(numbers.type):
         return numbers
-    written = _without_spaces(pc.replace_substring_regex(written, "^[−–]", "-"))
+    written = _without_spaces(_with_sign_before(written))
     written = _with_point(written, marks)
     numbers = as_numbers(written)
     return numbers if numbers is not None else text(written)
@@ -199,10 +200,17 @@ def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
     places = [place for place, value in enumerate(listed) if isinstance(value, str)]
     if places:
         written = pa.chunked_array([pa.array([str(listed[place]) for place in places], pa.string())])
-        one_by_one = _with_point(_without_spaces(pc.utf8_trim_whitespace(written)), marks)
+        one_by_one = _with_point(_without_spaces(_with_sign_before(pc.utf8_trim_whitespace(written))), marks)
         for place, value in zip(places, one_by_one.to_pylist(), strict=True):
             listed[place] = value
     return listed
+
+
+def _with_sign_before(written: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers with a plain minus before them: −12, 12- as SAP writes it, (12) as bookkeepers do."""
+    for pattern in (r"^[−–]([\d.,].*)$", rf"^({_DIGITS})\p{{Zs}}*[-−–]$", rf"^\(({_DIGITS})\)$"):
+        written = pc.replace_substring_regex(written, pattern, r"-\1")
+    return written
 
 
 def _without_spaces(written: pa.ChunkedArray) -> pa.ChunkedArray:

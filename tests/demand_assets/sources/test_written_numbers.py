@@ -107,6 +107,22 @@ def test_a_sign_settles_nothing(tmp_path, sign):
         read(written(tmp_path, [f"{sign}1.234", "9"]))
 
 
+@pytest.mark.parametrize("form", ["-{0}", "−{0}", "–{0}", "{0}-", "{0} −", "({0})"])
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_a_minus_is_read_wherever_it_is_written(tmp_path, form, suffix):
+    path = tmp_path / f"a.{suffix}"
+    values = ["1.500,00", "12", "7,5", "3"]
+    table = pd.DataFrame({"shop": "north", "article": "7", "day": [f"2024-01-0{day}" for day in range(1, 8)],
+                          "sold": [*map(form.format, values), *values[:3]]})
+    {"csv": table.to_csv, "xlsx": table.to_excel, "parquet": table.to_parquet}[suffix](path, index=False)
+
+    assert list(map(float, read(path))) == [-1500, -12, -7.5, -3, 1500, 12, 7.5]
+
+
+def test_what_is_no_number_in_brackets_stays_as_it_is(tmp_path):
+    assert read(written(tmp_path, ["(a)", "3-4", "12-x", "-", "()"])) == ["(a)", "3-4", "12-x", "-", "()"]
+
+
 def test_text_that_is_stored_once_for_many_rows_is_text_all_the_same(tmp_path):
     table = pd.DataFrame({"shop": "north", "article": "7", "day": pd.date_range("2024-01-01", periods=3),
                           "sold": pd.Categorical(["1.234", "9", "9"])})
