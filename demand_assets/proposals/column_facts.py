@@ -18,6 +18,7 @@ from demand_assets.forecasting.validation.readings import percent_of, read_numbe
 from demand_assets.proposals.column_names import called, free_name
 from demand_assets.sources import open_source
 from demand_assets.sources.columns import THE_ONLY_ONE
+from demand_assets.sources.currencies import without_currency
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, numbers_or_text, settled
 
 LOOKED_AT_ROWS = 250_000
@@ -68,6 +69,11 @@ class Column:
             return settled(self.evidence, FileSource(kind="file", path="-"), self.name)
         except SourceError:
             return None
+
+    @property
+    def has_currency(self) -> bool:
+        """Whether a currency stands beside its numbers."""
+        return bool(self.evidence.currencies)
 
     @cached_property
     def _of_distinct(self) -> tuple[npt.NDArray[np.float64], float]:
@@ -138,8 +144,10 @@ def grouped_thousands(column: Column) -> Marks | None:
     if bool(evidence.point) == bool(evidence.comma) or evidence.point_decimal or evidence.comma_decimal:
         return None
     mark = "." if evidence.point else ","
-    marked = [value.strip() for value in column.distinct if mark in value]
-    plain = [value.strip() for value in column.distinct if mark not in value and re.fullmatch(
+    values = column.distinct if not evidence.currencies else without_currency(
+        pa.chunked_array([pa.array([value.strip() for value in column.distinct], pa.string())])).to_pylist()
+    marked = [value.strip() for value in values if mark in value]
+    plain = [value.strip() for value in values if mark not in value and re.fullmatch(
         r"[+-]?\d+", value.strip())]
     if len(marked) < 2 or len(plain) < 2 or any(re.search(r"^[+-]?0", value) for value in marked):
         return None
@@ -153,7 +161,7 @@ def grouped_thousands(column: Column) -> Marks | None:
         return float(np.std(np.log(np.concatenate([sizes[sizes > 0], others]))))
 
     is_beyond_doubt = spread(as_thousands) < 0.7 * spread(as_decimals)
-    return Marks("," if mark == "." else ".", mark) if is_beyond_doubt else None
+    return Marks("," if mark == "." else ".", mark, has_currency=bool(evidence.currencies)) if is_beyond_doubt else None
 
 
 @dataclass(frozen=True)

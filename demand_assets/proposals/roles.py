@@ -211,6 +211,8 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
             named += 4
         if column.says("money") and column.says("money") >= column.says("demand"):
             named = column.says("money") * 0.5
+        if column.has_currency:
+            named = min(named, 0.25)
         for other in ("price", "cost", "promo", "holiday", "stock", "afterwards", "calendar", "weather", "open"):
             if column.says(other) > column.says("demand") or (column.says(other) == column.says("demand") == 3 and (
                     other in ("price", "cost", "stock"))):
@@ -249,7 +251,7 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
         return
     roles.demand = column.name
     roles.reasons["demand"] = why
-    if column.says("money") and column.says("money") >= column.says("demand"):
+    if column.has_currency or (column.says("money") and column.says("money") >= column.says("demand")):
         roles.notes.append(f"{column.name!r} looks like money: forecasts are then of money, not of units")
 
 

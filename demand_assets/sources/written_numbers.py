@@ -1,7 +1,7 @@
 """Numbers as text: which mark stands before decimals and which groups thousands is settled by a whole column."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import FileSource
+from demand_assets.sources.currencies import currencies_of, without_currency
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _SIGN = "^[+\u2212-]?"
@@ -34,13 +35,15 @@ class Evidence:
     comma_groups: bool = False
     has_whole: bool = False
     """Whether a value has neither mark."""
+    currencies: frozenset[str] = frozenset()
+    """Beside numbers."""
 
     def with_more(self, other: "Evidence") -> "Evidence":
         """What both say together."""
         return Evidence(self.point_decimal or other.point_decimal, self.comma_decimal or other.comma_decimal,
                         self.point or other.point, self.comma or other.comma,
                         self.point_groups or other.point_groups, self.comma_groups or other.comma_groups,
-                        self.has_whole or other.has_whole)
+                        self.has_whole or other.has_whole, self.currencies | other.currencies)
 
     def unsettled_by(self, all_together: "Evidence") -> str:
         """A value in which the mark may be either, of a file in which it stands in all numbers, where other files have
@@ -64,6 +67,8 @@ class Marks:
     always do."""
     is_mixed: bool = False
     """Whether both marks stand before decimals, so that what may be either is no number."""
+    has_currency: bool = False
+    """Whether a currency, the same in all values, may stand beside numbers."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,14 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
 
 def evidence_of(column: pa.ChunkedArray) -> Evidence:
     """What the values of a column of text say; nothing where all are whole numbers."""
-    values = _with_sign_before(pc.utf8_trim_whitespace(column))
-    has_whole = bool(pc.any(pc.match_substring_regex(values, _SIGN + r"\d+$")).as_py())
-    values = pc.unique(values.filter(pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)))
+    values = pc.utf8_trim_whitespace(column)
+    currencies = currencies_of(values)
+    values = _with_sign_before(without_currency(values) if currencies else values)
+    has_mark = pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)
+    has_whole = bool(pc.any(pc.match_substring_regex(values.filter(pc.invert(has_mark)), _SIGN + r"\d+$")).as_py())
+    values = pc.unique(values.filter(has_mark))
     if not len(values):
-        return Evidence()
+        return Evidence(has_whole=has_whole, currencies=currencies)
     values = _without_spaces(values)
 
     def any_of(*patterns: str) -> bool:
@@ -119,14 +127,24 @@ def evidence_of(column: pa.ChunkedArray) -> Evidence:
         return any_of(rf"\d{{1,3}}({mark}\d{{3}})+{decimal}\d*", rf"\d{{1,3}}({mark}\d{{3}}){{2,}}")
 
     return Evidence(is_decimal(r"\.", ","), is_decimal(",", r"\."), first_of(r"[1-9]\d{0,2}\.\d{3}"),
-                    first_of(r"[1-9]\d{0,2},\d{3}"), groups(r"\.", ","), groups(",", r"\."), has_whole)
+                    first_of(r"[1-9]\d{0,2},\d{3}"), groups(r"\.", ","), groups(",", r"\."), has_whole,
+                    currencies)
 
 
 def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
     """The marks of a column.
 
-    Raises: SourceError: its values leave it open; the message names the entries that settle it.
+    Raises: SourceError: its values leave it open; the message names the entries that settle it. Or it holds amounts in
+        two currencies.
     """
+    if len(evidence.currencies) > 1:
+        raise SourceError(f"{where} holds amounts in {len(evidence.currencies)} currencies "
+                          f"({', '.join(sorted(evidence.currencies))}), and nothing is converted. Convert them at the "
+                          "source, or give each currency a column of its own.")
+    return replace(_marks_of(evidence, source, where), has_currency=bool(evidence.currencies))
+
+
+def _marks_of(evidence: Evidence, source: FileSource, where: str) -> Marks:
     if source.decimal is not None:
         return Marks(source.decimal, _OTHER[source.decimal])
     if source.thousands in (".", ","):
@@ -172,6 +190,8 @@ def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
         return numbers
     if numbers is not None and pa.types.is_integer(numbers.type):
         return numbers
+    if marks.has_currency:
+        written = without_currency(written)
     written = _without_spaces(_with_sign_before(written))
     written = _with_point(written, marks)
     numbers = as_numbers(written)
@@ -200,7 +220,10 @@ def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
     places = [place for place, value in enumerate(listed) if isinstance(value, str)]
     if places:
         written = pa.chunked_array([pa.array([str(listed[place]) for place in places], pa.string())])
-        one_by_one = _with_point(_without_spaces(_with_sign_before(pc.utf8_trim_whitespace(written))), marks)
+        written = pc.utf8_trim_whitespace(written)
+        if marks.has_currency:
+            written = without_currency(written)
+        one_by_one = _with_point(_without_spaces(_with_sign_before(written)), marks)
         for place, value in zip(places, one_by_one.to_pylist(), strict=True):
             listed[place] = value
     return listed
@@ -208,6 +231,8 @@ def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
 
 def _with_sign_before(written: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers with a plain minus before them: −12, 12- as SAP writes it, (12) as bookkeepers do."""
+    if not pc.any(pc.match_substring_regex(written, "^[−–(]|[-−–]$")).as_py():
+        return written
     for pattern in (r"^[−–]([\d.,].*)$", rf"^({_DIGITS})\p{{Zs}}*[-−–]$", rf"^\(({_DIGITS})\)$"):
         written = pc.replace_substring_regex(written, pattern, r"-\1")
     return written

@@ -154,7 +154,7 @@ class CsvTable:
 
     def _numbers(self, name: str, marks: Marks) -> pa.ChunkedArray:
         plain = self._plain.get(name)
-        if plain is not None and (pa.types.is_integer(plain.type) or marks == Marks(".", marks.thousands)):
+        if plain is not None and (pa.types.is_integer(plain.type) or (marks.decimal, marks.is_mixed) == (".", False)):
             return plain
         return numbers_or_text(self._columns[name].distinct, marks)
 

@@ -119,6 +119,29 @@ def test_a_minus_is_read_wherever_it_is_written(tmp_path, form, suffix):
     assert list(map(float, read(path))) == [-1500, -12, -7.5, -3, 1500, 12, 7.5]
 
 
+@pytest.mark.parametrize("form", ["{0} €", "€{0}", "{0}EUR", "CHF {0}", "R$ {0}", "{0} zł", "₺{0}", "Rs. {0}", "{0}\u202f$"])
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_amounts_of_one_currency_are_numbers(tmp_path, form, suffix):
+    path = tmp_path / f"a.{suffix}"
+    values = ["1.500,00", "12", "7,5", "-3,20", "0"]
+    table = pd.DataFrame({"shop": "north", "article": "7", "day": [f"2024-01-0{day}" for day in range(1, 7)],
+                          "sold": 1, "offer": "no", "price": [*map(form.format, values), "8,10"]})
+    {"csv": table.to_csv, "xlsx": table.to_excel, "parquet": table.to_parquet}[suffix](path, index=False)
+
+    prices = open_source(file_dataset(path)).read([NORTH_7])["price"]
+
+    assert list(map(float, prices)) == [1500, 12, 7.5, -3.2, 0, 8.1]
+
+
+def test_amounts_of_two_currencies_are_refused(tmp_path):
+    written(tmp_path, ["9,90 €", "8,50 EUR"], "1.csv")
+    assert read(tmp_path) == [9.9, 8.5]
+
+    written(tmp_path, ["$9.90"], "2.csv")
+    with pytest.raises(SourceError, match=r"column 'sold' holds amounts in 2 currencies \(EUR, USD\)"):
+        read(tmp_path)
+
+
 def test_what_is_no_number_in_brackets_stays_as_it_is(tmp_path):
     assert read(written(tmp_path, ["(a)", "3-4", "12-x", "-", "()"])) == ["(a)", "3-4", "12-x", "-", "()"]
 
