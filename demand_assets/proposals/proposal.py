@@ -23,7 +23,7 @@ from demand_assets.proposals.periods import Reading, readings_of
 from demand_assets.proposals.roles import Roles, roles_of
 from demand_assets.proposals.rows import check_key_measures, gaps, several_rows, totals
 from demand_assets.proposals.stock import take_stock
-from demand_assets.proposals.tables import CannotProposeError, Group, groups_in, sampled
+from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, Group, groups_in, sampled
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
@@ -87,7 +87,7 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
         demand = facts.column(roles.demand) if roles.demand else _of_expression(roles, facts)
     units = demand.numbers if "demand" not in roles.expressions else np.exp(demand.numbers)
     proposed = drivers_of(facts, roles, units)
-    _note_numbers(draft, demand, proposed, ask, given)
+    _note_numbers(draft, demand, proposed, ask, given, is_alone=len(group.tables) == 1)
     _add_drivers(draft, proposed)
     return _settle(draft, facts, roles, units, ask, source if is_sample else None, group)
 
@@ -164,7 +164,7 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
             if value != key:
                 draft.columns[key] = (value, "no column is called so, as the dates are columns")
     for other in group.others[:5]:
-        draft.seen.append(f"not read: {other}")
+        (draft.notes if MAY_HOLD_DEMAND in other else draft.seen).append(f"not read: {other}")
     return draft
 
 
@@ -177,8 +177,8 @@ def _of_expression(roles: Roles, facts: Facts) -> Column:
     return next(column for column in facts.columns if column.name in text and column.name in roles.used)
 
 
-def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, given: str) -> None:
-    """Note the marks of numbers; leave out drivers whose marks are left open, or are others than those of demand."""
+def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, given: str, is_alone: bool) -> None:
+    """Note the marks of numbers, unless one of several files may have others, which reading tells; leave out drivers whose marks are left open, or are others than those of demand."""
     marks = demand.marks
     if marks is None:
         found = grouped_thousands(demand)
@@ -201,7 +201,7 @@ def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, gi
                 "1000, and the others follow on from them only so"))
     elif marks.is_mixed:
         draft.notes.append(f"in {demand.name!r} both the point and the comma stand before decimals")
-    elif demand.evidence.comma_decimal:
+    elif demand.evidence.comma_decimal and (is_alone or demand.evidence.point_groups or not demand.evidence.point):
         draft.source["decimal"] = (",", f"in {demand.name!r} it stands before the decimals")
     spaced = next((value for value in demand.distinct
                    if re.search(r"\d[\u00a0\u202f\u2009 '’]\d{3}(?!\d)", value)), None)

@@ -18,7 +18,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.proposals.column_names import known_words
+from demand_assets.proposals.column_names import called, known_words
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, unique_names
@@ -28,6 +28,10 @@ from demand_assets.sources.files import format_of, not_read
 
 WHOLE_UP_TO = 24_000_000
 """Bytes that are looked at whole; of more, a sample is."""
+_MOSTLY_ALIKE = 0.6
+"""Share of their columns that tables have in common which are read together."""
+MAY_HOLD_DEMAND = "and may hold demand too"
+"""Of a file that is left out though its columns are called so."""
 _LARGE_WORKBOOK = 4_000_000
 _ROWS_OF_A_SHEET = 20_000
 _MOST_FILES = 24
@@ -91,8 +95,8 @@ class Group:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns."""
-        return self.tables[0].names
+        """The columns that all tables have, as the first has them."""
+        return _in_all(self.tables)
 
     @property
     def is_large(self) -> bool:
@@ -369,14 +373,15 @@ def _first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
 
 def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], unread: list[tuple[str, str]],
              is_folder: bool) -> list[Group]:
-    by_names: dict[frozenset[str], list[Table]] = {}
-    for table in tables:
-        by_names.setdefault(frozenset(table.names), []).append(table)
     made = []
-    for its in sorted(by_names.values(), key=lambda ones: -sum(one.size for one in ones)):
+    for its in _alike(tables):
         files = sorted({table.path for table in its})
         rest = [(table.path if table.sheet is None else f"{table.path}, sheet {table.sheet!r}",
-                 "it has other columns") for table in tables if table not in its]
+                 "it has other columns" + (f", {MAY_HOLD_DEMAND}" if _has_demand(table.names) else ""))
+                for table in tables if table not in its]
+        common = {name.casefold() for name in _in_all(its)}
+        rest += [(f"the column {name!r}", "not all files have it") for name in dict.fromkeys(
+            name for table in its for name in table.names if name.casefold() not in common)]
         source: dict[str, Any] = {}
         kinds = {table.kind for table in its}
         if not all(table.is_by_name for table in its):
@@ -402,6 +407,40 @@ def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], un
         raise CannotProposeError(f"{given} holds tables with different columns ({_listing(tables)}); put those with "
                                  "demand into a folder of their own, or give FILE= one of them")
     return made
+
+
+def _alike(tables: Sequence[Table]) -> list[list[Table]]:
+    """The tables that can be read together, the largest group first: those with the same columns, and those that have
+    nearly the same, with the date and demand of the others."""
+    by_names: dict[frozenset[str], list[Table]] = {}
+    for table in tables:
+        by_names.setdefault(frozenset(name.casefold() for name in table.names), []).append(table)
+    found: list[list[Table]] = []
+    for names, its in sorted(by_names.items(), key=lambda pair: -sum(one.size for one in pair[1])):
+        beside = next((group for group in found if _fits(frozenset(map(str.casefold, _in_all(group))), names)), None)
+        if beside is None:
+            found.append(list(its))
+        else:
+            beside += its
+    return sorted(found, key=lambda ones: -sum(one.size for one in ones))
+
+
+def _fits(names: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether tables with these columns hold the same as tables with those."""
+    both = names & others
+    if len(both) < _MOSTLY_ALIKE * max(len(names), len(others)):
+        return False
+    told = {kind: {name for name in names | others if called(name, kind) >= 2} for kind in ("date", "demand")}
+    return all(its and its <= both for its in told.values())
+
+
+def _has_demand(names: Sequence[str]) -> bool:
+    return all(any(called(name, kind) >= 2 for name in names) for kind in ("date", "demand"))
+
+
+def _in_all(tables: Sequence[Table]) -> tuple[str, ...]:
+    common = frozenset.intersection(*(frozenset(map(str.casefold, table.names)) for table in tables))
+    return tuple(name for name in tables[0].names if name.casefold() in common)
 
 
 def _path_of(filesystem: AbstractFileSystem, given: str, files: Sequence[str], tables: Sequence[Table],

@@ -1,7 +1,7 @@
 """How our columns are made of a source's: plain columns, a column for each item, expressions, counted periods."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -135,6 +135,16 @@ class ColumnPlan:
     def wanted(self, available: Iterable[str]) -> list[str]:
         """Those of the source's columns that are needed."""
         return [name for name in available if any(recipe.wants(name) for recipe in self._recipes.values())]
+
+    def as_spelt(self, names: Sequence[str]) -> list[str]:
+        """The names of columns; one that differs from a wanted one in capitals only, and alone does, is taken for it."""
+        spelt = list(names)
+        for recipe in self._recipes.values():
+            for wanted in recipe.columns() - set(names) if not recipe.is_template else ():
+                alike = [place for place, name in enumerate(names) if name.casefold() == wanted.casefold()]
+                if len(alike) == 1:
+                    spelt[alike[0]] = wanted
+        return spelt
 
     def check(self, available: Collection[str], where: str) -> None:
         """Hold the plan against the columns of a source.

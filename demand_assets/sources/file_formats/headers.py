@@ -38,7 +38,7 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
         constant: columns that it has from elsewhere: the names in its path.
     Raises: SourceError: a column is missing; the message names those that are there.
     """
-    names = unique_names(header)
+    names = tuple(plan.as_spelt(unique_names(header)))
     available = [*names, *(name for name in constant if name not in names)]
     wide = isinstance(dataset.source, FileSource) and dataset.source.layout
     if wide != "wide":
@@ -77,7 +77,7 @@ def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], 
 
 def held(names: Sequence[str], plan: ColumnPlan) -> tuple[int, int]:
     """How much a line looks like the header: how many of the wanted columns it holds, and how many names."""
-    distinct = dict.fromkeys(one_form(name) for name in names if name.strip())
+    distinct = dict.fromkeys(plan.as_spelt([one_form(name) for name in names if name.strip()]))
     return len(plan.wanted(distinct)), len(distinct)
 
 

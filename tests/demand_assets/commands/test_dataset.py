@@ -203,6 +203,31 @@ def test_what_is_written_reads_the_true_total(name: str, content: bytes, times: 
     assert total == times * sum(_UNITS)
 
 
+@pytest.mark.parametrize(("header", "is_read"), [
+    ("date,region,item,demand,note", True), ("Date,Region,Item,Demand", True), ("date,region,item,sold", False)])
+def test_files_of_a_folder_with_other_columns_are_read_or_told(header: str, is_read: bool, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "1.csv").write_bytes(_long("date,region,item,demand"))
+    rows = [f"{day},Süd,Tee,{units}{',x' * header.count('note')}" for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "data" / "2.csv").write_text("\n".join([header, *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "data"), "--yes", "--to", str(tmp_path / "made.toml")]) == 0
+
+    found = _units(load_dataset(tmp_path / "made.toml"))
+    assert sum(sum(units.values()) for units in found.values()) == (1 + is_read) * sum(_UNITS)
+    assert ("LOOK AT THIS" in (tmp_path / "made.toml").read_text()) is not is_read
+
+
+def test_files_of_two_countries_are_refused_where_numbers_may_be_either(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, form in (("1", "{0}.500"), ("2", "{0},5")):
+        rows = [f"{day};{name};Tee;{form.format(units)}" for day, units in zip(_DAYS, _UNITS, strict=True)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["date;region;item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path), "--yes", "--to", str(tmp_path / "made.toml")]) == 2
+    assert "may be 10500 or 10.500" in capsys.readouterr().err
+
+
 _SHARED = Path(__file__).parents[4] / "shared"
 _DATA = Path(os.environ.get("REAL_DATA_DIR") or _SHARED / "data")
 _GIVEN = [*sorted(_DATA.glob("*_original_head.csv")),

@@ -212,6 +212,15 @@ def test_a_few_rows_dated_later_than_the_rest_do_not_move_the_end_of_the_dataset
     assert open_source(file_dataset(tmp_path / "a.csv")).catalogue().last_date == pd.Timestamp("2024-01-03")
 
 
+def test_columns_whose_names_differ_in_capitals_only_are_read(tmp_path):
+    rows = sales()
+    rows[rows["shop"] == "north"].to_csv(tmp_path / "1.csv", index=False)
+    rows[rows["shop"] == "south"].rename(columns={"sold": "Sold", "day": "DAY"}).to_csv(tmp_path / "2.csv", index=False)
+
+    assert read(tmp_path, [NORTH_7, SOUTH_7])["demand"].tolist()[:3] * 2 == [1, 2, 3, 1, 2, 3]
+    assert open_source(file_dataset(tmp_path)).catalogue().region_items == (NORTH_7, SOUTH_7, SOUTH_ODD)
+
+
 def test_names_that_cannot_be_used_are_refused_with_the_reason(tmp_path):
     (tmp_path / "a.csv").write_text("shop,article,day,sold\nnorth,7,2024-01-01,5\nnorth,,2024-01-01,5\n")
 
@@ -251,7 +260,7 @@ def test_columns_that_are_not_needed_are_not_read(tmp_path):
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_missing_column_is_named_with_those_there_are(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
-    write(sales().rename(columns={"sold": "Sold "}), path)
+    write(sales().rename(columns={"sold": "Sold_"}), path)
 
     with pytest.raises(SourceError) as caught:
         open_source(file_dataset(path)).catalogue()
