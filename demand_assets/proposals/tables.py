@@ -22,7 +22,7 @@ from demand_assets.proposals.column_names import called, known_words
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, unique_names
-from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, stray_zeros
+from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
 from demand_assets.sources.file_formats.workbooks import cells_of
 from demand_assets.sources.files import format_of, not_read
 
@@ -49,7 +49,7 @@ _PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)",
              b"7z\xbc\xaf": "a 7-Zip archive",
              b"SQLite format 3": "an SQLite database; describe it with kind = 'sql'"}
 _ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
-              "iso8859_2", "cp1255", "cp1256")
+              "iso8859_2", "cp1255", "cp1256", "mac_roman", "cp850", "cp852", "koi8_r", "cp866")
 """Tried on text that is no UTF-8, the first of equally good ones wins."""
 _NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,'\s]*%?")
 
@@ -322,10 +322,11 @@ def _decoded(begin: bytes, shown: str) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
         odd = sum((ord(letter) < 32 and letter not in "\r\n\t") or 127 <= ord(letter) < 160 for letter in text)
-        readings.append((-odd, known_words("\n".join(text.splitlines()[:3])), -len(readings), encoding, text))
+        readings.append((-odd, round(plausible(text), 1), known_words("\n".join(text.splitlines()[:3])), -len(readings),
+                         encoding, text))
     if not readings:
         raise CannotProposeError(f"{shown} is text in an unknown encoding; save it as CSV UTF-8")
-    _, _, _, encoding, text = max(readings)
+    encoding, text = max(readings)[-2:]
     return encoding, text
 
 

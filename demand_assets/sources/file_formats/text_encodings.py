@@ -10,12 +10,44 @@ _FEW_WRONG = 0.1
 _FEW_ZEROS = 0.01
 """Of the bytes; as many and more make no text."""
 _WESTERN = ("cp1252", "cp1250")
-_ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874")
+_ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874", "cp1254",
+              "mac_roman", "cp850", "cp852", "iso8859_2", "koi8_r", "cp866")
 _BYTES_LOOKED_AT = 1 << 18
 _WORDS_LOOKED_AT = 200
 _READINGS = 5
 _LETTERS_OF_ONE_BYTE = 90
 """Of the upper 128, in an encoding with one byte a letter; some of its places are empty."""
+
+
+_ALPHABETS = tuple(map(frozenset, (
+    "äöüßàâæçéèêëîïôœùûìò", "àâæçéèêëîïôœùûüÿöó", "áéíñóúüªº", "àçèéíïòóúü", "áâãàçéêíóôõú", "åäöæøé", "ąćęłńóśźż",
+    "áäčďéěíĺľňóôŕřšťúůýž", "áéíóöőúüű", "ăâîșțşţ", "čćđšž", "çğıöşüâîûi\u0307")))
+"""Letters beyond ASCII of languages that may stand in one file: Swiss and Italian, French and Dutch, Spanish,
+Catalan, Portuguese, Nordic, Polish, Czech and Slovak, Hungarian, Romanian, Croatian and Slovene, Turkish."""
+
+
+def plausible(text: str) -> float:
+    """How many of the letters beyond ASCII, as a share, stand where they would in one language: in its alphabet, among
+    letters of one script, and capitals only where words have them. 0 where there are none."""
+    words = set(re.findall(r"[^\s,;|\"\t\d]*[^\s\x00-\x7f][^\s,;|\"\t\d]*", text[:_BYTES_LOOKED_AT]))
+    whole, latin, others = 0, list[str](), 0
+    for word in words:
+        beyond = [letter for letter in word if ord(letter) > 127]
+        if not any(map(str.isalpha, word)):
+            continue
+        whole += len(beyond)
+        letters = "".join(filter(str.isalpha, word))
+        is_cased = any(part in (part.lower(), part.upper()) or part[1:] == part[1:].lower()
+                       for part in [letters.replace("ß", "ss")])
+        scripts = {unicodedata.name(letter, "?").split()[0] for letter in letters} - {"HALFWIDTH", "FULLWIDTH"}
+        if not is_cased or not all(map(str.isalpha, beyond)):
+            continue
+        if scripts == {"LATIN"}:
+            latin += beyond
+        elif "LATIN" not in scripts:
+            others += len(beyond)
+    best = max(sum(set(letter.lower()) <= alphabet for letter in latin) for alphabet in _ALPHABETS)
+    return (best + others) / whole if whole else 0.0
 
 
 def readings_of(content: bytes) -> str:
@@ -26,13 +58,13 @@ def readings_of(content: bytes) -> str:
     found = []
     for encoding in _ENCODINGS:
         try:
-            content.decode(encoding)
-            found.append((encoding, word.decode(encoding)))
+            whole = content.decode(encoding)
+            found.append((encoding, word.decode(encoding), plausible(whole)))
         except UnicodeDecodeError:
             continue
-    found.sort(key=lambda one: (not _is_word(one[1]), is_foreign and one[0] in _WESTERN))
+    found.sort(key=lambda one: (-round(one[2], 1), not _is_word(one[1]), is_foreign and one[0] in _WESTERN))
     told = [f"{encoding!r} reads {read!r}" if place else f"{encoding!r}, which reads {read!r}"
-            for place, (encoding, read) in enumerate(one for one in found if _is_shown(one[1]))]
+            for place, (encoding, read, _) in enumerate(one for one in found if _is_shown(one[1]))]
     return "; ".join(told[:_READINGS]) or "'cp1252'"
 
 

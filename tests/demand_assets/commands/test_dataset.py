@@ -218,6 +218,24 @@ def test_files_of_a_folder_with_other_columns_are_read_or_told(header: str, is_r
     assert ("LOOK AT THIS" in (tmp_path / "made.toml").read_text()) is not is_read
 
 
+@pytest.mark.parametrize(("names", "encodings"), [
+    (("Łódź", "Gdańsk", "Świeca"), ("cp1250", "iso8859_2", "cp852")),
+    (("Zürich", "Genève", "Käse"), ("cp1252", "mac_roman", "cp850")),
+    (("İzmir", "Eskişehir", "Kağıt", "Çay"), ("cp1254",)), (("Plzeň", "Čaj", "Káva"), ("cp1250", "cp852")),
+    (("Москва", "Чай"), ("cp1251", "koi8_r", "cp866")), (("Győr", "Tű"), ("cp1250",)),
+    (("São Paulo", "Maçã"), ("cp1252",)),
+    (("東京", "お茶"), ("shift_jis",)), (("Αθήνα", "τσάι"), ("cp1253",))], ids=lambda value: value[0])
+def test_the_encoding_is_told_by_the_letters_of_the_names(names: tuple[str, ...], encodings: tuple[str, ...],
+                                                          tmp_path: Path) -> None:
+    rows = [f"{day};{name};Tee;{units}" for name in names for day, units in zip(_DAYS, _UNITS, strict=True)]
+    for encoding in encodings:
+        (tmp_path / "sales.csv").write_bytes("\n".join(["date;region;item;demand", *rows, ""]).encode(encoding))
+
+        assert main(["--file", str(tmp_path / "sales.csv"), "--yes", "--overwrite"]) == 0
+
+        assert {one.region for one in _units(load_dataset(tmp_path / "sales.toml"))} == set(names)
+
+
 def test_files_of_two_countries_are_refused_where_numbers_may_be_either(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, form in (("1", "{0}.500"), ("2", "{0},5")):
