@@ -28,7 +28,8 @@ FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y
            "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M:%S %p", "%d-%m-%Y %H:%M",
            "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%m/%d/%y %H:%M", "%d.%m.%y %H:%M",
            "%d/%m/%y %H:%M", "%d.%m.%Y, %H:%M", "%d.%m.%Y, %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d%m%Y",
-           "%Y/%m/%d %I:%M %p")
+           "%Y/%m/%d %I:%M %p", "%d-%b-%y %I.%M.%S.%f %p", "%a %b %d %Y", "%Y. %m. %d.", "%Y. %B %d.", "%Y. %b", "%m/%y",
+           "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
 """How dates may be written that are not as ISO 8601 writes them."""
 ZONES = ("Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Moscow", "Asia/Dubai", "Asia/Kolkata",
          "Asia/Bangkok", "Asia/Shanghai", "Asia/Tokyo", "Australia/Brisbane", "Australia/Sydney", "Pacific/Auckland")
@@ -71,6 +72,14 @@ class Reading:
         return float(max(shares)) * (0.5 if days[-1] > np.datetime64("today") + _A_YEAR_AHEAD else 1.0)
 
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether most of a year lies between two dates, as where months are taken for days of January."""
+        gaps = np.diff(np.unique(self.days[~np.isnat(self.days)])).astype(np.int64)
+        return bool((gaps > _MOST_OF_A_YEAR).any())
+
+
+_MOST_OF_A_YEAR = 250
 _FIRST, _ENOUGH_READ = 8, 0.5
 """Of so many first values this share has to be read by a format, or the others are not looked at."""
 _FEWEST_DIGITS = 4
@@ -103,6 +112,7 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
         if (reading := _read(values, by, date_format)) is not None and not any(
                 np.array_equal(reading.days, other.days, equal_nan=True) for other in found):
             found.append(reading)
+    found = [one for one in found if not one.is_broken] or found
     best = max((one.share for one in found), default=0.0)
     found = [one for one in found if one.share >= best - 0.02]
     found.sort(key=lambda one: -one.regularity)

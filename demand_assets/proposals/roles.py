@@ -149,6 +149,25 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         roles.expressions["date"] = text
         roles.reasons["expression date"] = "year and period stand in columns of their own"
         roles.frequency = "D" if month and day else "M" if month else "W"
+    elif year:
+        _choose_beside(roles, year, [column for column in columns if column.name not in roles.used])
+
+
+def _choose_beside(roles: Roles, year: Column, columns: Sequence[Column]) -> None:
+    """Make the date of a year and the column beside it that has the names of months, or the quarters."""
+    for column in columns:
+        if column is year or not (column.says("month") >= 2 or column.says("calendar") >= 2):
+            continue
+        between = "-Q" if column.is_number and _within(column, 1, 4) else " "
+        some = int(year.numbers[np.isfinite(year.numbers)][0])
+        found = readings_of([f"{some}{between}{value.strip()}" for value in column.distinct])
+        if len(column.distinct) > 1 and found and found[0].by in ("M", "Q") and found[0].share == 1:
+            roles.used |= {year.name, column.name}
+            roles.expressions["date"] = f"text({_quoted(year.name)}) + '{between}' + text({_quoted(column.name)})"
+            roles.reasons["expression date"] = "year and period stand in columns of their own"
+            roles.frequency, roles.date_format = found[0].by, found[0].date_format
+            roles.reasons["date_format"] = "how these are written together"
+            return
 
 
 def _within(column: Column, low: int, high: int) -> bool:

@@ -45,13 +45,19 @@ _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.
 _CENTURY_FROM = 69
 """From which two digits of a year on it is one of the last century, as Python reads them."""
 _QUARTER = re.compile(
-    r"(?P<year>\d{4})(?:[-/. ]?[QT]|[-/ ])(?P<number>[1-4])(?:\. ?Quartal)?"
-    r"|(?P<before>[1-4])(?:[QT]|\. ?Quartal|. ?trimestre)[-/. ']?(?P<then>\d{4}|\d{2})"
-    r"|(?:[QT]|Quartal |Quarter )(?P<first>[1-4])[-/,. ']*(?P<later>\d{4}|\d{2})", re.ASCII | re.IGNORECASE)
+    r"(?P<year>\d{4})(?:[-/. ]?[QT]0?|[-/ ])(?P<number>[1-4])(?:\. ?Quartal)?"
+    r"|(?P<short>\d{2}|\d{4})[-/. ]?(?:Q(?P<late>[1-4])|(?P<last>[1-4])Q)"
+    r"|(?P<before>[1-4]|IV|I{1,3})(?:[QT]|[^\d\s]{0,2} ?(?:Quartal|trimestre|trimester|trim\.|kwartał|kw\.|kvartal|kv\."
+    r"|čtvrtletí|negyedév|çeyrek|квартал|кв\.))[-/. ']*(?P<then>\d{4}|\d{2})"
+    r"|(?:[QTK]|Quartal |Quarter |Qtr\.? ?)(?P<first>[1-4])[-/,. ']*(?P<later>\d{4}|\d{2})", re.ASCII | re.IGNORECASE)
+_ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
 _MONTH_OF_FORMAT = re.compile("%[bB]")
-_LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb")
-"""Whose names of months are read where a format has ``%b`` or ``%B``."""
+_LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk", "hu",
+              "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv")
+"""Whose names of months are read where a format has ``%b`` or ``%B``. Not Croatian, whose listopad is October (no other
+of its months is read, so that a column of them is refused), and not Finnish, whose marraskuu would take mar from March.
+"""
 _WORD = re.compile(r"[^\W\d_]+\.?")
 _DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
 _UTC = ("UTC", "+00:00", "Etc/UTC", "UTC+00:00")
@@ -313,7 +319,7 @@ def _written_as(text: str, date_format: str) -> datetime:
 
 def _in_english(word: re.Match[str]) -> str:
     """A month's name, also shortened, as its English one; any other word as it is."""
-    number = _months_by_name().get(word[0].rstrip(".").casefold())
+    number = _months_by_name().get(_plain(word[0]))
     return month_name[number] if number else word[0]
 
 
@@ -326,8 +332,13 @@ def _months_by_name() -> dict[str, int]:
             for context in ("format", "stand-alone"):
                 for number, name in get_month_names(width, context, language).items():
                     for word in (name, name[:3]) if width == "wide" else (name,):
-                        found.setdefault(word.rstrip(".").casefold(), set()).add(number)
+                        found.setdefault(_plain(word), set()).add(number)
     return {"mrz": 3, **{word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}}
+
+
+def _plain(word: str) -> str:
+    """A word in small letters, without the point behind it and without telling the two i of Turkish apart."""
+    return word.rstrip(".").casefold().replace("\u0131", "i").replace("\u0307", "")
 
 
 def _short_week(text: str, date_format: str) -> datetime:
@@ -362,8 +373,9 @@ def _quarter_of(text: str) -> datetime | None:
     match = _QUARTER.fullmatch(text)
     if match is None or re.fullmatch(r"\d{4}[-/ ]\d", text):  # as well a month
         return None
-    number = int(match["number"] or match["before"] or match["first"])
-    year = int(match["year"] or match["then"] or match["later"])
+    named = match["number"] or match["late"] or match["last"] or match["before"] or match["first"]
+    number = _ROMAN.get(named.upper()) or int(named)
+    year = int(match["year"] or match["short"] or match["then"] or match["later"])
     if year < 100:
         year += 1900 if year >= _CENTURY_FROM else 2000
     return datetime(year, 3 * number - 2, 1)

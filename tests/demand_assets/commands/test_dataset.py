@@ -218,6 +218,48 @@ def test_files_of_a_folder_with_other_columns_are_read_or_told(header: str, is_r
     assert ("LOOK AT THIS" in (tmp_path / "made.toml").read_text()) is not is_read
 
 
+_MONTHS = {"pl": ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"],
+           "tr": ["Ocak", "Şubat", "Mart", "NİSAN", "Mayıs", "Haziran", "Temmuz", "Ağustos", "Eylül", "Ekim", "KASIM",
+                  "Aralık"],
+           "ru": ["янв", "фев", "март", "апр", "май", "июнь", "июль", "авг", "сент", "окт", "нояб", "дек"]}
+
+
+@pytest.mark.parametrize("form", [
+    "{0:%m/%d/%Y}", "{0:%d/%m/%Y}", "{0:%m/%y}", "{pl} {0:%Y}", "{tr} {0:%Y}", "{ru} {0:%y}", "{0:%d}-{pl}-{0:%y}"])
+def test_months_of_several_years_are_told_by_their_dates(form: str, tmp_path: Path) -> None:
+    """01/11/2024 is no 11 January where all dates would be of January."""
+    months = [date(2023 + place // 12, place % 12 + 1, 1) for place in range(36)]
+    written = [form.format(month, **{key: names[month.month - 1] for key, names in _MONTHS.items()})
+               for month in months]
+    rows = [f"{text};Tee;{place + 5}" for place, text in enumerate(written)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date;item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    dataset = load_dataset(tmp_path / "sales.toml")
+    assert dataset.frequency == "M"
+    assert [*_units(dataset).values()] == [{f"{month} 00:00:00": place + 5 for place, month in enumerate(months)}]
+
+
+@pytest.mark.parametrize(("header", "form", "frequency"), [
+    ("year;month", "{0:%Y};{pl}", "M"), ("Jahr;Monat", "{0:%Y};{tr}", "M"), ("year;quarter", "{0:%Y};Q{1}", "Q"),
+    ("year;quarter", "{0:%Y};{1}", "Q")])
+def test_a_year_and_a_period_in_columns_of_their_own_are_put_together(header: str, form: str, frequency: str,
+                                                                      tmp_path: Path) -> None:
+    step = 3 if frequency == "Q" else 1
+    months = [date(2021 + place * step // 12, place * step % 12 + 1, 1) for place in range(22)]
+    named = [{key: names[month.month - 1] for key, names in _MONTHS.items()} for month in months]
+    rows = [f"{form.format(month, (month.month + 2) // 3, **names)};Tee;{place + 5}"
+            for place, (month, names) in enumerate(zip(months, named, strict=True))]
+    (tmp_path / "sales.csv").write_text("\n".join([f"{header};item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    dataset = load_dataset(tmp_path / "sales.toml")
+    assert dataset.frequency == frequency
+    assert [*_units(dataset).values()] == [{f"{month} 00:00:00": place + 5 for place, month in enumerate(months)}]
+
+
 @pytest.mark.parametrize(("names", "encodings"), [
     (("Łódź", "Gdańsk", "Świeca"), ("cp1250", "iso8859_2", "cp852")),
     (("Zürich", "Genève", "Käse"), ("cp1252", "mac_roman", "cp850")),
