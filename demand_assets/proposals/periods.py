@@ -28,8 +28,8 @@ FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y
            "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M:%S %p", "%d-%m-%Y %H:%M",
            "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%m/%d/%y %H:%M", "%d.%m.%y %H:%M",
            "%d/%m/%y %H:%M", "%d.%m.%Y, %H:%M", "%d.%m.%Y, %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d%m%Y",
-           "%Y/%m/%d %I:%M %p", "%d-%b-%y %I.%M.%S.%f %p", "%a %b %d %Y", "%Y. %m. %d.", "%Y. %B %d.", "%Y. %b", "%m/%y",
-           "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
+           "%Y/%m/%d %I:%M %p", "%d-%b-%y %I.%M.%S.%f %p", "%a %b %d %Y", "%Y. %m. %d.", "%Y. %B %d.", "%Y. %b",
+           "%m/%y", "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
 """How dates may be written that are not as ISO 8601 writes them."""
 ZONES = ("Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Moscow", "Asia/Dubai", "Asia/Kolkata",
          "Asia/Bangkok", "Asia/Shanghai", "Asia/Tokyo", "Australia/Brisbane", "Australia/Sydney", "Pacific/Auckland")

@@ -178,7 +178,8 @@ def _of_expression(roles: Roles, facts: Facts) -> Column:
 
 
 def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, given: str, is_alone: bool) -> None:
-    """Note the marks of numbers, unless one of several files may have others, which reading tells; leave out drivers whose marks are left open, or are others than those of demand."""
+    """Note the marks of numbers, unless one of several files may have others, which reading tells; leave out drivers
+    whose marks are left open, or are others than those of demand."""
     marks = demand.marks
     if marks is None:
         found = grouped_thousands(demand)

@@ -73,6 +73,10 @@ def roles_of(facts: Facts, ask: Ask, is_wide: bool, wide: Reading | None, today:
     else:
         readings = {column.name: found for column in by_name
                     if _may_be_date(column) and (found := _date_readings(column))}
+    named = [name for name in readings
+             if not called(name, "date") and max(called(name, "item"), called(name, "region")) == 3]
+    for name in named if len(named) < len(readings) else ():
+        del readings[name]
     dates = set(readings)
     if not is_wide:
         _choose_date(roles, by_name, readings, facts)
@@ -176,8 +180,8 @@ def _within(column: Column, low: int, high: int) -> bool:
 
 
 def _can_be_key(column: Column, rows: int) -> bool:
-    if not column.distinct or (column.is_number and not column.is_whole) or (column.is_yes_no and not (
-            column.says("region") == 3 or column.says("item") == 3)):
+    is_called_so = column.says("region") == 3 or column.says("item") == 3
+    if not column.distinct or (not is_called_so and (column.is_yes_no or (column.is_number and not column.is_whole))):
         return False
     return len(column.distinct) <= max(3, rows * (0.5 if rows < 100 else _FEW_VALUES)) or (
         len(column.distinct) < rows and not column.is_number)

@@ -51,6 +51,7 @@ _AS_FORMULA = re.compile(r'="(.*)"')
 """A text as spreadsheets are made to keep it one: ="007"."""
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks of the direction of writing, which cannot be seen."""
+_DATE_CELL = re.compile(r"\d{4}-\d{2}-\d{2} 00:00:00")
 _AS_NUMBER = re.compile(r"(\d{4})\.(\d{1,2})")
 """A year and a month or a week as a spreadsheet may take them for a number: 2024.1 was 2024.1 or 2024.10."""
 _WHOLE_AS_FRACTION = re.compile(r"(-?\d+)[.,]0+")
@@ -176,6 +177,9 @@ class CatalogueBuilder:
             told += [f"The {ours} {one!r} is also written {name!r}; both are read as {one!r}."
                      for name, one in sorted(same.items()) if name not in formulas]
             told += _look_alike(ours, names - set(same))
+            told += [f"The {ours} {name!r} is a date in a spreadsheet, which makes dates of names such as 1-3 and MAR1."
+                     " Give the column the format text, and type the name again." for name in sorted(names)
+                     if _DATE_CELL.fullmatch(name)]
             for names_of, number in list(self._places.items()):
                 if names_of[place] in same:
                     one = (same[names_of[0]], names_of[1]) if place == 0 else (names_of[0], same[names_of[1]])
@@ -294,6 +298,10 @@ class CatalogueBuilder:
             if whole and whole in {names[place] for names in self._places}:
                 return (f"{what} {name!r} is {whole!r}, written in UTF-8 and read as something else before it came "
                         "here. Correct it where the file is written")
+        header = [(column, name) for column, name in ((self._plan.plain("region"), region),
+                                                      (self._plan.plain("item"), item)) if column is not None]
+        if header and self._dated and not self._dated[number] and all(column == name for column, name in header):
+            return "it is the header among the rows, as of files that were joined"
         if self._dated and not self._dated[number] and self._rows[number] <= _LINES_BESIDE and any(self._dated):
             return ("none of its rows has a date that can be read: it looks like a line below or above the table, not "
                     "like demand")

@@ -137,7 +137,7 @@ class ColumnPlan:
         return [name for name in available if any(recipe.wants(name) for recipe in self._recipes.values())]
 
     def as_spelt(self, names: Sequence[str]) -> list[str]:
-        """The names of columns; one that differs from a wanted one in capitals only, and alone does, is taken for it."""
+        """The names of columns; one that alone differs from a wanted one in capitals only is taken for it."""
         spelt = list(names)
         for recipe in self._recipes.values():
             for wanted in recipe.columns() - set(names) if not recipe.is_template else ():

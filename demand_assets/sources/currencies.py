@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from babel.numbers import get_currency_symbol, list_currencies
 
-_LANGUAGES = ("en", "de", "fr", "es", "pt_BR", "sv", "da", "pl", "cs", "hu", "tr", "ru", "uk", "bg", "ja", "zh", "en_IN",
-              "de_CH")
+_LANGUAGES = ("en", "de", "fr", "es", "pt_BR", "sv", "da", "pl", "cs", "hu", "tr", "ru", "uk", "bg", "ja", "zh",
+              "en_IN", "de_CH")
 """Whose signs of currencies are read."""
 _COLLOQUIAL = {"€": "EUR", "Euro": "EUR", "euro": "EUR", "$": "USD", "US$": "USD", "TL": "TRY", "Rs": "INR",
                "Rs.": "INR", "lei": "RON", "Lei": "RON", "руб": "RUB", "руб.": "RUB", "р.": "RUB", "Fr.": "CHF",

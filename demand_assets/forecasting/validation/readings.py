@@ -53,8 +53,8 @@ _QUARTER = re.compile(
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
 _MONTH_OF_FORMAT = re.compile("%[bB]")
-_LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk", "hu",
-              "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv")
+_LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk",
+              "hu", "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv")
 """Whose names of months are read where a format has ``%b`` or ``%B``. Not Croatian, whose listopad is October (no other
 of its months is read, so that a column of them is refused), and not Finnish, whose marraskuu would take mar from March.
 """
@@ -188,13 +188,22 @@ def read_numbers(column: "pd.Series[Any]", percents: bool = False) -> tuple[Floa
     """The numbers of a column, NaN where there is none, and where something else stands than a number.
 
     Args:
-        percents: whether a text such as 5 % is a number, 5. One that may be two, as 1,234 %, is none.
+        percents: whether a text such as 5 % is a number, 5. One that may be two, as 1,234 %, is none, nor is any beside
+            numbers other than 0 that have no percent sign, which may be shares.
     """
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), np.zeros(len(column), dtype=bool)
-    parts = _by_value(column, _number_or_percent_of if percents else _number_of, (np.nan, False))
+    parts = _by_value(column, _number_or_percent_of if percents and not _has_plain(column) else _number_of,
+                      (np.nan, False))
     return (np.array([part[0] for part in parts.read], dtype=np.float64)[parts.codes],
             np.array([part[1] for part in parts.read], dtype=bool)[parts.codes])
+
+
+def _has_plain(column: "pd.Series[Any]") -> bool:
+    """Whether numbers other than 0 stand there without a percent sign."""
+    _, distinct = distinct_values(column)
+    numbers = [_number_of(value)[0] for value in distinct]
+    return any(np.isfinite(number) and number for number in numbers)
 
 
 def read_yes_no(column: "pd.Series[Any]") -> tuple[Floats, Mask]:

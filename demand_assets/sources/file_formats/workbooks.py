@@ -32,6 +32,7 @@ _UNSTORED = re.compile(rb"<c(?:\s+(?!t=\"str\")[\w:]+=\"[^\"]*\")*\s*>\s*<f\b[^>
                        rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
 """A cell with a formula and no value; a formula may have an empty text for one, which is a value."""
 _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"\s*[\r\n]+\s*")
 _LONGEST_NUMBER = 10 ** 15
 """From which on Excel keeps no longer all digits."""
 _BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
@@ -106,7 +107,10 @@ class SheetTable:
 
 
 def _id(value: Any) -> Any:
-    """A cell of a column of names; a number of which Excel kept 15 digits only as Excel shows it, to be refused."""
+    """A cell of a column of names, in one line; a number of which Excel kept 15 digits only as Excel shows it, to be
+    refused."""
+    if isinstance(value, str):
+        return _LINE_BREAK.sub(" ", value)
     if isinstance(value, int | float) and abs(value) >= _LONGEST_NUMBER and float(f"{value:.15g}") == value:
         return f"{value:.15g}" if "e" in f"{value:.15g}" else f"{value:.14e}"
     return value

@@ -260,6 +260,16 @@ def test_a_year_and_a_period_in_columns_of_their_own_are_put_together(header: st
     assert [*_units(dataset).values()] == [{f"{month} 00:00:00": place + 5 for place, month in enumerate(months)}]
 
 
+@pytest.mark.parametrize("items", [("1.1", "1.10"), ("7.5", "8"), ("2026-03-01", "2026-03-02")])
+def test_a_column_that_is_called_item_is_one_whatever_stands_in_it(items: tuple[str, ...], tmp_path: Path) -> None:
+    rows = [f"{day};{item};{units}" for item in items for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date;item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    assert {one.item for one in _units(load_dataset(tmp_path / "sales.toml"))} == set(items)
+
+
 @pytest.mark.parametrize(("names", "encodings"), [
     (("Łódź", "Gdańsk", "Świeca"), ("cp1250", "iso8859_2", "cp852")),
     (("Zürich", "Genève", "Käse"), ("cp1252", "mac_roman", "cp850")),

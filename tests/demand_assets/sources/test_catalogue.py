@@ -184,3 +184,25 @@ def test_months_and_weeks_that_have_lost_a_zero_are_refused(tmp_path, frequency,
         write(texts).catalogue()
     assert write([text.replace(".", "-") for text in texts]).catalogue().region_items
     assert write(["2023.51", "2023.52", "2024.1"] if frequency == "W" else ["2023.11", "2024.1", "2024.2"]).catalogue()
+
+
+def test_headers_among_the_rows_are_no_region_item(tmp_path):
+    part = "shop,article,day,sold\nnorth,7,2024-01-0{0},{0}\n"
+    (tmp_path / "a.csv").write_text("".join(part.format(day) for day in range(1, 7)))
+
+    catalogue = open_source(file_dataset(tmp_path / "a.csv", drivers=False)).catalogue()
+
+    assert [one.key for one in catalogue.region_items] == ["north|7"]
+    assert [reason for *_, reason, rows in catalogue.refused if rows == 5] == [
+        "it is the header among the rows, as of files that were joined"]
+
+
+def test_names_of_a_workbook_in_two_lines_are_read_and_dates_among_them_are_told(tmp_path):
+    rows = [("north", name, f"2024-01-0{day}", day) for day in range(1, 4)
+            for name in ("tea\n500 g", pd.Timestamp("2026-03-01"))]
+    pd.DataFrame(rows, columns=["shop", "article", "day", "sold"]).to_excel(tmp_path / "a.xlsx", index=False)
+
+    catalogue = open_source(file_dataset(tmp_path / "a.xlsx", drivers=False)).catalogue()
+
+    assert [one.item for one in catalogue.region_items] == ["2026-03-01 00:00:00", "tea 500 g"]
+    assert any("'2026-03-01 00:00:00' is a date in a spreadsheet" in notice for notice in catalogue.notices)

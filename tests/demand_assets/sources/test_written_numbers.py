@@ -119,7 +119,8 @@ def test_a_minus_is_read_wherever_it_is_written(tmp_path, form, suffix):
     assert list(map(float, read(path))) == [-1500, -12, -7.5, -3, 1500, 12, 7.5]
 
 
-@pytest.mark.parametrize("form", ["{0} €", "€{0}", "{0}EUR", "CHF {0}", "R$ {0}", "{0} zł", "₺{0}", "Rs. {0}", "{0}\u202f$"])
+@pytest.mark.parametrize("form", ["{0} €", "€{0}", "{0}EUR", "CHF {0}", "R$ {0}", "{0} zł", "₺{0}", "Rs. {0}",
+                                  "{0}\u202f$"])
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
 def test_amounts_of_one_currency_are_numbers(tmp_path, form, suffix):
     path = tmp_path / f"a.{suffix}"

@@ -59,3 +59,11 @@ def test_a_percent_is_a_number_where_it_may_stand(value, number):
     np.testing.assert_equal(read, np.nan if number is None else number)
     if "%" in value:
         assert read_numbers(texts(value))[1].all()  # of demand and of money it is none
+
+
+def test_percents_beside_numbers_without_the_sign_are_no_numbers():
+    """0.1 beside 10 % may be the same."""
+    assert read_numbers(pd.Series(["10 %", "0", "5,5 %"]), percents=True)[0].tolist() == [10, 0, 5.5]
+    numbers, is_other = read_numbers(pd.Series(["10 %", "0", "0.1"]), percents=True)
+    assert is_other.tolist() == [True, False, False]
+    assert numbers[2] == 0.1
