@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from calendar import month_name
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -173,6 +173,21 @@ def swapped_format(date_format: str) -> str:
     if "%d" not in date_format or "%m" not in date_format:
         return date_format
     return date_format.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+
+
+UNCLEAR_ORDER = "may have day and month in each other's place, as other dates of the table have"
+
+
+def of_unclear_order(columns: "Sequence[pd.Series[Any]]", date_format: str | None) -> list[Mask]:
+    """Of each column of a table, which dates are two days by the format and by day and month in each other's place,
+    where any date of them can be read in the latter way only."""
+    if date_format is None or not any(swapped_dates(column, date_format) for column in columns):
+        return [np.zeros(len(column), dtype=bool) for column in columns]
+    found = []
+    for column in columns:
+        one, other = (read_dates(column, "D", written).days for written in (date_format, swapped_format(date_format)))
+        found.append(~np.isnat(one) & ~np.isnat(other) & (one != other))
+    return found
 
 
 def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

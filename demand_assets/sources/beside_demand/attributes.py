@@ -21,7 +21,13 @@ from demand_assets.forecasting.dataset.calendar import Calendar
 from demand_assets.forecasting.dataset.dataset_file import AttributeTable, Dataset, FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.money import Money
-from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers, read_yes_no
+from demand_assets.forecasting.validation.readings import (
+    of_unclear_order,
+    read_categories,
+    read_dates,
+    read_numbers,
+    read_yes_no,
+)
 from demand_assets.sources.beside_demand.side_tables import BROKEN, DescribedTable, SideTable, of_broken
 from demand_assets.sources.columns import WHOLE_AS_FRACTION
 from demand_assets.sources.source_kinds import source_of
@@ -261,6 +267,7 @@ def _read(column: "pd.Series[Any]", attribute: Attribute) -> tuple[list[Value | 
         marks, is_other = read_yes_no(column)
         is_missing = np.isnan(marks) & ~is_other
         days = read_dates(column, "D", attribute.date_format).days.astype("datetime64[D]")
+        days[of_unclear_order([column], attribute.date_format)[0]] = np.datetime64("NaT")
         return [None if np.isnat(day) else cast(Value, day.item()) for day in days], np.isnat(days) & ~is_missing
     texts = [None if text is None else one_form(text) for text in read_categories(column)]
     wrong = np.array([text is not None and (len(text) > LONGEST_TEXT or not text.isprintable()) for text in texts],

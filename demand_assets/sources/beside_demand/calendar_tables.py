@@ -16,7 +16,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.dataset.calendar import DEFAULT, Events
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource, SqlSource
-from demand_assets.forecasting.validation.readings import read_categories, read_dates
+from demand_assets.forecasting.validation.readings import UNCLEAR_ORDER, of_unclear_order, read_categories, read_dates
 from demand_assets.sources.beside_demand.side_tables import BROKEN, SideTable, of_broken
 
 T = TypeVar("T")
@@ -115,6 +115,7 @@ def _events_of(events: Events, table: SideTable) -> EventTable:
              for ours, entry in _OURS.items() if entry in ("region", "name")}
     begins = read_dates(rows["first_day"], "D", events.date_format)
     ends = read_dates(rows["last_day"], "D", events.date_format) if "last_day" in rows else begins
+    unclear = of_unclear_order([rows[ours] for ours in ("first_day", "last_day") if ours in rows], events.date_format)
     has_end = ~_is_blank(rows["last_day"]) if "last_day" in rows else np.zeros(len(rows), dtype=bool)
     found: list[tuple[int, Event]] = []
     wrong: list[str] = []
@@ -133,6 +134,8 @@ def _events_of(events: Events, table: SideTable) -> EventTable:
             wrong.append(f"row {number}: {_told(events.columns.first, rows['first_day'].iloc[at], begins.problem[at])}")
         elif has_end[at] and ends.problem[at]:
             wrong.append(f"row {number}: {_told(events.columns.last, rows['last_day'].iloc[at], ends.problem[at])}")
+        elif any(of_column[at] for of_column in unclear):
+            wrong.append(f"row {number}: {_told(events.columns.first, rows['first_day'].iloc[at], UNCLEAR_ORDER)}")
         elif last < first:
             wrong.append(f"row {number}: it ends on {last}, before it begins on {first}")
         else:

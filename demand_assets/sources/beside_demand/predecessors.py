@@ -11,7 +11,13 @@ import numpy as np
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset, PredecessorTable
 from demand_assets.forecasting.dataset.predecessors import BY_TABLE, Link, Predecessors, checked_scale, faults
-from demand_assets.forecasting.validation.readings import read_categories, read_dates, read_numbers
+from demand_assets.forecasting.validation.readings import (
+    UNCLEAR_ORDER,
+    of_unclear_order,
+    read_categories,
+    read_dates,
+    read_numbers,
+)
 from demand_assets.sources.beside_demand.side_tables import BROKEN, SideTable, of_broken
 
 TABLE, ROWS = "[predecessor_table]", "[[predecessors]]"
@@ -92,6 +98,7 @@ def _from_table(table: PredecessorTable, environment: Mapping[str, str] | None) 
         np.full(len(rows), np.nan), np.zeros(len(rows), dtype=bool))
     days = read_dates(rows["first_day"], "D", table.date_format).days if table.date else (
         np.full(len(rows), np.datetime64("NaT", "D")))
+    unclear = of_unclear_order([rows["first_day"]] if table.date else [], table.date_format)
     links, wrong = [], []
     for at, number in enumerate(rows["row"].tolist()):
         if (line := rows[BROKEN].iloc[at]) is not None:
@@ -108,6 +115,8 @@ def _from_table(table: PredecessorTable, environment: Mapping[str, str] | None) 
         elif texts["first_day"][at] and np.isnat(days[at]):
             problem = (f"{table.date} is {as_text(rows['first_day'].iloc[at], 40)!r} and no date; write it as in "
                        "2024-12-24, or set date_format")
+        elif any(of_column[at] for of_column in unclear):
+            problem = f"{table.date} {as_text(rows['first_day'].iloc[at], 40)!r} {UNCLEAR_ORDER}"
         scale = 1.0 if np.isnan(scales[at]) else float(scales[at])
         if not problem:
             try:

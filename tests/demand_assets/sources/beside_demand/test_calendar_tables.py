@@ -125,6 +125,13 @@ class TestTrouble:
         assert words in self.told(found)
         assert "columns.date_format" not in self.told(found)
 
+    def test_dates_in_two_orders(self, tmp_path: Path) -> None:
+        """A row that may be either is left out, as it would last for months."""
+        table = "from,to,region\n10/05/2024,10/07/2024,\n10/25/2024,10/28/2024,\n11/11/2024,11/11/2024,\n"
+        found = source(tmp_path, table, date_format="%d/%m/%Y").catalogue()
+        assert [str(event.first) for event in found.events["school"]] == ["2024-11-11"]
+        assert "'10/05/2024' may have day and month in each other's place" in self.told(found)
+
     def test_nothing_can_be_used(self, tmp_path: Path) -> None:
         """Then the whole calendar is wrong, most likely the format of its dates."""
         with pytest.raises(SourceError, match=r"school: none of its rows can be used, as in row 1: .*date_format"):

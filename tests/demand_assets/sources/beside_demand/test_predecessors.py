@@ -46,6 +46,16 @@ def test_rows_of_file_and_table_are_put_together(tmp_path):
     assert found.notices == ()
 
 
+def test_dates_in_two_orders_are_not_read_as_one_of_them(tmp_path):
+    """31/01 shows that 02/03 may be either."""
+    rows = "item,replaces,ab\nnew one,7,01/31/2024\n007,7,02/03/2024\n7,é,04/04/2024\n"
+
+    found = read(dataset(tmp_path, table=table(tmp_path, rows, date="ab", date_format="%d/%m/%Y")))
+
+    assert told(found) == [("7", "é", "", 1.0, "2024-04-04")]
+    assert "'02/03/2024' may have day and month in each other's place" in " ".join(found.notices)
+
+
 def test_ids_of_a_workbook_are_texts(tmp_path):
     book = openpyxl.Workbook()
     for row in (("item", "replaces"), ("new one", 7), ("7", "e\u0301")):
