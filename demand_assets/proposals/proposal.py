@@ -27,6 +27,7 @@ from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, 
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
+from demand_assets.sources.overlaps import STANDS_TWICE
 
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""
@@ -293,6 +294,10 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
     elif missing is not None and missing.why:
         draft.seen.append(missing.why)
     seen = _tried(draft, read, group)
+    if overlap := next((notice for notice in seen.catalogue.notices if STANDS_TWICE in notice), ""):
+        del draft.rules["several_rows"]
+        draft.notes.append(f"{overlap.partition(', and each counts')[0]}: rows that are alike count once")
+        seen = _tried(draft, read, group)
     refused = seen.summary["unused"]["values_refused_by_rule"]
     if refused.get("negative"):
         rows = seen.summary["unused"]["rows"]

@@ -23,6 +23,7 @@ from demand_assets.forecasting.validation.readings import (
 from demand_assets.forecasting.validation.row_rules import is_running, starts
 from demand_assets.sources.aggregates import SplitSums, aggregates_among, by_days, told
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.overlaps import RowMarks
 from demand_assets.sources.totals import totals_among
 
 Numbers = npt.NDArray[np.int32]
@@ -78,6 +79,8 @@ class CatalogueBuilder:
         self._unmarked: dict[str, tuple[int, str, str]] = {}
         self._as_numbers: set[str] = set()
         self._split = SplitSums(), SplitSums()
+        self.marks = RowMarks() if dataset.rules.several_rows in ("sum", "mean") else None
+        """Of the rows of files, where several for a period are put together."""
 
     def add(self, table: pd.DataFrame) -> Numbers:
         """Look through a piece of the source.
@@ -106,6 +109,8 @@ class CatalogueBuilder:
             split = by_days(codes, len(distinct), days, demand)
             for place, sums_of in enumerate(self._split):
                 sums_of.add([name[place] for name in names], [name[1 - place] for name in names], split)
+        if self.marks is not None and len(places):
+            self.marks.add(places[codes], days, demand)
         self._dated.extend([0] * (len(self._places) - len(self._dated)))
         for place, count in zip(places, np.bincount(codes, is_dated, minlength=len(distinct)), strict=True):
             self._dated[place] += int(count)

@@ -144,8 +144,10 @@ class Files:
         skipped = list(self._skipped)
         if all(info["size"] == 0 for info in files.values()):
             raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
-        tables = [table for path, info in files.items() if info["size"] != 0
-                  for table in self._open(filesystem, path, skipped, self._constant(path))]
+        opened = [(f"{path}, table {number}" if number > 1 else path, table)
+                  for path, info in files.items() if info["size"] != 0
+                  for number, table in enumerate(self._open(filesystem, path, skipped, self._constant(path)), start=1)]
+        tables = [table for _, table in opened]
         skipped += [(path, _EMPTY) for path, info in files.items() if info["size"] == 0]
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
@@ -162,8 +164,10 @@ class Files:
             raise SourceError(f"{self._shown} has a header and no rows. Write the file again.")
         owner = builder.put_together()[owner]
         catalogue, numbers = builder.catalogue()
-        catalogue = replace(catalogue, skipped=tuple((self._environment.without_secrets(name), reason)
-                                                     for name, reason in skipped))
+        told = builder.marks.told([path for path, _ in opened], [*map(len, scanned[:count])]) if (
+            builder.marks is not None and count == len(scanned)) else []
+        catalogue = replace(catalogue, notices=(*catalogue.notices, *told), skipped=tuple(
+            (self._environment.without_secrets(name), reason) for name, reason in skipped))
         if not numbers:
             region, item, reason, _ = catalogue.refused[0]
             raise SourceError(f"{self._shown} has no region-item that can be used; the first is region {region!r}, "

@@ -27,9 +27,11 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>"})
 _YES = frozenset(["1", "1.0", "true", "t", "yes", "y", "on", "ja", "oui", "sí", "si", "sim", "tak", "ano", "да",
-                  "wahr", "vrai", "verdadero", "verdadeiro", "vero", "はい", "是"])
+                  "wahr", "vrai", "verdadero", "verdadeiro", "vero", "evet", "igen", "kyllä", "da", "так", "ναι", "áno",
+                  "예", "はい", "是"])
 _NO = frozenset(["0", "0.0", "false", "f", "no", "n", "off", "nein", "non", "não", "nao", "nee", "nej", "nie", "ne",
-                 "нет", "falsch", "faux", "falso", "いいえ", "否"])
+                 "нет", "falsch", "faux", "falso", "hayır", "hayir", "nem", "ei", "nu", "ні", "όχι",
+                 "아니오", "いいえ", "否"])
 """In small letters; single letters of other languages than English may be anything."""
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)

@@ -288,6 +288,18 @@ def test_the_encoding_is_told_by_the_letters_of_the_names(names: tuple[str, ...]
         assert {one.region for one in _units(load_dataset(tmp_path / "sales.toml"))} == set(names)
 
 
+def test_rows_that_stand_in_two_files_count_once(tmp_path: Path) -> None:
+    for name, some in (("1", slice(0, 70)), ("2", slice(40, 90))):
+        rows = [f"{day};Tee;{units}" for day, units in list(zip(_DAYS, _UNITS, strict=True))[some]]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["date;item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path), "--yes", "--to", str(tmp_path / "made.toml")]) == 0
+
+    (found,) = _units(load_dataset(tmp_path / "made.toml")).values()
+    assert sum(found.values()) == sum(_UNITS)
+    assert "30 rows stand in several files" in " ".join((tmp_path / "made.toml").read_text().replace("#", "").split())
+
+
 def test_files_of_two_countries_are_refused_where_numbers_may_be_either(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, form in (("1", "{0}.500"), ("2", "{0},5")):
@@ -387,7 +399,8 @@ def test_what_is_the_same_of_an_item_or_a_region_is_proposed_as_an_attribute_and
 
 
 @pytest.mark.parametrize(("yes", "no"), [("ja", "nein"), ("Oui", "Non"), ("SÍ", "NO"), ("si\u0301", "no"),
-                                         ("sim", "não"), ("WAHR", "FALSCH"), ("да", "нет")])
+                                         ("sim", "não"), ("WAHR", "FALSCH"), ("да", "нет"), ("EVET", "HAYIR"),
+                                         ("Evet", "Hayır"), ("igen", "nem"), ("Kyllä", "ei"), ("DA", "NU")])
 def test_yes_and_no_are_read_in_other_languages(yes: str, no: str, tmp_path: Path) -> None:
     lines = [f"{day},Tee,{units},{yes if day.day % 3 else no}" for day, units in zip(_DAYS, _UNITS, strict=True)]
     (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand,promo", *lines, ""]))

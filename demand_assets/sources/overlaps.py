@@ -1,0 +1,53 @@
+"""Rows that stand in several files, as in exports that overlap, and would count several times where rows add up."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.contract.periods import Dates
+
+MOST_ROWS = 5_000_000
+"""Of so many rows it is looked for."""
+_FEWEST = 20
+_NEARLY_ALL = 0.98
+"""Of the rows of two files with one name and date; tills that sell alike by chance agree in far fewer."""
+_FEWEST_VALUES = 5
+STANDS_TWICE = "with the same names, date and demand, as in exports that overlap"
+
+
+class RowMarks:
+    """A mark for each row: of its region-item and date, and of these and its demand."""
+
+    def __init__(self) -> None:
+        self._keys: list[npt.NDArray[np.uint64]] = []
+        self._values: list[npt.NDArray[np.float64]] = []
+        self._rows = 0
+
+    def add(self, places: npt.NDArray[np.integer], days: Dates, demand: npt.NDArray[np.float64]) -> None:
+        """Take note of rows."""
+        self._rows += len(places)
+        if self._rows <= MOST_ROWS:
+            self._keys.append(pd.util.hash_array(places.astype(np.int64)) ^ (
+                pd.util.hash_array(days.astype(np.int64)) * np.uint64(3)))
+            self._values.append(demand)
+
+    def told(self, files: Sequence[str], sizes: Sequence[int]) -> list[str]:
+        """Words where rows of one file stand in another; ``sizes`` says how many rows each file has, in order."""
+        if len(set(files)) < 2 or self._rows > MOST_ROWS or not self._keys:
+            return []
+        rows = pd.DataFrame({"file": np.repeat(pd.factorize(np.array(files))[0], sizes),
+                             "key": np.concatenate(self._keys), "value": np.concatenate(self._values)})
+        rows = rows.dropna().drop_duplicates()
+        shared = rows[rows.groupby("key")["file"].transform("nunique") > 1]
+        often = shared.groupby(["key", "value"])["file"].transform("nunique")
+        alike = shared[often > 1]
+        again = len(alike) - len(alike[["key", "value"]].drop_duplicates())
+        if again < _FEWEST or len(alike) < _NEARLY_ALL * len(shared) or alike["value"].nunique() < _FEWEST_VALUES:
+            return []
+        names = pd.unique(np.array(files))[pd.unique(alike["file"])[:2]]
+        shown = " and ".join(repr(PurePosixPath(name).name) for name in names)
+        return [f"{again:,} rows stand in several files, as in {shown}, {STANDS_TWICE}, and each counts. Leave out "
+                "what an earlier file has, or take rules.several_rows out, so that rows that are alike count once."]
