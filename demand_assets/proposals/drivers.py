@@ -15,7 +15,7 @@ from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.dataset.money import Kind
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
 from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called, plain
+from demand_assets.proposals.column_names import called, plain, quoted
 from demand_assets.proposals.periods import readings_of, series_codes
 from demand_assets.proposals.roles import Roles
 
@@ -366,7 +366,11 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
     if not column.distinct:
         return "it is empty"
     if column.is_constant:
-        return f"it holds nothing but {column.example()!r}"
+        only = f"it holds nothing but {column.example()!r}"
+        if not 0 < column.known_share < 1 or "'" in column.example():
+            return only
+        return (f"{only}; if that marks yes and an empty cell no, declare a driver of kind 'yes_no' for it, and say so "
+                f"in columns.expressions: \"where({quoted(column.name)} == '{column.example()}', 1, 0)\"")
     if column.says("stock") >= 2 and not column.says("price"):
         return "a stock is known only afterwards"
     if len(column.distinct) > 0.9 * len(column.texts) * column.known_share and not (

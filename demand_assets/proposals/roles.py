@@ -167,7 +167,7 @@ def _choose_beside(roles: Roles, year: Column, columns: Sequence[Column]) -> Non
         found = readings_of([f"{some}{between}{value.strip()}" for value in column.distinct])
         if len(column.distinct) > 1 and found and found[0].by in ("M", "Q") and found[0].share == 1:
             roles.used |= {year.name, column.name}
-            roles.expressions["date"] = f"text({_quoted(year.name)}) + '{between}' + text({_quoted(column.name)})"
+            roles.expressions["date"] = f"text({quoted(year.name)}) + '{between}' + text({quoted(column.name)})"
             roles.reasons["expression date"] = "year and period stand in columns of their own"
             roles.frequency, roles.date_format = found[0].by, found[0].date_format
             roles.reasons["date_format"] = "how these are written together"

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -412,6 +413,21 @@ def test_yes_and_no_are_read_in_other_languages(yes: str, no: str, tmp_path: Pat
     demand = seen.usable[0].demand
     assert demand is not None
     assert demand["promo"].sum() == sum(day.day % 3 > 0 for day in _DAYS)
+
+
+def test_what_is_said_of_a_mark_for_yes_works(tmp_path: Path) -> None:
+    lines = [f"{day},Tee,{units},{'x' if day.day % 3 else ''}" for day, units in zip(_DAYS, _UNITS, strict=True)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand,on offer", *lines, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    made = tmp_path / "sales.toml"
+    (advice,) = re.findall(r'columns\.expressions: "(.*?)"', " ".join(made.read_text().replace("#", "").split()))
+    made.write_text(made.read_text().replace("[rules]", f'[columns.expressions]\noffer = "{advice}"\n\n[rules]', 1) + (
+        '[[drivers]]\nname = "offer"\nkind = "yes_no"\n'))
+    demand = look_through(load_dataset(made)).usable[0].demand
+    assert demand is not None
+    assert demand["offer"].tolist() == [float(day.day % 3 > 0) for day in _DAYS]
 
 
 def test_make_check_looks_at_attributes_and_tables_of_events(tmp_path: Path,
