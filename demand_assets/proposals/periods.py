@@ -71,7 +71,6 @@ class Reading:
                   np.mean((gaps >= 90) & (gaps <= 92))]
         return float(max(shares)) * (0.5 if days[-1] > np.datetime64("today") + _A_YEAR_AHEAD else 1.0)
 
-
     @property
     def is_broken(self) -> bool:
         """Whether most of a year lies between two dates, as where months are taken for days of January."""
