@@ -128,11 +128,11 @@ def test_one_whole_region_or_item_has_the_interval_of_its_total(client: FlaskCli
         name, _, value = filtered.partition(":")
         with summed.app.app_context():
             row = db.session.get_one(GroupForecast, (name, value))
-            bounds = f"{units(row.lower)} – {units(row.upper)} in 80"
+            bounds = f": {units(row.lower)} to {units(row.upper)}"
         assert bounds in figure(client, "total", f"/?attribute={filtered}")
-        assert " in 80 %" not in figure(client, "total", f"/?attribute={filtered}&q=e"), "it may leave some out"
-    assert " in 80 %" not in figure(client, "total", "/?attribute=region:north&attribute=item:kettle")
+        assert " to " not in figure(client, "total", f"/?attribute={filtered}&q=e"), "it may leave some out"
+    assert " to " not in figure(client, "total", "/?attribute=region:north&attribute=item:kettle")
     with summed.app.app_context():
         db.session.execute(update(ForecastFigures).values(groups_due=1))
         db.session.commit()
-    assert " in 80 %" not in figure(client, "total", "/?attribute=region:north"), "it is being summed again"
+    assert " to " not in figure(client, "total", "/?attribute=region:north"), "it is being summed again"
