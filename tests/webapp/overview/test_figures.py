@@ -78,7 +78,7 @@ def test_last_year_is_of_those_whose_last_year_is_known(app: Flask, client: Flas
          item_11={"forecast_total": 60.0, "last_year": 50.0},
          item_12={"forecast_total": 5.0, "last_year": None})
 
-    assert figure(client, "change", "/?q=item+1").startswith("vs last year +20.0 % 150 sold then · of 2 of 3")
+    assert figure(client, "change", "/?q=item+1").startswith("vs last year +20.0 % 150 sold then · 2 of 3 region-items")
 
 
 def test_accuracy_weighs_region_items_by_what_was_sold(app: Flask, client: FlaskClient) -> None:
@@ -87,7 +87,7 @@ def test_accuracy_weighs_region_items_by_what_was_sold(app: Flask, client: Flask
          item_01={"live_error": 30.0, "live_sold": 60.0, "forecast_total": 1.0}, item_02={"forecast_total": 1.0})
 
     assert figure(client, "wape", "/?q=item").startswith("Accuracy, newest 28 forecasts 25.0 % WAPE")
-    assert "of 2 of 3" in figure(client, "wape", "/?q=item")
+    assert "2 of 3 region-items" in figure(client, "wape", "/?q=item")
 
 
 def test_a_day_later_the_accuracy_is_that_of_the_region_items_table(app: Flask, client: FlaskClient,
@@ -104,7 +104,7 @@ def test_a_day_later_the_accuracy_is_that_of_the_region_items_table(app: Flask, 
 
     assert wape is not None
     assert figure(client, "wape").startswith(f"Accuracy, newest 28 forecasts {' '.join(share(wape).split())} WAPE")
-    assert "of 1 of 31" in figure(client, "wape")
+    assert "1 of 31" in figure(client, "wape")
 
 
 def test_weeks_of_accuracy_end_at_the_newest_period() -> None:
