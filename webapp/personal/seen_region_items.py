@@ -246,8 +246,11 @@ def _only_seen(state: ORMExecuteState) -> None:
 
 
 def _of_mapped(state: ORMExecuteState, of: Sees) -> Executable:
-    """The statement, as one of mapped tables. A SELECT of nothing but counts and the like, whose conditions are joined by
-    ``and_``, is not known as one, and the rule would be left out without a word."""
+    """The statement, as one of mapped tables.
+
+    A SELECT of nothing but counts and the like, whose conditions are joined by ``and_``, is not known as one, and the
+    rule would be left out without a word.
+    """
     statement = state.statement
     if state.is_orm_statement or not isinstance(statement, Select):
         return statement

@@ -106,7 +106,8 @@ def test_a_copy_is_one_click_from_its_original(client: FlaskClient, promoted: Fa
     send(client, f"{copy}/edit", name="Second", **{"change-0-value": "-35"})
 
     link = shown(client, copy).select_one("#beside-original")
-    assert link is not None and shown(client, path).select_one("#beside-original") is None
+    assert link is not None
+    assert shown(client, path).select_one("#beside-original") is None
     assert {"First", "Second"} <= {text_of(each) for each in shown(client, str(link["href"])).select("th a")}
 
 
