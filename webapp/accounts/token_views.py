@@ -14,6 +14,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 
 from webapp.access import MAY, ROLES, actor, needs, role_words
+from webapp.accounts.browsers import browser_words
 from webapp.accounts.passwords import is_password_of
 from webapp.accounts.sessions import sessions_of, this_session
 from webapp.accounts.single_sign_on import ONCE_MORE
@@ -110,6 +111,7 @@ def account_page(form: TokenForm, secret: str = "") -> str:
     return render_template("accounts/account.html", by=actor(), may_do=MAY[actor().role], form=form, secret=secret,
                            tokens=tokens_of(current_user), is_valid=is_valid, ends_at=ends_at,
                            sessions=sessions_of(current_user.id), here=this_session(),
+                           browser_words=browser_words,
                            is_proven=bool(current_user.password) or has_just_signed_in())
 
 

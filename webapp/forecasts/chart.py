@@ -11,7 +11,7 @@ import pandas as pd
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
-from webapp.pages.files import rounded
+from webapp.pages.numbers_and_dates import for_scripts
 from webapp.serving.answer import Period
 from webapp.serving.history import Backtest, History
 
@@ -43,7 +43,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         found: Column = [None] * len(days)
         for at, value in zip(dates, values.tolist(), strict=True):
             if at in place and not isnan(value):
-                found[place[at]] = rounded(value)
+                found[place[at]] = for_scripts(value)
         return found
 
     def of(name: str) -> Column:
@@ -74,7 +74,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
 
 
 def _units_at(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
-    return [(place[at], rounded(units[at])) for at in sorted(units) if at in place]
+    return [(place[at], for_scripts(units[at])) for at in sorted(units) if at in place]
 
 
 def _days(dates: Dates) -> list[date]:

@@ -25,8 +25,8 @@ from webapp.overrides.overrides import (
     MOST_UNITS,
     mark_of,
 )
-from webapp.pages.files import rounded
 from webapp.pages.money import decimals_of, rounded_money, rounded_price
+from webapp.pages.numbers_and_dates import for_scripts
 from webapp.serving.answer import Period
 from webapp.serving.history import History
 
@@ -107,7 +107,7 @@ def _row(measure: Measure) -> dict[str, Any]:
         return {**row, "driver": measure.name.removeprefix("driver-"), "driver_kind": measure.driver_kind,
                 "decimals": measure.decimals, "changed": changed,
                 "values": [None if pair is None else _told(pair[1]) for pair in measure.values]}
-    write = {"money": rounded_money, "price": rounded_price}.get(measure.kind, rounded)
+    write = {"money": rounded_money, "price": rounded_price}.get(measure.kind, for_scripts)
     return {**row, "values": [None if value is None else write(value) for value in measure.values]}
 
 
@@ -134,4 +134,4 @@ def _reindexed(units: pd.Series, dates: pd.DatetimeIndex) -> list[float | None]:
 
 
 def _plain(values: Iterable[float]) -> list[float | None]:
-    return [rounded(value) if isfinite(value) else None for value in np.asarray(values, dtype=np.float64).tolist()]
+    return [for_scripts(value) if isfinite(value) else None for value in np.asarray(values, dtype=np.float64).tolist()]

@@ -131,7 +131,7 @@ def _changed(group_id: int, wanted: Change, anchor: str | None = None) -> Respon
         group = change_group(group_id, wanted)
     except GroupChangeError as error:
         abort(422, str(error))
-    flash(_("Kept: group %(name)s.", name=group.name), "success")
+    flash(_("Saved: group %(name)s.", name=group.name), "success")
     return redirect(url_for("groups.detail", group_id=group_id, _anchor=anchor), 303)
 
 

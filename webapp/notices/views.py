@@ -51,7 +51,7 @@ def change() -> ResponseReturnValue:
     wanted = {name: str(one_of(event.title, request.form.get(name, before[name]), WAYS))
               for name, event in EVENTS.items()}
     changed = choose(actor().email, wanted)
-    flash(_("Kept how you are told.") if changed else _("Nothing was changed."), "success" if changed else "info")
+    flash(_("Saved.") if changed else _("Nothing was changed."), "success" if changed else "info")
     return redirect(url_for("notices.show"), 303)
 
 

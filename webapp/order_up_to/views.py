@@ -61,7 +61,7 @@ def change() -> ResponseReturnValue:
         changed = set_rule(segment, lead_time, review_period, _level())
     except (OrderUpToError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
-    flash(_("Kept: order up to: %(segment)s.", segment=segment or _("all")) if changed else (
+    flash(_("Saved: order up to: %(segment)s.", segment=segment or _("all")) if changed else (
         _("Nothing was changed.")), "success" if changed else "info")
     return redirect(url_for("order_up_to.show", _anchor="rules"), 303)
 

@@ -31,6 +31,11 @@ def units(value: float | None, decimals: int | None = None) -> str:
     return number(value, decimals)
 
 
+def for_scripts(value: float) -> float:
+    """A quantity with so many digits that a script which rounds it shows what ``units`` shows; never rounded twice."""
+    return float(f"{value:.12g}")
+
+
 def _decimals_of(size: float) -> int:
     """Decimals that a quantity of that size needs, those at its end that are 0 left out."""
     if size >= 99.95:

@@ -242,7 +242,20 @@ def _only_seen(state: ORMExecuteState) -> None:
     found = [option for name, options in _options(repr(of), db.engine.dialect.name).items() if name in names
              for option in options]
     if found:
-        state.statement = state.statement.options(*dict.fromkeys(found))
+        state.statement = _of_mapped(state, of).options(*dict.fromkeys(found))
+
+
+def _of_mapped(state: ORMExecuteState, of: Sees) -> Executable:
+    """The statement, as one of mapped tables.
+
+    A SELECT of nothing but counts and the like, whose conditions are joined by ``and_``, is not known as one, and the
+    rule would be left out without a word.
+    """
+    statement = state.statement
+    if state.is_orm_statement or not isinstance(statement, Select):
+        return statement
+    read = set(statement.get_final_froms())
+    return statement.select_from(*(table for table in guarded(of) if table.__table__ in read))
 
 
 def _tables_in(statement: Executable) -> set[str]:

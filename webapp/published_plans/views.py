@@ -1,11 +1,12 @@
 """Pages of published plans: listed, published, looked at, compared, downloaded."""
 
 import re
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from webapp.access import needs
 from webapp.administration.app_settings import app_settings
@@ -31,7 +32,7 @@ from webapp.published_plans.publishing import (
 from webapp.published_plans.readiness import Readiness, readiness
 from webapp.region_items.labels import region_item_words
 from webapp.services import services
-from webapp.tables import PublishedPlan
+from webapp.tables import PublishedPlan, RegionItemRow
 
 bp = Blueprint("published_plans", __name__, url_prefix="/published-plans")
 
@@ -58,7 +59,7 @@ def show() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     """The form that publishes, with all that is wrong with today's plan."""
     refuse_restricted(PUBLISHED_WHOLE)
-    return _form("", "", readiness())
+    return _form(_suggested_name(), "", readiness())
 
 
 @bp.post("/new")
@@ -154,6 +155,15 @@ def _plan(plan_id: int) -> PublishedPlan:
     if found is None:
         abort(404, _("There is no such version of the plan. The list shows all there are."))
     return found
+
+
+def _suggested_name() -> str:
+    """The week in which a plan that is published today begins, where a week is what people plan by; may be empty."""
+    known = db.session.scalar(select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue))
+    if known is None or services().dataset.frequency not in ("D", "W"):
+        return ""
+    days = 1 if services().dataset.frequency == "D" else 7
+    return _("Week %(number)s", number=(date.fromisoformat(str(known)) + timedelta(days)).isocalendar().week)
 
 
 def _form(name: str, comment: str, found: Readiness, error: str = "", status: int = 200) -> ResponseReturnValue:

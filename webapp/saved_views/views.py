@@ -173,7 +173,7 @@ def start_with() -> ResponseReturnValue:
         set_start(what)
     except SavedViewError as error:
         abort(404, str(error))
-    flash(_("Kept."), "success")
+    flash(_("Saved."), "success")
     return redirect(url_for("saved_views.show"), 303)
 
 

@@ -182,8 +182,10 @@ def _result(services: Services, asked: ScenarioRequest, computed: Sequence[_Comp
         periods=tuple(PeriodResult(at, in_units[at], in_money.get(at)) for at in in_units),
         lines=tuple(_line(one) for one in computed), why=_summed(why),
         exact=len(changed) <= MOST_EXACT, unexplained=len(changed) - len(why),
-        flags=_told((sentence, one.line.row.key) for one in computed if one.is_changed and one.line.scenario
-                    for sentence in one.line.scenario.flags),
+        flags=_told(((sentence, one.line.row.key) for one in computed if one.is_changed and one.line.scenario
+                     for sentence in one.line.scenario.flags),
+                    {sentence: short for one in computed if one.line.scenario
+                     for sentence, short in one.line.scenario.in_short.items()}),
         assumed=_told((sentence, one.line.row.key) for one in computed for sentence in one.line.plan.assumed),
         likenesses=tuple(like for one in changed[:MOST_LIKENED] for like in _likenesses(services, one.line)),
         missing=_told((reason, key) for key, reason in missing), notices=tuple(_notices(services, asked, computed)),
@@ -242,11 +244,11 @@ def _summed(tables: Sequence[pd.DataFrame]) -> dict[str, float]:
     return {str(group): float(units) for group, units in summed.items() if abs(units) >= NOTHING and group != USUAL}
 
 
-def _told(pairs: Iterator[tuple[str, str]]) -> tuple[Finding, ...]:
+def _told(pairs: Iterator[tuple[str, str]], in_short: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
     found: dict[str, list[str]] = {}
     for sentence, key in pairs:
         found.setdefault(sentence, []).append(key)
-    return tuple(Finding(sentence, tuple(keys)) for sentence, keys in found.items())
+    return tuple(Finding(sentence, tuple(keys), (in_short or {}).get(sentence, "")) for sentence, keys in found.items())
 
 
 def _likenesses(services: Services, line: LineItem) -> Iterator[Likeness]:

@@ -18,7 +18,7 @@ from webapp.region_items.labels import selection_words
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.plans.plan import DriverPlan, named_region_items, plan_text, read_plan
 from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_upload
-from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME
+from webapp.scenarios.repository import COPY, LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenarios.request import MOST_REGION_ITEMS, ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
 from webapp.scenarios.selection import selected, ticks_of
 from webapp.services import Services
@@ -163,17 +163,30 @@ def check_complete(editor: Editor, services: Services) -> None:
                                    "items in its regions.", driver=row.driver.title))
     if editor.is_valid and not editor.name:
         with in_language(None):  # it is stored
-            editor.name = suggested_name(editor, services)
+            editor.name = suggested_name(editor.asked, services)
 
 
-def suggested_name(editor: Editor, services: Services) -> str:
+def name_anew(editor: Editor, stored: ScenarioRequest, name: str, services: Services) -> None:
+    """Give it the name of what it asks now, where it has the one that was suggested for what it asked before.
+
+    Args:
+        stored: what it asked before.
+        name: what it was called then; of a copy the name ends in ``COPY``.
+    """
+    with in_language(None):  # it is stored
+        before = suggested_name(stored, services)
+        is_suggested = name in (before, f"{before[:LONGEST_NAME - len(COPY)]}{COPY}")
+        if is_suggested and editor.name == name and editor.asked != stored:
+            editor.name = suggested_name(editor.asked, services)
+
+
+def suggested_name(asked: ScenarioRequest, services: Services) -> str:
     """A name for one that was left without: what is changed, and where."""
-    asked = editor.asked
     told = list(dict.fromkeys(action_words(change, services.dataset) for change in asked.changes))
     if asked.plan:
         told.append("a plan of " + ", ".join(services.dataset.driver(name).title for name in asked.plan_drivers))
     more = f" and {len(told) - MOST_TOLD} more" if len(told) > MOST_TOLD else ""
-    return f"{', '.join(told[:MOST_TOLD])}{more}: {selection_words(editor.keys)}"[:LONGEST_NAME]
+    return f"{', '.join(told[:MOST_TOLD])}{more}: {selection_words(asked.keys)}"[:LONGEST_NAME]
 
 
 def fields_of(asked: ScenarioRequest, name: str, description: str, is_private: bool = False) -> MultiDict[str, str]:

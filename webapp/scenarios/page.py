@@ -12,7 +12,7 @@ from webapp.language.translations import lazy_gettext
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.applying.situation import applied_by
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
-from webapp.scenarios.repository import by_token
+from webapp.scenarios.repository import by_token, original_of
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import LineItemResult, Result
 from webapp.scenarios.staleness import State, states_of
@@ -49,7 +49,7 @@ def page_of(services: Services, scenario: SavedScenario, fields: MultiDict[str, 
     state = states_of([scenario])[scenario.token]
     found: dict[str, Any] = {
         "scenario": scenario, "asked": asked, "state": state, "size": scenario.size, "plan_rows": MOST_PLAN_ROWS,
-        "result": None, "applied": applied_by(scenario.token)}
+        "result": None, "applied": applied_by(scenario.token), "original": original_of(scenario)}
     if scenario.computed_at is None:
         return found
     result = Result.from_json(scenario.computed)

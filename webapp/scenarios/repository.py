@@ -24,6 +24,8 @@ from webapp.scenarios.request import ScenarioRequest
 from webapp.tables import SavedScenario
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
+COPY = " (copy)"
+"""What the name of a copy ends with."""
 PAGE_SIZE = 25
 RECORDED_TOKEN = 8
 """Characters of its link by which the audit log knows a scenario, whatever it is called; too few to open it."""
@@ -106,6 +108,14 @@ def by_token(token: str) -> SavedScenario | None:
     return next(iter(by_tokens([token])), None)
 
 
+def original_of(scenario: SavedScenario) -> SavedScenario | None:
+    """What it was copied from, where that is open to whoever asks."""
+    if scenario.copied_from is None:
+        return None
+    return db.session.scalar(select(SavedScenario).where(SavedScenario.id == scenario.copied_from,
+                                                         _is_open_to_asker()))
+
+
 @once_more
 def create(token: str, name: str, description: str, asked: ScenarioRequest, by: str,
            copied_from: SavedScenario | None = None,
@@ -165,7 +175,7 @@ def change(token: str, seen: str, name: str, description: str, asked: ScenarioRe
 
 def duplicate(source: SavedScenario, token: str, by: str) -> None:
     """Store a copy of what it asks, without its result; once for each token. A copy of a private one is private."""
-    name = f"{source.name[:LONGEST_NAME - 7]} (copy)"
+    name = f"{source.name[:LONGEST_NAME - len(COPY)]}{COPY}"
     create(token, name, source.description, ScenarioRequest.from_json(source.asked), by, source, source.is_private)
 
 

@@ -1,5 +1,6 @@
 """What a scenario gives: plan, scenario and their difference, in units and in revenue, summed and for each part."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -87,6 +88,8 @@ class Finding:
 
     sentence: str
     keys: tuple[str, ...]
+    short: str = ""
+    """Alike where sentences differ in their numbers only; empty where none is known."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,14 @@ class Result(StoredJson):
                       self.units.difference.forecast, without=self.unexplained) if self.why else None
         return of_scenario(self.units.plan.forecast, self.units.scenario.forecast, parts, dataset.unit,
                            has_model=bool(self.why or not self.unexplained))
+
+    @staticmethod
+    def by_short(found: Sequence[Finding]) -> dict[str, list[Finding]]:
+        """What is told in short -> its findings; what has none in short is told by its sentence."""
+        told: dict[str, list[Finding]] = {}
+        for one in found:
+            told.setdefault(one.short or one.sentence, []).append(one)
+        return told
 
     @property
     def changed(self) -> int:

@@ -20,7 +20,7 @@ from webapp.pages.reader_locale import number
 from webapp.region_items.selection import ticked_keys
 from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
-from webapp.scenarios.editor import Editor, check_complete, fields_of, parse_editor
+from webapp.scenarios.editor import Editor, check_complete, fields_of, name_anew, parse_editor
 from webapp.scenarios.page import known_categories, page_of, scenario_at
 from webapp.scenarios.plans.plan_files import MOST_BYTES
 from webapp.scenarios.plans.workbook import MOST_ROWS
@@ -123,6 +123,7 @@ def save_change(token: str) -> ResponseReturnValue:
     check_complete(editor, services())
     if not editor.is_valid:
         return _editor(editor, scenario, status=422)
+    name_anew(editor, ScenarioRequest.from_json(scenario.asked), scenario.name, services())
     if request.form.get("as_new"):
         return _created(editor)
     try:

@@ -4,7 +4,7 @@ They are made from numbers that the page has too, and write them as it does. The
 never what demand comes from. What is not named is summed up as all else, and what is not known is said to be unknown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -17,6 +17,8 @@ from webapp.pages.reader_locale import number
 Name = TypeVar("Name")
 MOST_NAMED = 3
 """Parts that a sentence names; the others are one sum."""
+LOST = 1e-3
+"""Of all parts: each of them is written with about as many digits."""
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,7 @@ def _shared_out(parts: Parts, unit: str, of_new: bool = False) -> str:
         told += _("; all else adds %(amount)s", amount=amount) if rest > 0 else (
             _("; all else takes off %(amount)s", amount=amount))
     beside = parts.whole - sum(values.values()) - (parts.usual or 0.0)
-    if _shows(beside, decimals):
+    if _shows(beside, decimals) and not _is_lost(beside, values.values(), decimals):
         amount = signed(beside, decimals)
         told += _n("; %(amount)s %(units)s are in none of the parts, of %(num)s region-item without parts",
                    "; %(amount)s %(units)s are in none of the parts, of %(num)s region-items without parts",
@@ -242,6 +244,11 @@ def _largest(values: Mapping[Name, float], decimals: int | None) -> list[Name]:
 def _shows(value: float, decimals: int | None = None) -> bool:
     """Whether it is written as something else than 0."""
     return signed(value, decimals)[0] in "+−"
+
+
+def _is_lost(beside: float, parts: Iterable[float], decimals: int | None) -> bool:
+    """Whether what the parts do not add up to is lost in their rounding, where no number of decimals says it."""
+    return decimals is None and abs(beside) < LOST * sum(abs(value) for value in parts)
 
 
 def _share(difference: float, of: float) -> str:

@@ -139,7 +139,7 @@
       showSelection(form);
       if (taken) focusUnselect(form, taken);
     }
-    if (swapped === "why" && document.activeElement === document.body) document.getElementById("why-title")?.focus();  // its link is gone
+    if (swapped === "why" && event.detail.requestConfig.triggeringEvent && document.activeElement === document.body) document.getElementById("why-title")?.focus();  // its link is gone
     if (swapped === "changes" && (document.activeElement === document.body || document.activeElement.name === "add")) {  // nobody types elsewhere
       const added = document.querySelector("#changes > :last-child input:not([type=hidden]), #changes > :last-child select");
       if (added) added.focus();

@@ -135,7 +135,7 @@
     series.push({ name: "", type: "line", data: [], silent: true, tooltip: { show: false }, markLine: todayLine(data, text) });
     return {
       ...base,
-      grid: { left: 8, right: 40, top: 22, bottom: 56, containLabel: true },
+      grid: { left: 8, right: innerWidth < 600 ? 16 : 40, top: 22, bottom: 56, containLabel: true },
       tooltip: { ...base.tooltip, formatter: tooltip(data, unit) },
       xAxis: { ...base.xAxis, data: data.dates, boundaryGap: false },
       yAxis: { ...base.yAxis, min: 0 },

@@ -11,7 +11,7 @@
       button.textContent = button.dataset.done;
       setTimeout(() => { button.textContent = words; }, 2000);
     } catch {
-      window.prompt("Copy this", button.dataset.copyLink);  // no clipboard without HTTPS
+      window.prompt(_("Copy this"), button.dataset.copyLink);  // no clipboard without HTTPS
     }
   });
 })();

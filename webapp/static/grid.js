@@ -688,7 +688,7 @@
     const at = columns.findIndex((column) => ahead(column).length), line = data.rows.findIndex((one) => one.name === (data.overrides ? "override" : "forecast"));
     pick({ row: Math.max(line, 0) + 1, column: Math.max(at, 0) }, false, false);
     const box = byId("grid-place"), cell = cellAt(active);
-    box.scrollLeft = Math.max(0, cell.offsetLeft - box.querySelector(".grid-name").offsetWidth - (at > 0 ? 1.5 * cell.offsetWidth : 0));
+    box.scrollLeft = Math.max(0, cell.offsetLeft - box.querySelector(".grid-name").offsetWidth - (cell.previousElementSibling?.matches(".grid-past") ? cell.previousElementSibling.offsetWidth : 0));
   };
 
   // The grid of what the server sent; again where that part of the page was drawn anew.

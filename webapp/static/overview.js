@@ -10,3 +10,32 @@
     htmx.ajax("GET", link.dataset.add, { source: link, target: "#table", swap: "outerHTML" });
   }, true);
 })();
+
+// The table by keyboard, with the keys of the list of work: row to row, ticked, and to the buttons for what is ticked,
+// which Tab reaches only behind all rows. The keys rest while somebody types, and where short-cuts are switched off.
+(() => {
+  "use strict";
+  const boxes = () => [...document.querySelectorAll("#selection tbody input[name=ri]")];
+  const current = () => document.activeElement?.closest?.("#selection tbody tr");
+  const go = (step) => {
+    const all = boxes(), at = all.findIndex((box) => box.closest("tr") === current());
+    all[at < 0 ? 0 : Math.min(Math.max(at + step, 0), all.length - 1)]?.focus();
+  };
+  const ACTS = {
+    j: () => go(1),
+    k: () => go(-1),
+    x: () => current()?.querySelector("input[name=ri]").click(),
+    o: () => current()?.querySelector("th a").click(),
+    b: () => document.querySelector("#bulk-bar button[type=submit]:not(:disabled)")?.focus(),
+  };
+  let gone = 0;  // when "g" was pressed, which leads to another screen
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || localStorage.getItem("shortcuts") === "off") return;
+    if (event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog[open]")) return;
+    if (event.key === "g") { gone = event.timeStamp; return; }
+    if (gone && event.timeStamp - gone < 1500) { gone = 0; return; }
+    if (!Object.hasOwn(ACTS, event.key) || !boxes().length) return;
+    event.preventDefault();
+    ACTS[event.key]();
+  });
+})();

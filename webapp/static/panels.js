@@ -8,7 +8,7 @@
     if (!panels()) return;
     const chosen = sessionStorage.getItem(kept), isWide = window.matchMedia("(min-width: 768px)").matches;
     const isAsked = location.hash === "#panels";
-    if (panels().dataset.of === "overview") panels().open = isAsked || (chosen ? chosen === "yes" : isWide);
+    if (panels().dataset.of === "overview") panels().open = isAsked || (chosen ? chosen === "yes" : isWide && !("folded" in panels().dataset));
     else if (!isWide && !isAsked) panels().open = false;
     panels().querySelector("summary").addEventListener("click", () => sessionStorage.setItem(kept, panels().open ? "no" : "yes"));
   };

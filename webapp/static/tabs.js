@@ -7,6 +7,12 @@
   const panel = (name) => document.getElementById(`panel-${name}`);
   let current = null, isChosen = false;
 
+  // What is only worked out where somebody asks for it: its tab is asking, also where the address names it.
+  const askWhy = () => {
+    const link = document.querySelector("#why [hx-get]");
+    if (link) htmx.ajax("GET", link.getAttribute("hx-get"), { target: "#why", swap: "outerHTML" });
+  };
+
   // Only the shown tab is a stop of the Tab key. A panel that is shown for the first time can have asked for more.
   const show = (name) => {
     current = name;
@@ -22,6 +28,8 @@
       part.classList.toggle("is-current", isCurrent);
     });
     document.dispatchEvent(new Event("panel"));
+    if (name === "why") askWhy();
+    if (name === "accuracy") panel(name).querySelector("details")?.setAttribute("open", "");
   };
 
   // The address follows without an entry of its own: Back leaves the page, and coming back finds the tab.
@@ -36,7 +44,6 @@
     show(name);
     isChosen = true;
     note();
-    if (name === "why") document.querySelector("#why [hx-get]")?.click();
   };
 
   // What an address or a link names by its #anchor, wherever it stands, is shown.

@@ -34,7 +34,7 @@ def change() -> ResponseReturnValue:
                              _share("bias", _("bias")))
     except (SegmentError, TargetError, TooManyRulesError) as error:
         abort(422, str(error))
-    flash(_("Kept: accuracy target: %(segment)s.", segment=segment or _("all")) if changed else (
+    flash(_("Saved: accuracy target: %(segment)s.", segment=segment or _("all")) if changed else (
         _("Nothing was changed.")), "success" if changed else "info")
     return redirect(url_for("targets.show"), 303)
 

@@ -109,7 +109,8 @@ def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
     """
     today = date.today()
     query = select(func.count(), func.count().filter(WorkEntry.due < str(today)),
-                   func.count().filter(WorkEntry.owner == actor().email)).where(states.is_to_do(today))
+                   func.count().filter(WorkEntry.owner == actor().email)).select_from(WorkEntry).where(
+                       states.is_to_do(today))
     by_day = select(func.date(WorkEntry.found_at), func.count()).where(
         states.is_to_do(today), WorkEntry.found_at >= datetime.combine(
             today - timedelta(days=DAYS_FOUND - 1), time(), UTC)).group_by(func.date(WorkEntry.found_at))

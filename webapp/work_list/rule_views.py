@@ -49,7 +49,7 @@ def change() -> ResponseReturnValue:
             again_days=_whole("again_days", _("Days until it is open again")))
     except (RuleError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
-    flash(_("Kept: %(rule)s. The list follows within minutes.", rule=named(kind, segment)) if changed else
+    flash(_("Saved: %(rule)s. The list follows within minutes.", rule=named(kind, segment)) if changed else
           _("Nothing was changed."),
           "success" if changed else "info")
     return redirect(url_for("work_rules.show", kind=kind), 303)

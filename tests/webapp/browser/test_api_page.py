@@ -20,5 +20,8 @@ def test_it_is_no_wider_than_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto("/api")
     expect(page.locator("#api .opblock").first).to_be_visible()
+    box = page.locator("#api .info .title").bounding_box()
+    assert box is not None
+    assert box["width"] > 200  # no class of ours makes its heading a sign
 
     assert page.evaluate("document.documentElement.scrollWidth") == 390

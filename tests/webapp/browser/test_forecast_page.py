@@ -75,6 +75,15 @@ def test_why_is_worked_out_when_its_tab_is_opened(page: Page) -> None:
     expect(page.locator("#why canvas")).to_be_visible()
 
 
+def test_what_a_tab_holds_is_there_where_the_address_names_it(page: Page) -> None:
+    page.goto(f"{ONE}&tab=why")
+    expect(page.locator("#why table").first).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+
+    page.get_by_role("tab", name="Accuracy").click()
+    expect(page.locator("#panel-accuracy details").first).to_have_attribute("open", "")
+
+
 def test_without_scripts_and_on_paper_all_sections_are_there(site: Site, signed_in: StorageState, browser: Browser,
                                                              page: Page) -> None:
     everything = ["why", "overrides", "accuracy", "model", "unusual", "history", "table", "what-if"]

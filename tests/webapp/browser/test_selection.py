@@ -98,3 +98,21 @@ def test_nothing_is_selected_in_words_and_a_selection_of_an_older_page_is_named(
     expect(page.locator("#selected-count")).to_have_text("1 selected")
     page.locator("#show-selected summary").click()
     expect(page.locator("#selected-names li")).to_have_text([f"{SELECTED[0]} "])
+
+
+def test_rows_are_ticked_and_the_buttons_reached_by_keyboard(page: Page) -> None:
+    page.goto("/?size=50")
+    first = page.locator("#selection tbody input[name=ri]").nth(0)
+    for key in ("j", "x", "j", "j", "x", "k"):
+        page.keyboard.press(key)
+    expect(first).to_be_checked()
+    expect(page.locator("#selection tbody input[name=ri]").nth(1)).to_be_focused()
+    expect(page.locator("#selected-count")).to_contain_text("2 selected")
+
+    page.keyboard.press("b")
+    expect(page.get_by_role("button", name="Forecast", exact=True)).to_be_focused()
+
+    page.locator("#q").focus()
+    page.keyboard.type("x")
+    expect(page.locator("#q")).to_have_value("x")
+    expect(page.locator("#selected-count")).to_contain_text("2 selected")

@@ -16,6 +16,7 @@ from webapp.pages.numbers_and_dates import (
     amount,
     day,
     decimals_for,
+    for_scripts,
     moment,
     period,
     plural,
@@ -85,6 +86,12 @@ def test_a_quarter_is_written_as_the_reader_writes_it(app: Flask, asked: str, wo
             assert period("2026-04-01") == words
     finally:
         app.extensions["services"] = services
+
+
+def test_what_a_script_rounds_again_is_what_the_page_shows(app: Flask) -> None:
+    with app.test_request_context():
+        assert units(317.49959713006746) == "317" == f"{for_scripts(317.49959713006746):.0f}"
+        assert for_scripts(1 / 3) == pytest.approx(1 / 3, rel=1e-11)
 
 
 def test_a_column_of_a_driver_has_the_decimals_of_its_longest_number() -> None:

@@ -2,7 +2,7 @@
 
 from flask import Flask, g
 from flask_migrate import upgrade
-from sqlalchemy import JSON, delete, inspect, select, update
+from sqlalchemy import JSON, and_, delete, func, inspect, select, update
 
 from deploy.services import Services as Servers
 from webapp import create_app
@@ -35,6 +35,10 @@ def holds(app: Flask) -> None:
         g.actor = Actor("x", "planner", "browser", "", SEES)
         for table in guarded(SEES):
             db.session.execute(select(table).limit(1)).all()
+            mapped = inspect(table)
+            key = getattr(table, mapped.get_property_by_column(mapped.primary_key[0]).key)
+            counted = db.session.scalar(select(func.count()).where(and_(key.is_not(None), key == key)))
+            assert counted == len(db.session.execute(select(key)).all()), f"a count of {table} forgets the rule"
         assert db.session.scalars(select(RegionItemRow.key).order_by(RegionItemRow.key)).all() == [
             "north|kettle", "south|kettle"]
         assert db.session.scalars(select(Notice.cause).order_by(Notice.cause)).all() == ["0", "2"]

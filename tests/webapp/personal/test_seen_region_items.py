@@ -6,13 +6,14 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from datetime import date
 from difflib import ndiff
 from html import unescape
 from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -20,11 +21,14 @@ from werkzeug.test import TestResponse
 from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, VIEWER, first_hidden, page, text_of, with_session
 from tests.webapp.doors import API_NEEDS, NEEDS, VALUES
+from webapp.access import Actor
 from webapp.db.database import Base, db
 from webapp.groups.changes import add_group, change_group, remove_group
 from webapp.personal import seen_region_items
 from webapp.scenarios.states import stamp
-from webapp.tables import Override, SavedScenario, User
+from webapp.tables import Override, SavedScenario, User, WorkEntry
+from webapp.work_list.query import count_work
+from webapp.work_list.states import is_to_do
 
 KEY = KETTLE.key.replace("|", "%7C")
 SOUTH, KETTLES, NOTHING = [("region", "south")], [("item", "kettle")], [("region", "nowhere")]
@@ -319,6 +323,18 @@ def test_the_adversary_finds_a_page_that_forgets_the_rule(
     monkeypatch.setitem(furnished.view_functions, "overrides.show", forgets)
 
     assert leaks(client.get("/overrides"), FOREIGN["south"]) != []
+
+
+def test_what_is_to_do_is_counted_of_what_is_seen(furnished: Flask) -> None:
+    counted = []
+    for sees in (None, ({"region": ("south",)},)):
+        with furnished.test_request_context():
+            g.actor = Actor("x", "planner", "browser", "", sees)
+            keys = db.session.scalars(select(WorkEntry.subject).where(is_to_do(date.today()))).all()
+            counted.append((count_work().to_do, len(keys)))
+
+    assert counted[0][0] == counted[0][1] > counted[1][1]
+    assert counted[1][0] == counted[1][1]
 
 
 def test_what_somebody_sees_changes_at_once(furnished: Flask, client: FlaskClient) -> None:

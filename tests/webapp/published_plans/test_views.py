@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from flask import Flask
@@ -79,6 +79,15 @@ def test_its_excel_file_has_the_same_rows(client: FlaskClient, ready: Background
     assert [cell.value for cell in sheet[1]] == list(rows[0])
     assert [(row[0].value, row[3].value) for row in sheet.iter_rows(min_row=2, max_row=20)] == [
         (row["Region"], float(row["Forecast, units"])) for row in rows[:19]]
+
+
+def test_a_version_has_the_name_of_its_first_week_until_somebody_types_another(
+        client: FlaskClient, ready: Background) -> None:
+    week = (LAST_DAY + timedelta(1)).isocalendar().week
+    ready.journal(Entry(KETTLE, "validated", numbers={"last_date": str(LAST_DAY)}))
+
+    assert page(client.get("/published-plans/new")).select_one("#name")["value"] == f"Week {week}"  # type: ignore[index]
+    assert page(published(client, name="")).select_one("#name")["value"] == ""  # type: ignore[index]
 
 
 def test_what_is_wrong_is_told_before_and_published_only_when_somebody_accepts_it(

@@ -100,6 +100,34 @@ def test_a_copy_is_opened_in_the_editor_and_the_first_stays(client: FlaskClient,
     assert scenario_of(app, path).name == "First"
 
 
+def test_a_copy_is_one_click_from_its_original(client: FlaskClient, promoted: FakeRegistry) -> None:
+    path = saved(client, name="First")
+    copy = press(client, path, "duplicate").headers["Location"].removesuffix("/edit")
+    send(client, f"{copy}/edit", name="Second", **{"change-0-value": "-35"})
+
+    link = shown(client, copy).select_one("#beside-original")
+    assert link is not None
+    assert shown(client, path).select_one("#beside-original") is None
+    assert {"First", "Second"} <= {text_of(each) for each in shown(client, str(link["href"])).select("th a")}
+
+
+def test_a_copy_that_was_named_by_itself_is_named_after_what_it_changes(client: FlaskClient, app: Flask) -> None:
+    path = saved(client, name="")
+    first = scenario_of(app, path).name
+    copy = press(client, path, "duplicate").headers["Location"].removesuffix("/edit")
+
+    send(client, f"{copy}/edit", name=f"{first} (copy)")
+    unchanged = scenario_of(app, copy).name
+    send(client, f"{copy}/edit", name=unchanged, **{"change-0-value": "-35"})
+    renamed = scenario_of(app, copy).name
+    send(client, f"{copy}/edit", name="Mine", **{"change-0-value": "-36"})
+    send(client, f"{copy}/edit", name="Mine", **{"change-0-value": "-37"})
+
+    assert unchanged == f"{first} (copy)"
+    assert renamed == first.replace("20", "35")
+    assert (scenario_of(app, copy).name, scenario_of(app, path).name) == ("Mine", first)
+
+
 def test_an_archived_scenario_leaves_the_list_and_comes_back(client: FlaskClient) -> None:
     path = saved(client, name="Old idea")
 

@@ -17,7 +17,7 @@ from webapp.region_items.labels import selection_words
 from webapp.scenarios.compute import compute
 from webapp.scenarios.plans.plan import PlanRow
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, asked_words
-from webapp.scenarios.result import Result, Summary
+from webapp.scenarios.result import Finding, Result, Summary
 from webapp.services import Services
 
 BASELINE = REGION_ITEMS[1]
@@ -98,6 +98,13 @@ def test_a_plan_counts_before_the_changes(app: Flask, services: Services, promot
     assert result.lines[0].scenario_prices[:2] == (9.5, 8.0)
 
 
+def test_findings_that_differ_in_numbers_only_are_told_as_one() -> None:
+    found = (Finding("price is outside (1 to 2)", ("a",), "price above anything seen"),
+             Finding("price is outside (3 to 4)", ("b",), "price above anything seen"), Finding("of old", ("c",)))
+
+    assert Result.by_short(found) == {"price above anything seen": [*found[:2]], "of old": [found[2]]}
+
+
 def test_prices_never_seen_are_flagged_and_the_nearest_past_days_shown(app: Flask, services: Services,
                                                                       promoted: FakeRegistry) -> None:
     result = result_of(app, services, ScenarioRequest((KETTLE.key, ODD.key), 14, (
@@ -105,6 +112,7 @@ def test_prices_never_seen_are_flagged_and_the_nearest_past_days_shown(app: Flas
 
     assert [told.keys for told in result.flags] == [(KETTLE.key,)]
     assert "outside what the model has seen (8 to 10) in 1 of 14 periods" in result.flags[0].sentence
+    assert list(result.by_short(result.flags)) == ["price above anything seen"]
     assert [(like.key, like.date, len(like.past)) for like in result.likenesses] == [(KETTLE.key, date(2026, 7, 2), 3)]
     past = result.likenesses[0].past[0]
     known = demand_of(12.0).set_index("date")["demand"]

@@ -37,6 +37,16 @@ def test_what_the_parts_do_not_add_up_to_is_named() -> None:
         "; all else adds 3; +250 units are in none of the parts, of 3 region-items without parts.")
 
 
+def test_what_is_lost_in_the_rounding_of_the_parts_is_not_named() -> None:
+    parts = [("Price", 1232.0), ("Promo", 26.0), ("recent demand", 19.0), ("calendar", 14.8)]
+
+    lost, told = (of_scenario(17623, 18915, Parts(parts, 1291.8 + beside, without=1), "units")[1]
+                  for beside in (-0.000049, 15.0))
+
+    assert lost.endswith("; all else adds 14.8.")
+    assert told.endswith("; +15 units are in none of the parts, of 1 region-item without parts.")
+
+
 def test_parts_that_cancel_out_are_told_and_those_that_do_not_show_are_not() -> None:
     cancelling = Parts([("Price", 50.0), ("Promo", -50.0), ("Shelf", 0.3)], 0.3, decimals=0)
 
