@@ -31,6 +31,8 @@ SELECTIONS = 40
 SIZES = (1, 5, 20)
 COMBINATIONS = 150
 """Drawn at random; those that hold one region-item, a whole group or all are left out."""
+FEW = 5
+"""Region-items from which on selections are told apart: sums of fewer that sell slowly are mostly 0."""
 MOST_VALUES = 3
 """Ticked of a level."""
 Members = frozenset[RegionItem]
@@ -85,8 +87,10 @@ def covered(name: str, series: int | None = None) -> dict[str, dict[str, float]]
         found[f"{size} at random"] = _covered_of(drawn, parts)
     groups, combinations = chosen_by_levels(list(tables), levels(chosen), rng)
     for words, some in (("whole groups", groups), ("combinations", combinations)):
-        found[words] = _covered_of([(origin, here) for origin in windows for its in some
-                                    if len(here := sorted(one for one in its if (one, origin) in parts)) > 1], parts)
+        here = [(origin, known) for origin in windows for its in some
+                if len(known := sorted(one for one in its if (one, origin) in parts)) > 1]
+        found[words] = _covered_of(here, parts)
+        found[f"{words} of {FEW} and more"] = _covered_of([each for each in here if len(each[1]) >= FEW], parts)
     return found
 
 

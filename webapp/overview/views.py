@@ -81,8 +81,8 @@ def show() -> ResponseReturnValue:
         retrains=open_retrains([row.key for row in page.rows]), newest=_newest_period(),
         with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
         with_figures=part and with_figures, figures=figures(view) if with_figures else None,
-        shown=conditions(view) if view.is_narrowed else (), sparkline=sparkline, here=view,
-        with_panels=with_panels, part=part, saved_views=menu(view) if with_panels else None,
+        shown=conditions(view) if view.is_narrowed else (), sparkline=sparkline,
+        page_view=view, with_panels=with_panels, part=part, saved_views=menu(view) if with_panels else None,
         **(_panels(view, found) if with_panels else {}), **_around(view, found, part, is_start))
     return _with_address(text, url_for("overview.show", **view.query()))
 
@@ -127,8 +127,8 @@ def _chosen_in_panels(name: str, here: GroupView | HeatView, view: View, found: 
     matching = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
         *conditions(view))) if view.is_narrowed else found.total
     text = render_template(
-        f"overview/_{name}_table.html" if part else f"overview/{name}.html", here=here, view=view, matching=matching,
-        part=part, with_tabs=part, **shown, **_panels(view, found), **_around(view, found, part))
+        f"overview/_{name}_table.html" if part else f"overview/{name}.html", page_view=here, view=view,
+        matching=matching, part=part, with_tabs=part, **shown, **_panels(view, found), **_around(view, found, part))
     return _with_address(text, url_for(f"overview.{name}", **here.query()))
 
 

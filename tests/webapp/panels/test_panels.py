@@ -233,3 +233,11 @@ def test_the_heat_map_and_totals_show_what_is_chosen_and_lead_to_it_as_a_list(cl
     heat = page(client.get(f"/heat-map?{asked}"))
     assert [text_of(one) for one in heat.select(".heat-map tbody th")] == ["item 00", "kettle"]
     assert [text_of(one) for one in heat.select(".heat-map thead th")] == ["Item", "north"]
+
+
+@pytest.mark.parametrize("path", ["/", "/totals", "/heat-map"])
+def test_administrators_whose_menu_is_longer_have_them_too(admin: FlaskClient, path: str) -> None:
+    soup = page(admin.get(f"{path}?attribute=department:Kitchen"))
+
+    assert counted(soup, "item") == {"Kitchen*": 3, "Garden": 1}
+    assert len(soup.select("#table .chip")) == 1
