@@ -112,10 +112,10 @@ class GroupPage:
     """Kind and name of those whose region-items changed since they were summed up; none where all were summed now."""
 
     @property
-    def without_interval(self) -> int:
-        """Totals that have no interval, since they are of too many region-items to be read for a page."""
-        return sum(each.lower is None for each in (*self.groups, *([self.all] if self.all else []),
-                                                   *([self.rest] if self.rest else [])))
+    def lacks_intervals(self) -> bool:
+        """Whether some totals have no interval, since they are of too many region-items to be read for a page."""
+        return any(each.lower is None for each in self.groups) or (
+            self.all is not None and self.all.lower is None) or (self.rest is not None and self.rest.lower is None)
 
     def is_due(self, group: GroupForecast) -> bool:
         """Whether a region-item of it changed, so that it is about to be summed up again."""
