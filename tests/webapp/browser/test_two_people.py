@@ -93,6 +93,7 @@ def test_two_planners_choose_apart_and_open_what_one_of_them_shared(site: Site, 
     for planner, region in ((page, "north"), (administrator, "south")):
         planner.goto("/totals")
         planner.locator(f"#tick-region-{region}").check()
+        expect(planner).to_have_url(re.compile(f"attribute=region(:|%3A){region}"))
     for planner, region, other in ((page, "north", "south"), (administrator, "south", "north")):
         expect(planner.locator("#table .chip")).to_have_text(re.compile(f"region {region}"))
         expect(planner.locator(f"#tick-region-{other}")).not_to_be_checked()
