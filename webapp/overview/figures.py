@@ -10,7 +10,11 @@ from webapp.db.database import db
 from webapp.personal.seen_region_items import sees_everything
 from webapp.region_items.overview_query import View, conditions
 from webapp.stored_forecasts.by_period import SumByPeriod
+from webapp.stored_forecasts.filtered_totals import interval_of
 from webapp.tables import GroupForecast, RegionItemRow
+
+READ_AT_ONCE = 1000
+"""Region-items whose stored forecasts are read for the interval of what is filtered; the page of totals reads more."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,8 @@ class Figures:
     total: float | None = None
     """Units over the next horizon, with overrides."""
     lower: float | None = None
-    """The 80 % interval of the total; None of a view whose interval is not stored: those of all are, and of one region,
-    item or value of an attribute."""
+    """The 80 % interval of the total; None of a view of more than ``READ_AT_ONCE`` region-items that are not all of one
+    region, item or value of an attribute, whose interval is stored."""
     upper: float | None = None
     model: float | None = None
     """Units by the models alone."""
@@ -93,11 +97,13 @@ def _of_view(view: View) -> Figures:
     ).select_from(RegionItemRow).where(*conditions(view), total.is_not(None))).one()
     size, units, model, revenue, priced, before, compared_size, was_out, compared, error, sold, judged_size, due = found
     group = db.session.get(GroupForecast, view.attributes[0]) if _is_one_group(view) and not due else None
-    lower, upper = (group.lower, group.upper) if group and group.size == size else (None, None)
+    bounds = group if group and group.size == size else interval_of(conditions(view), size) if (
+        0 < size <= READ_AT_ONCE) else None
     return Figures(
-        size=size, total=units, lower=lower, upper=upper, model=model, revenue=revenue, priced=priced, last_year=before,
-        last_year_out_of_stock=was_out, change=compared / before - 1 if before and compared is not None else None,
-        compared_size=compared_size, wape=error / sold if error is not None and sold else None, judged_size=judged_size)
+        size=size, total=units, lower=bounds.lower if bounds else None, upper=bounds.upper if bounds else None,
+        model=model, revenue=revenue, priced=priced, last_year=before, last_year_out_of_stock=was_out,
+        change=compared / before - 1 if before and compared is not None else None, compared_size=compared_size,
+        wape=error / sold if error is not None and sold else None, judged_size=judged_size)
 
 
 def _is_one_group(view: View) -> bool:

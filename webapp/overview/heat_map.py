@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, distinct, func, select
 
@@ -20,6 +20,24 @@ EDGES = (-0.2, -0.05, 0.05, 0.2, 0.35)
 """Skill at which one colour ends and the next begins."""
 LEVELS = (lazy_gettext("below −20 %"), lazy_gettext("−20 to −5 %"), lazy_gettext("−5 to 5 %"),
           lazy_gettext("5 to 20 %"), lazy_gettext("20 to 35 %"), lazy_gettext("above 35 %"))
+
+
+@dataclass(frozen=True)
+class HeatView:
+    """Which heat map is shown; the URL says it."""
+
+    of: View
+    """Which region-items, and the page of items."""
+    measure: Measure
+    across: int = 1
+    """Page of regions."""
+
+    def query(self, **changes: object) -> dict[str, Any]:
+        """The URL's arguments for this view with changes; of other region-items the first regions are shown."""
+        others = {name: value for name, value in changes.items() if name not in ("skill", "across")}
+        across = changes.get("across", 1 if others.get("page") == 1 else self.across)
+        found = self.of.query(**others) | {"skill": str(changes.get("skill", self.measure))}
+        return found | ({} if str(across) == "1" else {"across": str(across)})
 
 
 @dataclass(frozen=True)

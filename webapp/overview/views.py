@@ -1,6 +1,7 @@
 """The overview: what is new, and every region-item as a table, in totals and as a heat map."""
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Flask, Response, abort, flash, make_response, redirect, render_template, request, url_for
@@ -15,12 +16,12 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.overview.changes import changes_since
 from webapp.overview.figures import figures, sparkline
-from webapp.overview.heat_map import LEVELS, MEASURES, heat_map
+from webapp.overview.heat_map import LEVELS, MEASURES, HeatView, heat_map
 from webapp.overview.same_columns import same_everywhere
 from webapp.pages.listing import parse_page
 from webapp.panels.panels import new_counts, panels_of
 from webapp.panels.views import asked_finds
-from webapp.region_items.attributes import beside_controls, controls, declared, next_level, parsed, words_of
+from webapp.region_items.attributes import ARGUMENT, arguments_of, declared, filterable, next_level, words_of
 from webapp.region_items.overview_query import (
     EVERYTHING,
     FLAGS,
@@ -39,7 +40,7 @@ from webapp.region_items.overview_query import (
 from webapp.region_items.rows import open_retrains, pooled_row
 from webapp.saved_views.menu import menu
 from webapp.saved_views.opening import lost_words, start_address
-from webapp.stored_forecasts.group_page import GROUP_ORDERS, GroupView, group_page, kinds
+from webapp.stored_forecasts.group_page import FILTERS, GROUP_ORDERS, GroupView, group_page, kinds
 from webapp.tables import RegionItemRow
 
 bp = Blueprint("overview", __name__)
@@ -81,47 +82,71 @@ def show() -> ResponseReturnValue:
         with_tabs=part and asked_by != "table", with_order=part and asked_by not in ("table", "filters"),
         with_figures=part and with_figures, figures=figures(view) if with_figures else None,
         shown=conditions(view) if view.is_narrowed else (), sparkline=sparkline,
-        panels=panels_of(view, asked_finds()) if with_panels else (),
-        new_counts=new_counts(view, found.flags) if with_panels else {}, with_panels=with_panels, part=part,
-        saved_views=menu(view) if with_panels else None,
-        **_around(view, found, part, is_start))
+        page_view=view, with_panels=with_panels, part=part, saved_views=menu(view) if with_panels else None,
+        **(_panels(view, found) if with_panels else {}), **_around(view, found, part, is_start))
     return _with_address(text, url_for("overview.show", **view.query()))
 
 
 @bp.get("/totals")
 @needs("viewer")
-def totals() -> ResponseReturnValue:
-    """The sums by region, by item, by each attribute and of all."""
-    kind = one_of("by", request.args.get("by", "") or "region", kinds())
-    sort = request.args.get("sort", "") or "name"
-    one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
-    within = request.args.get("within", "")
-    view = GroupView(kind, request.args.get("q", "").strip()[:200], sort, parse_page(request.args, "page"),
-                     parsed(within) if within else None)
-    page = group_page(view)
-    plain = View()
-    return render_template(
-        "overview/totals.html", group_view=replace(view, page=page.number), page=page, kinds=kinds(),
-        title=_kind_title(kind), within_words="".join(words_of([view.within] if view.within else [])),
-        below=next_level(kind), view=plain, **_around(plain, counts(plain)))
+def totals() -> Response:
+    """The sums by region, by item, by each attribute and of all that the panels choose; or the part that changes."""
+    asked = _group_view(request.args)
+    page = group_page(asked)
+    here = replace(asked, page=page.number)
+    return _chosen_in_panels("totals", here, here.of, counts(here.of), group_view=here, page=page, kinds=kinds(),
+                             title=_kind_title(here.kind), below=next_level(here.kind))
 
 
 @bp.get("/heat-map")
 @needs("viewer")
-def heat() -> ResponseReturnValue:
-    """Skill by region and item."""
+def heat() -> Response:
+    """Skill by region and item, of what the panels choose; or the part that changes."""
     view = parse_view(request.args)
-    found = counts(view)
-    usual = "live" if found.with_live_skill else "backtest"
-    measure = next((name for name in MEASURES if name == (request.args.get("skill") or usual)), None)
-    if measure is None:
+    measure = next((name for name in MEASURES if name == request.args.get("skill")), None)
+    if measure is None and "skill" in request.args:
         abort(422, _("Skill of %(asked)s is not known; there is that of live and backtest.",
                      asked=repr(request.args["skill"][:40])))
+    found = counts(view)
+    measure = measure or ("live" if found.with_live_skill else "backtest")
     table = heat_map(view, measure, parse_page(request.args, "across"))
-    query = {**replace(view, page=table.page).query(), "skill": measure}
-    return render_template("overview/heat.html", view=view, table=table, measure=measure, measures=MEASURES,
-                           levels=LEVELS, query=query | ({"across": str(table.across)} if table.across > 1 else {}),
-                           **_around(view, found))
+    here = HeatView(replace(view, page=table.page), measure, table.across)
+    return _chosen_in_panels("heat", here, here.of, found, table=table, measure=measure, measures=MEASURES,
+                             levels=LEVELS)
+
+
+def _chosen_in_panels(name: str, here: GroupView | HeatView, view: View, found: Counts, **shown: object) -> Response:
+    """A page with the overview's panels above what they choose, or that alone, with the panels' values in their places.
+
+    Args:
+        name: of the template and of the view.
+        here: what the page's address says.
+        view: which region-items are chosen.
+    """
+    part = request.headers.get("HX-Target") == "table"
+    matching = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
+        *conditions(view))) if view.is_narrowed else found.total
+    text = render_template(
+        f"overview/_{name}_table.html" if part else f"overview/{name}.html", page_view=here, view=view,
+        matching=matching, part=part, with_tabs=part, **shown, **_panels(view, found), **_around(view, found, part))
+    return _with_address(text, url_for(f"overview.{name}", **here.query()))
+
+
+def _group_view(fields: MultiDict[str, str]) -> GroupView:
+    """Which totals a URL asks for; an error page where there are none such."""
+    kind = one_of("by", fields.get("by", "") or "region", kinds())
+    sort = fields.get("sort", "") or "name"
+    one_of("sort", sort.removeprefix("-"), GROUP_ORDERS)
+    filters = MultiDict([(name, value) for name, value in fields.items(multi=True)
+                         if name in FILTERS or name.startswith(f"{ARGUMENT}.")])
+    if fields.get("within"):  # as addresses were before there were panels
+        filters.add(ARGUMENT, fields["within"])
+    return GroupView(kind, fields.get("q", "").strip()[:200], sort, parse_page(fields, "page"), parse_view(filters))
+
+
+def _panels(view: View, found: Counts) -> dict[str, object]:
+    """What the panels show beside a view."""
+    return {"panels": panels_of(view, asked_finds()), "new_counts": new_counts(view, found.flags)}
 
 
 def _kind_title(kind: str) -> str:
@@ -131,10 +156,9 @@ def _kind_title(kind: str) -> str:
 
 def _around(view: View, found: Counts, part: bool = False, is_start: bool = False) -> dict[str, object]:
     """What every view of the overview has around it; ``part`` leaves out what it does not need."""
-    shown = [] if part or request.endpoint == "overview.show" else controls(view.attributes)
     return {"counts": found, "statuses": STATUSES, "flags": FLAGS, "all_columns": offered_columns(),
             "orders": offered_orders(),
-            "controls": shown, "kept_attributes": beside_controls(view.attributes, shown),
+            "kept_attributes": arguments_of(view.attributes),
             "attribute_words": words_of(view.attributes), "totals_query": _totals_query(view),
             "sizes": PAGE_SIZES, "since_words": SINCE_WORDS,
             "changes": None if part else changes_since(view),
@@ -142,13 +166,10 @@ def _around(view: View, found: Counts, part: bool = False, is_start: bool = Fals
                 not set(request.args) - {"since", "tour", "view"} or is_start)}
 
 
-def _totals_query(view: View) -> dict[str, str]:
-    """The URL's arguments for the totals of what the view filters by: of one value, for totals are stored by one."""
-    if len(view.attributes) != 1:
-        return {}
-    name, value = view.attributes[0]
-    attribute = declared().get(name)
-    return {"by": name, "q": value} if attribute is None else {"by": attribute.of, "within": f"{name}:{value}"}
+def _totals_query(view: View) -> dict[str, Any]:
+    """The URL's arguments for the totals of what the view filters: by item where that is all that it filters by."""
+    axes = {filterable()[name][0] for name, _value in view.attributes}
+    return GroupView("item" if axes == {"item"} else "region", of=view).query()
 
 
 def _with_address(text: str, address: str) -> Response:

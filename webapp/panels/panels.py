@@ -10,7 +10,7 @@ from demand_assets.forecasting.dataset.attributes import Axis
 from webapp.db.database import db
 from webapp.pages.listing import Query
 from webapp.pages.long_names import in_full
-from webapp.region_items.attributes import arguments_of, levels, next_level
+from webapp.region_items.attributes import ARGUMENT, arguments_of, levels, next_level
 from webapp.region_items.overview_query import FLAGS, View, conditions
 from webapp.tables import AttributeValue, Catalogue, RegionItemRow
 
@@ -52,10 +52,9 @@ class Panel:
         return f"{self.axis}s"
 
     def drilled(self, view: View, value: str) -> dict[str, object]:
-        """The overview's arguments with that value alone of its level, one level down."""
+        """What changes of a page's arguments with that value alone of its level, one level down."""
         others = [one for one in view.attributes if one[0] != self.level]
-        return view.query(**{"attribute": arguments_of([*others, (self.level, value)]), self.field: self.below,
-                             "page": 1})
+        return {ARGUMENT: arguments_of([*others, (self.level, value)]), self.field: self.below, "page": 1}
 
 
 def panels_of(view: View, finds: dict[Axis, str]) -> list[Panel]:

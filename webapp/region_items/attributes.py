@@ -3,11 +3,10 @@
 Its table is written here only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from flask import abort
-from sqlalchemy import Select, delete, func, insert, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
@@ -26,10 +25,8 @@ from webapp.tables import AttributeValue, RegionItemRow
 Filter = tuple[str, str]
 """Name of an attribute, or ``region`` or ``item``, and the value that it must have."""
 ARGUMENT = "attribute"
-"""Of a URL, as ``category:Food``; a control of a form has one of its own, as in ``attribute.category``."""
+"""Of a URL, as ``category:Food``; ``attribute.category=Food`` means the same."""
 MOST_FILTERS = 50
-LISTED = 200
-"""Values that a control offers; any other can be typed."""
 
 
 def follow(stored: Attributes, dataset: Dataset) -> bool:
@@ -150,38 +147,6 @@ def attributes_of(region_items: Iterable[RegionItem]) -> dict[RegionItem, dict[s
                 found.setdefault((axis, row.owner), {})[row.name] = row.value
     both = {one: {**found.get(("region", one.region), {}), **found.get(("item", one.item), {})} for one in listed}
     return {one: {name: values[name] for name in names if name in values} for one, values in both.items()}
-
-
-@dataclass(frozen=True)
-class Control:
-    """What a form offers of one attribute."""
-
-    attribute: Attribute
-    values: Sequence[str]
-    """Those there are, by name; the most frequent where they are more than ``LISTED``."""
-    is_long: bool
-    """Whether there are others, so that one is typed."""
-    chosen: str
-    """Empty where it may have any value."""
-
-
-def controls(filters: Sequence[Filter]) -> list[Control]:
-    """A control for each attribute of kind text or yes/no; none where none is declared."""
-    chosen: Mapping[str, str] = dict(filters)
-    found = []
-    for name, attribute in groupable().items():
-        values = list(db.session.scalars(select(AttributeValue.value).where(AttributeValue.name == name).group_by(
-            AttributeValue.value).order_by(func.count().desc(), AttributeValue.value).limit(LISTED + 1)))
-        is_long, picked = len(values) > LISTED, chosen.get(name, "")
-        listed = sorted({*values[:LISTED], *([picked] if picked else [])}, key=lambda value: (value.casefold(), value))
-        found.append(Control(attribute, listed, is_long, picked))
-    return found
-
-
-def beside_controls(filters: Iterable[Filter], shown: Iterable[Control]) -> list[str]:
-    """The values of ``ARGUMENT`` of filters that no control of a form shows: numbers, dates, and second values."""
-    chosen = {(control.attribute.name, control.chosen) for control in shown}
-    return arguments_of(one for one in filters if one not in chosen)
 
 
 def levels(axis: Axis) -> dict[str, str]:

@@ -236,10 +236,9 @@ class View:
         """The URL's arguments for all region-items."""
         return {"view": EVERYTHING} if self.saved else {}
 
-    def without(self, place: int) -> dict[str, Any]:
-        """The URL's arguments for this view without one of its attributes, by its place among them."""
-        return self.query(**{ARGUMENT: arguments_of(one for at, one in enumerate(self.attributes) if at != place),
-                             "page": 1})
+    def others_than(self, place: int) -> list[str]:
+        """The arguments of its attributes but one, by its place among them."""
+        return arguments_of(one for at, one in enumerate(self.attributes) if at != place)
 
     def sorted_by(self, name: str) -> dict[str, Any]:
         """The URL's arguments for this view sorted by a column alone; the other way round when it already is."""

@@ -1,6 +1,11 @@
-"""The panels of items, regions and time by keyboard alone, and as a screen reader has them."""
+"""The panels of items, regions and time by keyboard alone, as a screen reader has them, on a slow network, and when
+somebody goes back."""
 
-from playwright.sync_api import Page, expect
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, Route, expect
 
 FOCUSED = "() => document.activeElement.id || document.activeElement.tagName"
 
@@ -95,3 +100,108 @@ def test_a_screen_reader_has_each_panel_with_its_name_and_each_value_with_its_st
     north.press("Space")
     expect(north).to_be_checked()
     expect(north).to_be_focused()
+
+
+FILTERED = ("/", "/totals", "/heat-map")
+"""Pages that are filtered by their panels as these are ticked."""
+
+
+def tick(page: Page, region: str) -> None:
+    page.locator(f"#tick-region-{region}").check()
+
+
+def expect_chosen(page: Page, *regions: str) -> None:
+    """What is ticked, what the page below says that it is of, and its address are the same."""
+    expect(page.locator("#table .chip")).to_have_text([re.compile(f"region {region}") for region in regions])
+    expect(page.locator("#panel-region input:checked")).to_have_count(len(regions))
+    for region in regions:
+        expect(page.locator(f"#tick-region-{region}")).to_be_checked()
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked.get("attribute", []) == [f"region:{region}" for region in regions]
+
+
+@pytest.mark.parametrize("path", FILTERED[1:])
+def test_totals_and_the_heat_map_are_filtered_by_keyboard_alone(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(path)
+    page.locator("#find-region").focus()
+    page.keyboard.type("nor")
+    expect(page.locator("#panel-region .panel-value")).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    page.wait_for_url("**attribute=region*north*")
+    assert focused(page) == "tick-region-north"
+    expect(page.locator("#matching")).to_contain_text("region-items of")
+    expect(page.locator("#tabs a").first).to_have_attribute("href", re.compile("attribute=region"))
+    page.keyboard.press("Space")
+    expect(page.locator("#table .chip")).to_have_count(0)
+    assert focused(page) == "tick-region-north"
+
+
+@pytest.mark.parametrize("path", FILTERED)
+def test_back_forward_and_a_reload_show_what_was_ticked(page: Page, path: str) -> None:
+    page.goto(path)
+    tick(page, "north")
+    expect_chosen(page, "north")
+    tick(page, "south")
+    expect_chosen(page, "north", "south")
+    page.go_back()
+    expect_chosen(page, "north")
+    page.go_back()
+    expect(page.locator("#table .chip")).to_have_count(0)
+    expect(page.locator("#panel-region input:checked")).to_have_count(0)
+    page.go_forward()
+    expect_chosen(page, "north")
+    page.go_forward()
+    expect_chosen(page, "north", "south")
+    page.reload()
+    expect_chosen(page, "north", "south")
+
+
+@pytest.mark.parametrize("path", FILTERED)
+def test_answers_that_come_late_and_out_of_order_leave_what_was_chosen_last(page: Page, path: str) -> None:
+    page.goto(path)
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {
+        "offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1})
+    held: list[Route] = []
+    page.route(re.compile("attribute=region"), lambda route: held.append(route))
+    tick(page, "north")
+    wait_for(page, held, 1)
+    tick(page, "south")
+    wait_for(page, held, 2)
+    page.locator("#tick-region-north").uncheck()
+    wait_for(page, held, 3)
+    for route in reversed(held):
+        route.continue_()
+    expect_chosen(page, "south")
+    page.wait_for_timeout(500)  # in which a late answer would come
+    expect_chosen(page, "south")
+
+
+def test_the_panels_of_forecasts_count_what_was_ticked_last_whichever_answer_comes_first(page: Page) -> None:
+    page.goto("/forecasts")
+    held: list[Route] = []
+    page.route(re.compile("/panels[?]"), lambda route: held.append(route))
+    tick(page, "north")
+    wait_for(page, held, 1)
+    tick(page, "south")
+    wait_for(page, held, 2)
+    for route in reversed(held):
+        route.continue_()
+    expect(page.locator("#panels-matching")).to_contain_text("30 region-items")
+    expect(page.locator("#panel-region input:checked")).to_have_count(2)
+    page.locator("#choose-by-panels button").click()
+    page.wait_for_url("**/forecasts?*")
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.go_forward()
+    expect(page.locator("#panel-region input:checked")).to_have_count(2)
+
+
+def wait_for(page: Page, held: list[Route], count: int) -> None:
+    """Wait until so many requests are held."""
+    for _ in range(400):
+        if len(held) >= count:
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"{len(held)} requests wait")

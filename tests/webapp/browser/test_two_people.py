@@ -1,13 +1,17 @@
 """Two people at once, each in a browser of their own: what one does, the other sees, or does not."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
+from sqlalchemy import delete
 
 from tests.webapp.browser.conftest import Site
 from tests.webapp.conftest import KETTLE, ODD
+from webapp.db.database import db, writing
+from webapp.tables import SavedView
 
 NEWCOMER, THEIR_PASSWORD = "newcomer@example.com", "a passphrase of one's own"
 
@@ -82,3 +86,39 @@ def test_an_administrator_and_a_newcomer_side_by_side(administrator: Page, newco
     newest = administrator.locator("main tbody tr").filter(has_text="role changed").first
     for words in ("admin@example.com", "role changed", NEWCOMER, "planner", "viewer"):
         expect(newest).to_contain_text(words)
+
+
+def test_two_planners_choose_apart_and_open_what_one_of_them_shared(site: Site, page: Page,
+                                                                    administrator: Page) -> None:
+    for planner, region in ((page, "north"), (administrator, "south")):
+        planner.goto("/totals")
+        planner.locator(f"#tick-region-{region}").check()
+        expect(planner).to_have_url(re.compile(f"attribute=region(:|%3A){region}"))
+    for planner, region, other in ((page, "north", "south"), (administrator, "south", "north")):
+        expect(planner.locator("#table .chip")).to_have_text(re.compile(f"region {region}"))
+        expect(planner.locator(f"#tick-region-{other}")).not_to_be_checked()
+
+    page.locator("#tabs").get_by_role("link", name="Region-items").click()
+    page.get_by_role("link", name="Save what is shown").click()
+    page.get_by_label("Name").fill("The north of two")
+    page.get_by_label("Share with everybody here").check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    try:
+        administrator.goto("/")
+        administrator.locator("#saved-views summary").click()
+        administrator.get_by_role("link", name="The north of two").click()
+        expect(administrator.locator("#tick-region-north")).to_be_checked()
+        administrator.locator("#tabs").get_by_role("link", name="Totals").click()
+        expect(administrator.locator("#table .chip")).to_have_text(re.compile("region north"))
+        page.goto("/totals?attribute=region:north")
+        theirs, own = (re.findall(r"\d", one.locator("#table tbody").inner_text()) for one in (administrator, page))
+        assert theirs == own, "each writes numbers in their own way"
+        administrator.locator("#tick-region-south").check()  # which changes nothing of what is shared
+        expect(administrator.locator("#table .chip")).to_have_count(2)
+        page.goto("/")
+        page.locator("#saved-views summary").click()
+        page.get_by_role("link", name="The north of two").click()
+        expect(page.locator("#table .chip")).to_have_text(re.compile("region north"))
+    finally:
+        with site.app.app_context(), writing():
+            db.session.execute(delete(SavedView).where(SavedView.name == "The north of two"))

@@ -8,14 +8,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from demand_assets.forecasting.forecast.totals import over_all
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of, page, text_of
 from tests.webapp.overview.builders import judge_all, tell
 from webapp import create_app
 from webapp.db.database import db
+from webapp.overview import figures
 from webapp.overview.figures import Figures, sparkline
 from webapp.pages.numbers_and_dates import share, units
 from webapp.stored_forecasts.by_period import SumByPeriod
+from webapp.stored_forecasts.computing import stored_forecasts_of
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import ForecastFigures, GroupForecast, RegionItemRow
 
@@ -130,9 +133,39 @@ def test_one_whole_region_or_item_has_the_interval_of_its_total(client: FlaskCli
             row = db.session.get_one(GroupForecast, (name, value))
             bounds = f": {units(row.lower)} to {units(row.upper)}"
         assert bounds in figure(client, "total", f"/?attribute={filtered}")
+<<<<<<< HEAD
         assert " to " not in figure(client, "total", f"/?attribute={filtered}&q=e"), "it may leave some out"
     assert " to " not in figure(client, "total", "/?attribute=region:north&attribute=item:kettle")
     with summed.app.app_context():
         db.session.execute(update(ForecastFigures).values(groups_due=1))
         db.session.commit()
     assert " to " not in figure(client, "total", "/?attribute=region:north"), "it is being summed again"
+=======
+
+
+def test_what_is_filtered_has_the_interval_of_its_own_total(app: Flask, client: FlaskClient,
+                                                            summed: Background) -> None:
+    with app.app_context():
+        one = db.session.scalars(select(RegionItemRow).where(RegionItemRow.key == KETTLE.key)).one()
+        alone = f"{units(one.forecast_lower)} – {units(one.forecast_upper)} in 80"
+        keys = list(db.session.scalars(select(RegionItemRow.key).where(RegionItemRow.search.contains("1"))))
+        found = over_all([kept.part for kept in stored_forecasts_of(keys).values()])
+        several = f"{units(found.lower)} – {units(found.upper)} in 80"
+
+    assert len(keys) > 5
+    assert alone in figure(client, "total", "/?attribute=region:north&attribute=item:kettle")
+    assert several in figure(client, "total", "/?q=item+1")
+    with app.app_context():
+        db.session.execute(update(ForecastFigures).values(groups_due=1))
+        db.session.commit()
+    assert " in 80 %" in figure(client, "total", "/?attribute=region:north"), "it is being summed again"
+
+
+def test_of_more_than_are_read_at_once_no_interval_is_told(client: FlaskClient, summed: Background,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "READ_AT_ONCE", 2)
+
+    assert " in 80 %" in figure(client, "total", "/?q=kettle")
+    assert " in 80 %" not in figure(client, "total", "/?q=item+1")
+    assert " in 80 %" in figure(client, "total", "/?attribute=region:north"), "which is stored"
+>>>>>>> panels

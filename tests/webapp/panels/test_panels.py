@@ -168,14 +168,76 @@ def test_counts_agree_with_what_is_shown(app: Flask, client: FlaskClient) -> Non
                 assert len(shown(page(client.get("/", query_string=narrowed)))) == count, (asked, value)
 
 
-@pytest.mark.parametrize(("asked", "totals"), [
-    ("?attribute=department:Kitchen", "by=item&within=department:Kitchen"),
-    ("?attribute=chain:city", "by=region&within=chain:city"),
-    ("?attribute=region:north", "by=region&q=north"),
-    ("?attribute=department:Kitchen&attribute=chain:city", ""), ("", "")])
-def test_totals_and_the_heat_map_are_of_what_the_panels_chose(client: FlaskClient, asked: str, totals: str) -> None:
-    links = {text_of(link): str(link["href"]) for link in page(client.get(f"/{asked}")).select("#tabs a")}
+@pytest.mark.parametrize(("asked", "by"), [
+    ("attribute=department:Kitchen", "by=item"), ("attribute=chain:city", ""), ("attribute=region:north", ""),
+    ("attribute=chain:city&attribute=department:Kitchen", ""), ("flag=new_demand&since=7&status=baseline", ""),
+    ("", "")])
+def test_what_the_panels_chose_goes_along_to_totals_and_the_heat_map_and_back(client: FlaskClient, asked: str,
+                                                                              by: str) -> None:
+    chosen = {part for part in asked.split("&") if part}
+    for path in ("/", "/totals", "/heat-map"):
+        links = {text_of(link): str(link["href"]) for link in page(client.get(f"{path}?{asked}")).select("#tabs a")}
+        for name, more in (("Region-items", ""), ("Totals", by), ("Heat map", "")):
+            sent = set(links[name].partition("?")[2].split("&")) - {""}
+            assert sent == chosen | ({more} - {""}), (path, name)
+            assert client.get(links[name]).status_code == 200
 
-    assert links["Totals"].partition("?")[2] == totals
-    assert all(chosen in links["Heat map"] for chosen in asked.removeprefix("?").split("&"))
-    assert client.get(links["Totals"]).status_code == client.get(links["Heat map"]).status_code == 200
+
+@pytest.mark.parametrize("path", ["/totals", "/totals?by=item&sort=-total", "/heat-map", "/heat-map?skill=backtest"])
+def test_totals_and_the_heat_map_have_the_same_panels(client: FlaskClient, path: str) -> None:
+    def counts_of(soup: BeautifulSoup) -> list[dict[str, int]]:
+        return [counted(soup, axis) for axis in ("item", "region", "time")]
+
+    for asked in ("", "attribute=department:Kitchen", "attribute=chain:mall&items=category", "find-item=en"):
+        beside = f"{path}{'&' if '?' in path else '?'}{asked}"
+        found = page(client.get(beside))
+        assert counts_of(found) == counts_of(page(client.get(f"/?{asked}"))), asked
+        answer = page(client.get(beside, headers={"HX-Request": "true", "HX-Target": "table", "HX-Trigger": "filters"}))
+        assert counts_of(answer) == counts_of(found)
+        assert {str(one["id"]) for one in answer.select("[hx-swap-oob]")} == {
+            "panel-item", "panel-region", "panel-time", "tabs"}
+        assert text_of(answer.select_one("#table")) == text_of(found.select_one("#table"))
+        sent = [(str(one["name"]), str(one.get("value", "on"))) for one in found.select("#filters [name]")
+                if one.name == "input" and (one.get("type") not in ("checkbox", "radio") or one.has_attr("checked"))]
+        again = page(client.get(path.partition("?")[0], query_string=MultiDict(
+            [*sent, *(("skill", str(one["value"])) for one in found.select("#skill [selected]"))])))
+        assert text_of(again.select_one("#table")) == text_of(found.select_one("#table")), "sent without scripts"
+
+
+@pytest.mark.parametrize("path", ["/totals", "/heat-map"])
+def test_an_answer_to_a_tick_tells_the_browser_its_address(client: FlaskClient, path: str) -> None:
+    answer = client.get(f"{path}?attribute=department:Kitchen&q=&find-item=x&since=1", headers={
+        "HX-Request": "true", "HX-Target": "table", "HX-Trigger": "filters"})
+
+    address = answer.headers["HX-Push-Url"]
+    assert "attribute=department:Kitchen" in address
+    assert "find-item" not in address
+    assert "since" not in address
+    drill = page(client.get(address)).select_one("#panel-item .panel-drill")
+    assert str(drill["href"]).startswith(path)
+    assert counted(page(client.get(str(drill["href"]))), "item") == {"Kettles": 2, "Pans": 1}
+
+
+def test_the_heat_map_and_totals_show_what_is_chosen_and_lead_to_it_as_a_list(client: FlaskClient) -> None:
+    asked = "attribute=department:Kitchen&attribute=chain:city"
+
+    for path in ("/totals", "/heat-map"):
+        soup = page(client.get(f"{path}?{asked}"))
+        assert [text_of(chip) for chip in soup.select("#table .chip")] == [
+            "chain city × , leave out", "department Kitchen × , leave out"]
+        which = soup.select_one("#matching")
+        assert text_of(which) == "2 region-items of 31"
+        assert shown(page(client.get(str(which["href"])))) == ["north · item 00", "north · kettle"]
+        left_out = page(client.get(str(soup.select("#table .chip")[0]["href"])))
+        assert text_of(left_out.select_one("#matching")) == "3 region-items of 31"
+    heat = page(client.get(f"/heat-map?{asked}"))
+    assert [text_of(one) for one in heat.select(".heat-map tbody th")] == ["item 00", "kettle"]
+    assert [text_of(one) for one in heat.select(".heat-map thead th")] == ["Item", "north"]
+
+
+@pytest.mark.parametrize("path", ["/", "/totals", "/heat-map"])
+def test_administrators_whose_menu_is_longer_have_them_too(admin: FlaskClient, path: str) -> None:
+    soup = page(admin.get(f"{path}?attribute=department:Kitchen"))
+
+    assert counted(soup, "item") == {"Kitchen*": 3, "Garden": 1}
+    assert len(soup.select("#table .chip")) == 1

@@ -48,7 +48,7 @@ from webapp.overrides.in_money import answer_in_money
 from webapp.pages.long_names import in_full
 from webapp.pages.money import rounded_money, rounded_price
 from webapp.personal.seen_region_items import mark, sees_everything
-from webapp.region_items.attributes import parsed
+from webapp.region_items.attributes import conditions_of, parsed
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
@@ -57,9 +57,9 @@ from webapp.serving.answer import Answer, Period, plan_of, under
 from webapp.serving.explanation import MOST_EXACT, explain
 from webapp.serving.line_item import LineItem
 from webapp.serving.money import money_of, summed_in_money
+from webapp.stored_forecasts.filtered_totals import filtered_totals, tell_intervals
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
-from webapp.stored_forecasts.group_page import group_conditions, kinds, rest_of, seen_rest
-from webapp.stored_forecasts.seen_totals import seen_totals
+from webapp.stored_forecasts.group_page import filtered_rest, group_conditions, kinds, rest_of
 from webapp.tables import GroupForecast, RegionItemRow
 
 bp = resource("forecasts", "Forecasts, what-if, and totals. The forecast of a sum is the sum of the forecasts; its "
@@ -229,7 +229,7 @@ class GroupResponse(ResponsePart):
     region_items: int
     forecast: float = Field(description="Units, with planners' overrides, as last computed")
     lower: float | None = Field(description="Of the sum's 80 % interval; null where the token's owner does not see all "
-                                            "of its region-items: the figures are of those that they see")
+                                            "of its region-items and those on the page are too many to be read")
     upper: float | None
     model: float | None = Field(description="The models' own total")
     last_year: float | None = Field(description="Units in the same periods a year earlier, of those sold then")
@@ -359,9 +359,11 @@ def list_group_totals(query: GroupsQuery) -> GroupsPage:
         rows, following = page_of(asked, GroupForecast.name.expression, str, query.limit, query.cursor)
     else:
         group_conditions(kind, within)
-        seen = seen_totals(kind, within)
-        rest = seen_rest(seen, within)
+        where = conditions_of([within] if within else [])
+        seen = filtered_totals(kind, where)
+        rest = filtered_rest(seen, next(iter(filtered_totals("all", where)), None))
         rows, following = part_of(seen, lambda one: one.name, str, query.limit, query.cursor)
+        tell_intervals(kind, where, rows)
     dataset = services().dataset
     others = None if rest is None else RestResponse(region_items=rest.size, forecast=rest.total, model=rest.model)
     return GroupsPage(unit=dataset.unit, currency=dataset.currency, by=kind, next=following, rest=others, totals=[
