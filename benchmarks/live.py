@@ -30,7 +30,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.baseline import BASELINE, is_clearly_better
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
@@ -128,10 +128,10 @@ def _served(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel,
     if contest(demand, dataset, model, None, region_item).verdict == "promote":
         return model, np.stack([tables["actual"], tables["forecast"], tables["lower_80"], tables["upper_80"], realised])
     nothing = np.full_like(tables["actual"], np.nan)
-    sums = {name: wape(tables["actual"], tables[name]) for name in ("seasonal_naive", "own", "pooled")}
-    best = min(sums, key=lambda name: (np.nan_to_num(sums[name], nan=np.inf), name != "seasonal_naive"))
-    stands_in: ServingModel = BASELINE if best == "seasonal_naive" else pooled
-    shown = tables["seasonal_naive" if best == "seasonal_naive" else "pooled"]
+    naive, own, of_pool = (wape(tables["actual"], tables[name]) for name in ("seasonal_naive", "own", "pooled"))
+    is_naive = bool(np.isnan(naive)) or (naive <= own and is_clearly_better(naive, of_pool))
+    stands_in: ServingModel = BASELINE if is_naive else pooled
+    shown = tables["seasonal_naive" if is_naive else "pooled"]
     return stands_in, np.stack([tables["actual"], shown, nothing, nothing, shown])
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, Self
 
+from demand_assets.forecasting.model.baseline import is_clearly_better
 from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import PooledRow, RegionItemRow
 
 CONTESTANTS = {"seasonal_naive": _l("seasonal naive"), "pooled": _l("pooled model"), "own": _l("own model")}
-"""Of two that are equally good, the first is the best: it needs less."""
+"""Of a pooled and an own model that are equally good, the pooled one is the best: it needs less."""
 MEASURED = ("wape", "wape_own", "wape_pooled", "wape_seasonal_naive", "backtest_units")
 
 
@@ -28,8 +29,11 @@ class Evidence:
 
     @property
     def best(self) -> str:
-        """The contestant with the smallest WAPE."""
-        return min(CONTESTANTS, key=lambda name: float(getattr(self, name)))
+        """The model with the smallest WAPE, or seasonal naive where none is smaller and it is clearly better than the
+        pooled model."""
+        if self.seasonal_naive <= self.own and is_clearly_better(self.seasonal_naive, self.pooled):
+            return "seasonal_naive"
+        return "pooled" if self.pooled <= self.own else "own"
 
     @classmethod
     def of(cls, numbers: Mapping[str, Any]) -> Self | None:
@@ -65,7 +69,7 @@ class EvidenceTable:
 def stand_in(row: RegionItemRow, pooled: PooledRow | None) -> Literal["pooled", "baseline"]:
     """What forecasts a region-item that has no model of its own in production.
 
-    The pooled model, unless there is none or the region-item's backtest showed seasonal naive to be best.
+    The pooled model, unless there is none or the region-item's backtest showed seasonal naive to be clearly better.
     """
     if pooled is None or pooled.production_version is None or row.best == "seasonal_naive":
         return "baseline"

@@ -31,6 +31,18 @@ MOSTLY_POSITIVE = 0.95
 
 
 @dataclass(frozen=True)
+class LatestFacts:
+    """What is known at the end of a panel's demand, for what is new after it. No window of the past may see it."""
+
+    item_levels: dict[str, float] = field(default_factory=dict)
+    region_levels: dict[str, float] = field(default_factory=dict)
+    attribute_levels: dict[str, dict[str, float]] = field(default_factory=dict)
+    """All three as those of ``PanelFacts``."""
+    usual: dict[str, Effects] = field(default_factory=dict)
+    """Item -> the median of each number driver."""
+
+
+@dataclass(frozen=True)
 class PanelFacts:
     """What the features of one region-item borrow from all region-items of the dataset."""
 
@@ -71,6 +83,8 @@ class PanelFacts:
     """The same for boosters that see the drivers, where forecasts are the mean of both ways; None of one way."""
     totals: TotalFactors = field(default_factory=TotalFactors)
     """What corrects the region-items of a total, by origin and lead."""
+    latest: LatestFacts | None = None
+    """None in models of before this was noted."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -97,22 +111,32 @@ class PanelFacts:
         slopes = driver_effects(panel, dataset, positive, periods_before_end) if drivers != "boosted" else Slopes()
         effects, item_effects = slopes.effects, slopes.item_effects
         usual, item_usual = _usual(panel, effects, positive, periods_before_end)
-        items: dict[str, list[float]] = {}
-        regions: dict[str, list[float]] = {}
+        levels: dict[int, dict[RegionItem, float]] = {periods_before_end: {}, 0: {}}
         for one, series in panel.items():
-            period = max(series.known - 1 - periods_before_end, 0)
-            if largest_so_far(series.demand)[period] > 0:
-                told = logarithms(series.drivers, dataset, positive, item_effects.get(one.item, effects),
-                                  item_usual.get(one.item, usual), with_zeros)
-                cleared = series.demand / multiplier(told, len(series.dates))
-                level = float(np.log(level_of(cleared, dataset.frequency)[period]))
-                items.setdefault(one.item, []).append(level)
-                regions.setdefault(one.region, []).append(level)
-        of_items, of_regions = ({name: round(float(np.mean(levels)), 6) for name, levels in group.items()}
-                                for group in (items, regions))
+            largest = largest_so_far(series.demand)
+            if not largest[max(series.known - 1, 0)] > 0:
+                continue
+            told = logarithms(series.drivers, dataset, positive, item_effects.get(one.item, effects),
+                              item_usual.get(one.item, usual), with_zeros)
+            level = level_of(series.demand / multiplier(told, len(series.dates)), dataset.frequency)
+            for before, found in levels.items():
+                period = max(series.known - 1 - before, 0)
+                if largest[period] > 0:
+                    found[one] = float(np.log(level[period]))
+        of_items, of_regions = _means(levels[periods_before_end])
+        latest = LatestFacts(*_means(levels[0]), usual=_medians(panel, dataset))
         seen = cls.of(panel, dataset, periods_before_end, "boosted", counts) if drivers == "mean" else None
         return cls(categories, common, positive, of_items, of_regions, effects, item_effects, usual, item_usual,
-                   with_zeros=with_zeros, moves=slopes.moves, item_moves=slopes.item_moves, seen=seen)
+                   with_zeros=with_zeros, moves=slopes.moves, item_moves=slopes.item_moves, seen=seen,
+                   latest=latest)
+
+    @property
+    def of_new(self) -> Self:
+        """The same with the levels of the end, for region-items of which no demand is known yet."""
+        if self.latest is None:
+            return self
+        return replace(self, item_levels=self.latest.item_levels, region_levels=self.latest.region_levels,
+                       attribute_levels=self.latest.attribute_levels, seen=self.seen.of_new if self.seen else None)
 
     def effects_of(self, region_item: RegionItem) -> Effects:
         """What drivers do to the demand of a region-item."""
@@ -135,6 +159,7 @@ class PanelFacts:
         """
         attributes: dict[str, tuple[str, ...]] = {}
         levels: dict[str, dict[str, float]] = {}
+        latest: dict[str, dict[str, float]] = {}
         meanings: dict[str, str] = {}
         for one in declared:
             values = {getattr(region_item, one.of): its[one.name] for region_item, its in sorted(known.items())
@@ -145,12 +170,11 @@ class PanelFacts:
             attributes[one.name] = _most_frequent(Counter(map(as_written, values.values()))) if (
                 one.kind == "text") else ()
             if one.kind == "text" and one.of == "item":
-                by_value: dict[str, list[float]] = {}
-                for owner, value in values.items():
-                    if owner in self.item_levels:
-                        by_value.setdefault(as_written(value), []).append(self.item_levels[owner])
-                levels[one.name] = {value: round(float(np.mean(found)), 6) for value, found in by_value.items()}
+                written = {owner: as_written(value) for owner, value in values.items()}
+                levels[one.name] = _by_value(written, self.item_levels)
+                latest[one.name] = _by_value(written, self.latest.item_levels if self.latest else {})
         return replace(self, attributes=attributes, attribute_levels=levels, attribute_meanings=meanings,
+                       latest=replace(self.latest, attribute_levels=latest) if self.latest else None,
                        seen=self.seen.with_attributes(known, declared) if self.seen else None)
 
     def _value_of(self, name: str, known: Mapping[str, Value]) -> Value | None:
@@ -240,7 +264,8 @@ class PanelFacts:
                    fields.get("attribute_levels", {}), fields.get("attribute_meanings", {}),
                    tuple(fields.get("with_zeros", ())), fields.get("moves", {}), fields.get("item_moves", {}),
                    cls.from_json(fields["seen"]) if fields.get("seen") else None,
-                   TotalFactors.from_json(fields.get("totals", {})))
+                   TotalFactors.from_json(fields.get("totals", {})),
+                   LatestFacts(**fields["latest"]) if fields.get("latest") else None)
 
 
 def _share_above_zero(columns: Sequence[Floats]) -> float:
@@ -248,6 +273,39 @@ def _share_above_zero(columns: Sequence[Floats]) -> float:
     above = sum(int(np.count_nonzero(values > 0)) for values in columns)
     known = sum(int(np.count_nonzero(~np.isnan(values))) for values in columns)
     return above / known if known else 1.0
+
+
+def _means(levels: Mapping[RegionItem, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """The mean of each item over regions, and of each region over items."""
+    items: dict[str, list[float]] = {}
+    regions: dict[str, list[float]] = {}
+    for one, level in levels.items():
+        items.setdefault(one.item, []).append(level)
+        regions.setdefault(one.region, []).append(level)
+    of_items, of_regions = ({name: round(float(np.mean(found)), 6) for name, found in group.items()}
+                            for group in (items, regions))
+    return of_items, of_regions
+
+
+def _by_value(values: Mapping[str, str], item_levels: Mapping[str, float]) -> dict[str, float]:
+    """The mean level of the items that have each value."""
+    found: dict[str, list[float]] = {}
+    for owner, value in values.items():
+        if owner in item_levels:
+            found.setdefault(value, []).append(item_levels[owner])
+    return {value: round(float(np.mean(levels)), 6) for value, levels in found.items()}
+
+
+def _medians(panel: Mapping[RegionItem, SeriesInputs], dataset: Dataset) -> dict[str, Effects]:
+    """Item -> the median over its regions of the median of each number driver."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for one, series in panel.items():
+        for driver in dataset.drivers:
+            values = series.drivers[driver.name][:series.known] if driver.kind == "number" else np.zeros(0)
+            if not np.isnan(values).all():
+                found.setdefault(one.item, {}).setdefault(driver.name, []).append(float(np.nanmedian(values)))
+    return {item: {name: round(float(np.median(medians)), 6) for name, medians in drivers.items()}
+            for item, drivers in found.items()}
 
 
 def _usual(panel: Mapping[RegionItem, SeriesInputs], effects: Effects, positive: tuple[str, ...],

@@ -77,15 +77,25 @@ class Borrowed:
     """Of the item: what a what-if moves demand by of drivers that have no effect otherwise."""
     seen: "Borrowed | None" = None
     """The same for boosters that see the drivers, where they are asked beside those that do not."""
+    usual_elsewhere: Effects = field(default_factory=dict)
+    """The median of each number driver of the item; none of a region-item that has a past of its own."""
 
     @classmethod
-    def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value]) -> Self:
-        """What a panel has for the region-item, which has these attributes."""
+    def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value], is_new: bool) -> Self:
+        """What a panel has for the region-item, which has these attributes.
+
+        Args:
+            is_new: no demand of it is known yet.
+        """
+        usual_elsewhere: Effects = {}
+        if is_new:
+            usual_elsewhere = facts.latest.usual.get(region_item.item, {}) if facts.latest else {}
+            facts = facts.of_new
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
                    facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes),
                    attributes, facts.with_zeros, facts.moves_of(region_item),
-                   cls.of(facts.seen, region_item, attributes) if facts.seen else None)
+                   cls.of(facts.seen, region_item, attributes, is_new) if facts.seen else None, usual_elsewhere)
 
 
 @dataclass(frozen=True)
@@ -424,7 +434,10 @@ class Future:
             columns[f"target:{name}:before"] = _against(before, recent, True) if is_ratio else before
             columns[f"target:{name}:after"] = _against(after, recent, True) if is_ratio else after
             if dataset.driver(name).kind == "number":
-                columns[f"target:{name}:against_usual"] = _against(now, past.usual_at(name, origins), is_ratio)
+                usual = past.usual_at(name, origins)
+                if name in past.borrowed.usual_elsewhere:
+                    usual = np.where(np.isnan(usual), past.borrowed.usual_elsewhere[name], usual)
+                columns[f"target:{name}:against_usual"] = _against(now, usual, is_ratio)
         return columns
 
 
@@ -646,8 +659,8 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     if facts is None or region_item is None:
         return SeriesFeatures.of(series_inputs(demand, dataset))
     attributes = demand.attrs.get(BESIDE, {})
-    return SeriesFeatures.of(series_inputs(demand, dataset, facts.categories, facts.common),
-                             Borrowed.of(facts, region_item, attributes),
+    inputs = series_inputs(demand, dataset, facts.categories, facts.common)
+    return SeriesFeatures.of(inputs, Borrowed.of(facts, region_item, attributes, bool(np.isnan(inputs.demand).all())),
                              facts.factors_of_total(region_item, attributes))
 
 

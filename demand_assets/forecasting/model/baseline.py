@@ -19,6 +19,16 @@ from demand_assets.forecasting.series.gapped import Floats, Ints
 BASELINE_ORIGINS = 26
 """Past origins whose errors give the baseline its interval."""
 
+CLEARLY = 0.8
+"""Share of the pooled model's error that seasonal naive must not exceed to be the better of the two: in so few windows
+of one region-item as judge it, a repeated season is ahead by chance again and again."""
+
+
+def is_clearly_better(naive: float, pooled: float) -> bool:
+    """Whether a region-item is better served by seasonal naive than by the pooled model, by their errors in its
+    windows."""
+    return naive <= CLEARLY * pooled
+
 
 @dataclass(frozen=True)
 class Baseline:

@@ -52,6 +52,8 @@ ServedBy = Literal["production", "pooled", "baseline"]
 BINS = 64
 CAP = 3.0
 """No forecast exceeds so many times the largest demand seen."""
+CAP_OF_NEW = 20.0
+"""The same of the level to expect, where nothing was sold yet: a promotion is no less than elsewhere."""
 SMALLEST_RATIO = 1e-3
 """Demand over level below which no pooled forecast falls, so that its logarithm is a margin."""
 FARTHEST_APART = 3.0
@@ -424,8 +426,9 @@ def booster_of(content: bytes) -> "xgb.Booster":
 def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
     """Demand over level as units, corrected as part of its total: never negative, never far above the largest demand
     seen."""
-    largest = np.where(series.largest[origins] > 0, series.largest[origins], series.level[origins])
-    return np.clip(ratio * series.of_total(origins, leads) * series.level[origins], 0.0, CAP * largest)
+    largest = series.largest[origins]
+    most = np.where(largest > 0, CAP * largest, CAP_OF_NEW * series.level[origins])
+    return np.clip(ratio * series.of_total(origins, leads) * series.level[origins], 0.0, most)
 
 
 def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset, facts: PanelFacts) -> tuple[int, ...]:

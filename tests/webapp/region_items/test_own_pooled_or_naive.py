@@ -1,11 +1,13 @@
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
+from webapp.region_items.own_pooled_or_naive import Evidence
 
 OTHER = REGION_ITEMS[1]
 
@@ -57,6 +59,13 @@ def test_a_candidate_that_was_kept_out_has_evidence_too(client: FlaskClient, bac
         f"{KETTLE} (its candidate)": ["50.0 %", "40.0 %", "20.0 % best", "45.0 %", "seasonal naive"]}
 
 
+@pytest.mark.parametrize(("own", "naive", "best"), [
+    (0.50, 0.32, "seasonal_naive"), (0.50, 0.33, "pooled"),  # a fifth better than the pooled model's 0.4, or less
+    (0.30, 0.31, "own"), (0.31, 0.31, "seasonal_naive"), (0.40, 0.40, "pooled")])
+def test_seasonal_naive_is_best_where_it_is_clearly_better(own: float, naive: float, best: str) -> None:
+    assert Evidence(own=own, pooled=0.40, seasonal_naive=naive, mix=0.40).best == best
+
+
 def test_numbers_that_nothing_sold_leaves_unknown_are_no_evidence(client: FlaskClient, background: Background) -> None:
     unknown = float("nan")
     background.journal(Entry(KETTLE, "trained", numbers=card(unknown, unknown, unknown, unknown, units=0.0)))
@@ -82,6 +91,6 @@ def test_the_overview_counts_what_is_best(client: FlaskClient, background: Backg
     background.journal(Entry(OTHER, "trained", numbers=card(0.4, 0.3, 0.2, 0.3, units=10)))
 
     assert text_of(page(client.get("/")).select_one("#best")) == (
-        "Smallest error on the backtest, of 3 region-items: own model 2 , pooled model Pooled model: One model over "
+        "Best on the backtest, of 3 region-items: own model 2 , pooled model Pooled model: One model over "
         "all region-items; it forecasts those without a model of their own, and own models are built on it. 0 , "
         "seasonal naive 1 .")

@@ -1,7 +1,7 @@
 """Attributes in the pooled model: features of what it knows, nothing of what it does not, and new items by them."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,11 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute, Attributes, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.training.panel import panel_of
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import HERE, pooled_over, weekly_demand
 
@@ -181,3 +184,44 @@ def test_values_of_another_kind_than_is_declared_are_not_learned(knowing: Pooled
     panel = {RegionItem("north", "a"): {"category": 3.0}, RegionItem("north", "b"): {"size": "much", "fresh": 1.0}}
 
     assert knowing.facts.with_attributes(panel, ATTRIBUTES).attributes == {}
+
+
+def doubled_at_the_end() -> dict[RegionItem, pd.DataFrame]:
+    """Kettles and toasters in two regions, which sell twice as much since the windows that choices are made on."""
+    return {RegionItem(region, item): weekly_demand(110, seed=seed).assign(
+        demand=lambda table: table["demand"] * np.where(table.index < 95, 1, 2))
+        for seed, (region, item) in enumerate((region, item) for region in ("north", "south")
+                                              for item in ("kettle", "toaster"))}
+
+
+@pytest.mark.parametrize("way", ["boosted", "mean"])
+def test_what_has_no_past_is_seen_at_the_levels_of_the_end_and_nothing_else_is(weekly: Dataset, way: str) -> None:
+    tables, one = doubled_at_the_end(), RegionItem("west", "kettle")
+    facts = panel_of(list(tables), tables.__getitem__, weekly, way).facts  # type: ignore[arg-type]
+    before = replace(facts, latest=None, seen=replace(facts.seen, latest=None) if facts.seen else None)
+    last = weekly_demand(110, future=4, seed=7)
+    for demand in (last, last.assign(demand=last["demand"].where(last.index == 109)),  # one week known, at the end
+                   last.assign(demand=last["demand"] * 0.0)):
+        told, untold = (series_features(demand, weekly, each, one).rows(np.full(4, 105), np.arange(1, 5))
+                        for each in (facts, before))
+        np.testing.assert_array_equal(told, untold)
+
+    new = last.iloc[109:].assign(demand=np.nan, price=lambda table: table["price"].where(table.index > 109))
+    levels = [series_features(new, weekly, each, one).level[0] for each in (before, facts)]
+    assert 85 < levels[0] < 150 < levels[1] < 260
+    series = series_features(new, weekly, facts, one)
+    place = series.names.index("target:price:against_usual")
+    beside = series.rows(np.zeros(4, dtype=np.int64), np.arange(1, 5))[:, place]
+    np.testing.assert_allclose(beside, np.log(new["price"].to_numpy()[1:] / 10), atol=0.06)  # of 8 to 12
+
+
+@pytest.mark.parametrize("way", ["boosted", "mean"])
+def test_the_levels_of_the_end_are_stored(weekly: Dataset, way: str) -> None:
+    tables = doubled_at_the_end()
+    facts = panel_of(list(tables), tables.__getitem__, weekly, way).facts  # type: ignore[arg-type]
+    stored = json.loads(json.dumps(asdict(facts)))
+
+    assert PanelFacts.from_json(stored) == facts
+    del stored["latest"]
+    before = PanelFacts.from_json(stored)  # of a model that was made before
+    assert before.of_new is before

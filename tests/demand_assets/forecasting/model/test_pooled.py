@@ -12,6 +12,7 @@ import pytest
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
+from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.forecast.forecaster import Forecaster
@@ -269,6 +270,11 @@ def test_nothing_is_chosen_on_judged_windows(weekly: Dataset) -> None:
     assert pooled.recipe.own_share == 0.5
 
 
+def without_the_end(facts: PanelFacts) -> PanelFacts:
+    """What series with a past see; ``test_panel_facts`` shows that they do not see the rest."""
+    return replace(facts, latest=None, seen=without_the_end(facts.seen) if facts.seen else None)
+
+
 @pytest.mark.parametrize("stride", [2, 16])
 def test_whatever_the_stride_nothing_after_the_first_window_reaches_it(weekly: Dataset, stride: int) -> None:
     """Demand that turns lumpy after the first origin changes neither its forecast nor its interval."""
@@ -281,7 +287,7 @@ def test_whatever_the_stride_nothing_after_the_first_window_reaches_it(weekly: D
 
     after = train(lumpy[KETTLES], strided, pooled_over(lumpy, strided), KETTLES)
 
-    assert after.pooled.facts == before.pooled.facts
+    assert without_the_end(after.pooled.facts) == without_the_end(before.pooled.facts)
     for name in ("forecast", "own", "pooled", "lower_80", "upper_80"):
         assert after.backtest[name][0] == before.backtest[name][0]
 
