@@ -229,12 +229,13 @@ class CatalogueBuilder:
             else:
                 numbers[one] = number
         used = set(numbers.values())
-        notices = tuple(self._told) + tuple(totals_among({
-            name: self._units[number] if self._units else None for name, number in kept.items() if number in used}))
+        totals = totals_among({
+            name: self._units[number] if self._units else None for name, number in kept.items() if number in used})
+        notices = (*self._told, *totals.values())
         notices += tuple(told(kind, name, parts) for split, kind, names in zip(
             self._split, ("region", "item"), (regions, items), strict=True)
             for name, parts in aggregates_among(split.without({*names, ""})).items()
-            if not any(notice.startswith(f"The {kind} {name!r} is ") for notice in notices))
+            if (kind, name) not in totals)
         notices += tuple(
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))

@@ -46,14 +46,14 @@ def holds_a_total(name: str) -> bool:
     return any(word in _WORDS - _NAMES_TOO or _COMPOUND.search(word) for word in _words_of(name))
 
 
-def totals_among(units: Mapping[tuple[str, str], float | None]) -> list[str]:
-    """Words for each region or item that looks like a total over the others.
+def totals_among(units: Mapping[tuple[str, str], float | None]) -> dict[tuple[str, str], str]:
+    """``region`` or ``item`` and the name of each that looks like a total over the others -> words for it.
 
     Args:
         units: demand of each region and item; None where it is not known, so that only names can tell.
     """
     is_known = all(size is not None for size in units.values())
-    found = []
+    found = {}
     for place, kind in enumerate(("region", "item")):
         called = {name for name in {names[place] for names in units} if is_called_a_total(name)}
         sums: dict[str, dict[str, float]] = {}
@@ -74,8 +74,8 @@ def totals_among(units: Mapping[tuple[str, str], float | None]) -> list[str]:
             says = _says(name, own, others, count, is_called) if is_known else (
                 "is called a total" if is_called and count else "")
             if says:
-                found.append(f"The {kind} {name!r} {says}, so its demand counts twice in totals. Set "
-                             f"rules.leave_out_{kind}s = [{name!r}] in the dataset file to leave it out.")
+                found[kind, name] = (f"The {kind} {name!r} {says}, so its demand counts twice in totals. Set "
+                                     f"rules.leave_out_{kind}s = [{name!r}] in the dataset file to leave it out.")
     return found
 
 
