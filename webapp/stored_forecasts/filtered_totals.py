@@ -142,9 +142,9 @@ def _sums_of(members: Mapping[Any, Sequence[str]]) -> dict[Any, SummedParts]:
     keys = sorted({key for its in members.values() for key in its})
     contents: dict[str, bytes] = {}
     for part in chunked(keys):
-        for row in db.session.execute(select(StoredForecast.key, StoredForecast.content).where(
+        for stored in db.session.execute(select(StoredForecast.key, StoredForecast.content).where(
                 StoredForecast.key.in_(part))):
-            contents[row.key] = row.content
+            contents[stored.key] = stored.content
     held = {key: its for key, its in open_overrides(keys).items() if key in contents}
     found = {}
     for name, its in members.items():

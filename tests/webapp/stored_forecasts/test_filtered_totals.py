@@ -17,7 +17,7 @@ from webapp import create_app
 from webapp.access import Actor
 from webapp.db.database import db, now
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Wanted, place
+from webapp.overrides.overrides import WantedOverride, place
 from webapp.pages.numbers_and_dates import units
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.stored_forecasts import filtered_totals
@@ -76,14 +76,14 @@ def test_a_combination_of_filters_has_the_interval_of_its_own_sum(app: Flask, cl
                     "kettle": of(app, "north|kettle")}
     overview = page(client.get("/?attribute=department:Kitchen&attribute=region:north")).select_one(
         "[data-figure=total]")
-    assert found["All that match"][1] in text_of(overview)
+    assert found["All that match"][1].replace(" – ", " to ") in text_of(overview)
 
 
 def test_overrides_are_in_it(app: Flask, client: FlaskClient, summed: Background) -> None:
     url = "/totals?attribute=department:Kitchen&attribute=region:north"
     before = lines(client, url)
     with app.test_request_context():
-        place(Wanted(date(2026, 7, 1), date(2026, 7, 7), "percent", 100.0, "a fair", "a form"),
+        place(WantedOverride(date(2026, 7, 1), date(2026, 7, 7), "percent", 100.0, "a fair", "a form"),
               parts_ahead([KETTLE.key]), Actor(EMAIL, "planner", "browser"))
 
     found = lines(client, url)

@@ -257,6 +257,7 @@ def test_files_in_an_object_store_go_too(monkeypatch: pytest.MonkeyPatch) -> Non
         for name, value in (("AWS_ENDPOINT_URL", f"http://{host}:{port}"), ("AWS_ACCESS_KEY_ID", "testing"),
                             ("AWS_SECRET_ACCESS_KEY", "testing"), ("AWS_DEFAULT_REGION", "us-east-1")):
             monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()  # of a server of another test
         files = s3fs.S3FileSystem(endpoint_url=f"http://{host}:{port}", skip_instance_cache=True)
         files.mkdir("mlflow")
         for item in ("kettle", "kettle 2"):

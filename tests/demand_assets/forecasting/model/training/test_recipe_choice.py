@@ -7,7 +7,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.model.training.recipe_choice import best_panel
+from demand_assets.forecasting.model.training.recipe_choice import best_panel, is_mean
 from tests.demand_assets.forecasting.conftest import HERE, weekly_demand
 
 SHOPS = {RegionItem("north", item): weekly_demand(130, seed=seed) for seed, item in enumerate(("kettle", "toaster"))}
@@ -23,13 +23,13 @@ def chosen(way: str | None, *drivers: Driver, tables: dict[RegionItem, pd.DataFr
     return recipe.drivers
 
 
-@pytest.mark.parametrize(("boosted", "log_linear", "mean", "is_mean"), [
+@pytest.mark.parametrize(("boosted", "log_linear", "mean", "is_taken"), [
     (1.0, 0.99, 0.95, True), (1.0, 0.95, 0.952, True),  # no worse than effects alone
     (1.0, 0.90, 0.95, False),  # effects alone are clearly better
     (1.0, 1.03, 1.03, True), (1.0, 1.03, 1.035, False),
     (1.0, None, 0.98, True), (1.0, None, 0.995, False), (1.0, None, 1.0, False)])  # effects are not taken alone
-def test_the_mean_is_taken_with_caution(boosted: float, log_linear: float | None, mean: float, is_mean: bool) -> None:
-    assert is_mean(boosted, log_linear, mean) == is_mean
+def test_the_mean_is_taken_with_caution(boosted: float, log_linear: float | None, mean: float, is_taken: bool) -> None:
+    assert is_mean(boosted, log_linear, mean) == is_taken
 
 
 @pytest.mark.parametrize("way", ["log_linear", "boosted", "mean"])

@@ -117,8 +117,9 @@ def test_its_example_and_signature_are_its_own(shop: Shop) -> None:
         "horizon": HORIZON, "coverage": 0.8, "model": "production"}
 
 
-def test_mlflow_itself_reads_every_model_folder(shop: Shop, tmp_path: Path) -> None:
-    folders = [shop.registry.fetch(one.model_name("simulated"), 1, tmp_path) for one in (KETTLES, ODD)]
+def test_mlflow_itself_reads_every_model_folder(shop: Shop) -> None:
+    folders = [Path(str(local_path(shop.registry.session.version(one.model_name("simulated"), 1).source)))
+               for one in (KETTLES, ODD)]
 
     described = [Model.load(str(folder)) for folder in folders]
     assert described[0].model_uuid != described[1].model_uuid
