@@ -37,6 +37,7 @@ from demand_assets.forecasting.model.pooled import (
     booster_of,
     bounded,
     content_of,
+    save_booster,
 )
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -225,7 +226,7 @@ class ForecastModel:
 
     def save(self, folder: Path) -> None:
         """Write the booster as UBJSON and everything else but the pooled model as JSON into the folder."""
-        self.booster.save_model(folder / BOOSTER_FILE)
+        save_booster(self.booster, folder / BOOSTER_FILE)
         (folder / DETAILS_FILE).write_text(json.dumps(self.details(), ensure_ascii=False))
 
     def details(self) -> dict[str, Any]:

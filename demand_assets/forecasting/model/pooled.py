@@ -352,9 +352,9 @@ class PooledModel:
         fits = []
         for number, fit in enumerate(self.fits):
             for scale, booster in fit.boosters.items():
-                booster.save_model(folder / f"fit-{number}-{scale}.ubj")
+                save_booster(booster, folder / f"fit-{number}-{scale}.ubj")
             for scale, booster in fit.seeing.items():
-                booster.save_model(folder / f"fit-{number}-seeing-{scale}.ubj")
+                save_booster(booster, folder / f"fit-{number}-seeing-{scale}.ubj")
             fits.append({"seen": str(fit.seen), "scales": list(fit.boosters), "correction": fit.correction,
                          "seeing": list(fit.seeing),
                          "calibration": fit.calibration.to_json() if fit.calibration else None})
@@ -409,6 +409,14 @@ def content_of(folder: Path, file: str, contents: Contents | None) -> bytes:
     Raises: KeyError, OSError: there is no such file.
     """
     return (folder / file).read_bytes() if contents is None else contents[file]
+
+
+def save_booster(booster: "xgb.Booster", file: Path) -> None:
+    """Write a booster as UBJSON; byte for byte what XGBoost writes, whose own error on a full disk says nothing of it.
+
+    Raises: OSError: it cannot be written.
+    """
+    file.write_bytes(booster.save_raw("ubj"))
 
 
 def booster_of(content: bytes) -> "xgb.Booster":

@@ -20,10 +20,11 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import DETAILS_FILE, ModelFilesError, PooledModel
+from demand_assets.forecasting.model.pooled import DETAILS_FILE, ModelFilesError, PooledModel, booster_of
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.exhaustion import DISK, exhausted
 from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.explanation import explain
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
@@ -334,3 +335,19 @@ def test_the_first_pooled_model_is_promoted_and_a_worse_one_is_not(pooled: Poole
     assert judged(pooled, None) == "promote"
     assert judged(poor, pooled) == "keep"
     assert judged(pooled, poor) == "promote"
+
+
+def test_a_full_disk_is_told_as_one(pooled: PooledModel, tmp_path: Path) -> None:
+    pooled.save(tmp_path)
+    written = next(tmp_path.glob("*.ubj"))
+    content = written.read_bytes()
+    booster = booster_of(content)
+    written.unlink()
+    written.symlink_to("/dev/full")
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        pooled.save(tmp_path)
+
+    assert exhausted(raised.value) == DISK
+    booster.save_model(tmp_path / "by xgboost.ubj")
+    assert (tmp_path / "by xgboost.ubj").read_bytes() == content
