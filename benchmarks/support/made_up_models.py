@@ -36,6 +36,7 @@ class Template:
 
     region_item: RegionItem
     version: int
+    is_promoted: bool
 
 
 def train(settings: Settings, trained: int) -> list[Template]:
@@ -52,7 +53,8 @@ def train(settings: Settings, trained: int) -> list[Template]:
                            dataset=str(settings.dataset), state=str(settings.state))},
                        tags={REQUEST_TAG: REQUEST}, run_config=run_config([one.key for one in few]) | QUIET)
     entries = {entry.region_item: entry for entry in pipeline.registry.entries()}
-    return [Template(one, version) for one in few if (version := entries[one].candidate)]
+    return [Template(one, version, bool(entries[one].production)) for one in few if (
+        version := entries[one].candidate)]
 
 
 def register_others(settings: Settings, templates: Sequence[Template]) -> dict[str, Any]:

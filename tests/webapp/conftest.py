@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup, Tag
-from flask import Flask, session
+from flask import Flask, has_app_context, session
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from flask_wtf.csrf import generate_csrf
@@ -100,6 +100,13 @@ def demand_of(units: float, days: int = DAYS) -> pd.DataFrame:
     return pd.DataFrame({
         "date": dates, "demand": units * week * np.where(price < 9, 1.5, 1.0), "price": price,
         "promo": np.where(np.arange(days) % 17 == 0, 1.0, 0.0), "shelf": np.where(dates.month > 3, "front", "back")})
+
+
+@pytest.fixture(autouse=True)
+def no_context_is_left() -> Iterator[None]:
+    """A context that a test leaves open is that of every command of the tests after it, whichever app they name."""
+    yield
+    assert not has_app_context(), "this test, or a fixture of it, left the context of an app open"
 
 
 @pytest.fixture(scope="session", autouse=True)
