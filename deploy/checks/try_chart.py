@@ -26,6 +26,7 @@ import yaml
 
 from deploy import services
 from deploy.checks import helm
+from deploy.checks.check_image import DATASET
 from deploy.health import answers_grpc
 from deploy.settings import PROJECT
 
@@ -55,26 +56,7 @@ OF_THE_IMAGE = {"PYTHONPATH": str(CODE), "PYTHONUNBUFFERED": "1", "PYTHONDONTWRI
 SETTINGS = ("metrics.enabled=true", "firstTraining.enabled=true", "settings.AWS_ENDPOINT_URL=http://demand-s3:9000",
             "settings.MLFLOW_S3_ENDPOINT_URL=http://demand-s3:9000")
 REGION_ITEMS = 3
-DATASET = f"""\
-title = "Tiny shop"
-frequency = "D"
-horizon = 14
-
-[source]
-kind = "simulated"
-regions = 1
-items = {REGION_ITEMS}
-years = 1
-seed = 11
-
-[[drivers]]
-name = "price"
-kind = "number"
-effect = "decreasing"
-
-[retraining]
-automatic = false
-"""
+"""Of the dataset."""
 PATIENCE_SECONDS = 600
 LOOK_SECONDS = 0.2
 """Between two looks at who is connected with whom."""
