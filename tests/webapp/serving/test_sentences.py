@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -19,9 +20,10 @@ MADE = Parts([("recent demand", 94.2), ("Promo", 34.4), ("Price", -12.3), ("cale
 
 
 @pytest.fixture(autouse=True)
-def of_the_test_shop(app: Flask) -> None:
+def of_the_test_shop(app: Flask) -> Iterator[None]:
     """Sentences name the periods of a dataset."""
-    app.app_context().push()
+    with app.app_context():
+        yield
 
 
 def test_the_largest_parts_are_named_the_others_are_one_sum() -> None:
