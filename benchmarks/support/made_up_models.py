@@ -40,7 +40,10 @@ class Template:
 
 
 def train(settings: Settings, trained: int) -> list[Template]:
-    """Demand, models and decisions of the first few, as always, without a server."""
+    """Demand, models and decisions of the first few, as always, without a server.
+
+    Raises: RuntimeError: one of them got no model, so nothing can be made up as it.
+    """
     home = settings.folder / "dagster"
     prepare_home(home, settings)
     prepare_models(settings.folder / "mlflow")
@@ -53,8 +56,11 @@ def train(settings: Settings, trained: int) -> list[Template]:
                            dataset=str(settings.dataset), state=str(settings.state))},
                        tags={REQUEST_TAG: REQUEST}, run_config=run_config([one.key for one in few]) | QUIET)
     entries = {entry.region_item: entry for entry in pipeline.registry.entries()}
-    return [Template(one, version, bool(entries[one].production)) for one in few if (
+    templates = [Template(one, version, bool(entries[one].production)) for one in few if (
         version := entries[one].candidate)]
+    if len(templates) < trained:
+        raise RuntimeError(f"{trained - len(templates)} of {trained} region-items got no model")
+    return templates
 
 
 def register_others(settings: Settings, templates: Sequence[Template]) -> dict[str, Any]:
