@@ -10,6 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.entry import VersionFacts
 from demand_assets.forecasting.store.exhaustion import exhausted
 from demand_assets.forecasting.store.journal import Entry, Step
+from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
 Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
@@ -64,6 +65,8 @@ class Outcome:
     """The traceback of an error."""
     lines: dict[str, list[float]] = field(default_factory=dict)
     """Colour -> values of a plot."""
+    damaged: bool = False
+    """Whether it failed because what the demand store holds of the region-item is damaged."""
 
     def entries(self, asked: RequestedBy) -> list[Entry]:
         """What the journal says of it; nothing where there is nothing new."""
@@ -118,4 +121,4 @@ def failed(region_item: RegionItem, asset: Asset, error: Exception) -> Outcome:
     if exhausted(error):
         raise error
     return Outcome(region_item, asset, "failed", f"{type(error).__name__}: {error}", trace="".join(
-        traceback.format_exception(error)))
+        traceback.format_exception(error)), damaged=isinstance(error, DamagedFileError))

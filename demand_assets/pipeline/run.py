@@ -133,13 +133,28 @@ class Pipeline:
                     continue
                 last = [asset for asset in wanted if asset != INSPECTED][-1:]
                 reached = [] if last else going
-                for part in self._traced(stage, going, wanted, asked, clock):
+                for part in self._past_what_is_mended(stage, going, wanted, asked, clock):
                     clock.add(part.seconds)
                     told(part.outcomes)
                     yield from part.outcomes
                     reached += [outcome.region_item for outcome in part.outcomes
                                 if outcome.asset in last and outcome.status == "done"]
-                going = sorted(reached)
+                going = sorted(set(reached))
+
+    def _past_what_is_mended(self, stage: Callable[..., Iterator[Part]], going: Sequence[RegionItem],
+                             wanted: Sequence[Asset], asked: RequestedBy, clock: Clock) -> Iterator[Part]:
+        """What the stage comes to; region-items whose stored demand is met damaged are taken in and begun again, once:
+        it may have been damaged since this very run took it in."""
+        damaged = list[RegionItem]()
+        for part in self._traced(stage, going, wanted, asked, clock):
+            damaged += [outcome.region_item for outcome in part.outcomes if outcome.damaged]
+            yield replace(part, outcomes=[outcome for outcome in part.outcomes if not outcome.damaged])
+        if damaged:
+            log.warning("%d region-items are taken in again, whose stored demand is damaged", len(damaged))
+            with suppress(SourceError):  # without the source and raw rows they fail as before, and say so
+                for part in self._taken_in(damaged, TAKING_IN, True, clock):
+                    clock.add(part.seconds)
+            yield from self._traced(stage, damaged, wanted, asked, clock)
 
     def _traced(self, stage: Callable[..., Iterator[Part]], going: Sequence[RegionItem], wanted: Sequence[Asset],
                 asked: RequestedBy, clock: Clock) -> Iterator[Part]:
@@ -181,13 +196,22 @@ class Pipeline:
                                       for one in region_items)
             self.refresh_attributes()
             self.refresh_predecessors()
+        yield from self._taken_in(region_items, wanted, asked.by == BY_DAMAGE, clock)
+
+    def _taken_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], mends: bool,
+                  clock: Clock) -> Iterator[Part]:
+        """What became of each in the stages that take it in.
+
+        Args:
+            mends: whether the raw rows of before do where the source does not answer.
+        """
         plots = len(region_items) <= PLOTS_UP_TO
         try:
             state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
             catalogue = self.source.catalogue()
             last_date, events = catalogue.last_date, catalogue.events
         except SourceError as error:
-            if asked.by != BY_DAMAGE:
+            if not mends:
                 raise
             log.warning("damaged files are made again from the raw rows: %s", error)
             state, last_date, events = "", self._last_known(), self.store.read_events()

@@ -26,7 +26,7 @@ from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.forecasting.telemetry.tracing import span
-from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed, guarded
+from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,13 @@ class TrainStage:
     def _outcomes(self, one: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
         if "candidate_model" in task.assets:
             return self._candidate(one, task, clock)
-        return iter([guarded(one, "production_model", lambda: self._judge(one, task.asked, clock))])
+        return self._judged(one, task, clock)
+
+    def _judged(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+        try:
+            yield self._judge(region_item, task.asked, clock)
+        except Exception as error:  # noqa: BLE001  as in guarded
+            yield self._failed(region_item, "production_model", error)
 
     def _candidate(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
         asset: Asset = "candidate_model"
@@ -74,9 +80,12 @@ class TrainStage:
                 yield outcome
                 asset = "production_model"
         except Exception as error:  # noqa: BLE001  as in guarded
-            if isinstance(error, DamagedFileError):
-                self.store.note_damage(error)
-            yield failed(region_item, asset, error)
+            yield self._failed(region_item, asset, error)
+
+    def _failed(self, region_item: RegionItem, asset: Asset, error: Exception) -> Outcome:
+        if isinstance(error, DamagedFileError):
+            self.store.note_damage(error)
+        return failed(region_item, asset, error)
 
     def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
         assert task.batch is not None  # wherever candidates are wanted

@@ -123,12 +123,48 @@ def test_the_pooled_model_is_trained_without_a_region_item_whose_demand_is_damag
     assert [damage.key for damage in pipeline.store.damages()] == [ones[2].key]
 
 
-def test_damaged_demand_fails_its_own_training_only_and_is_noted(pipeline: Pipeline) -> None:
+def test_demand_that_is_damaged_after_it_was_taken_in_is_taken_in_again_and_trained(pipeline: Pipeline) -> None:
     ones = pipeline.source.catalogue().region_items[:2]
     list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r1")))
     damage_demand(pipeline, ones[0])
 
-    carried = pipeline.carry(ones, {"candidate_model"}, RequestedBy("r2"))
+    outcomes = list(pipeline.carry(ones, set(RETRAINED_ASSETS), RequestedBy("r2")))
+    damage_demand(pipeline, ones[0])
+    judged = list(pipeline.carry(ones, {"candidate_model", "production_model"}, RequestedBy("r3", "run 3")))
+
+    for found in (outcomes, judged):
+        assert {outcome.status for outcome in found} == {"done"}
+        last = [outcome.region_item for outcome in found if outcome.asset == "production_model"]
+        assert sorted(last) == sorted(ones)
+
+
+def test_demand_that_is_damaged_in_the_middle_of_a_run_fails_nothing(pipeline: Pipeline) -> None:
+    ones = pipeline.source.catalogue().region_items[:2]
+    carried = pipeline.carry(ones, set(RETRAINED_ASSETS), RequestedBy("r1", "run 1"))
+    outcomes = []
+    for outcome in carried:
+        outcomes.append(outcome)
+        if outcome.asset == "demand" and outcome.region_item == ones[1]:
+            damage_demand(pipeline, ones[0])
+
+    journal = Journal(pipeline.store)
+    entries = [entry for name in journal.files_after("") for entry in journal.read(name)]
+
+    assert {outcome.status for outcome in outcomes} == {"done"}
+    steps = [entry.step for entry in entries if entry.region_item == ones[0]]
+    assert steps.count("trained") == 1
+    assert steps[-1] in ("promoted", "kept")
+
+
+def test_damaged_demand_that_nothing_makes_again_fails_its_own_training_only_and_is_noted(pipeline: Pipeline) -> None:
+    ones = pipeline.source.catalogue().region_items[:2]
+    list(pipeline.carry(ones, {"raw_demand", "demand"}, RequestedBy("r1")))
+    pipeline.pool(RequestedBy("r2"))
+    damage_demand(pipeline, ones[0])
+    pipeline.store.write_bytes(f"raw_demand/{ones[0].path}.parquet", b"")
+
+    silent = replace(pipeline, source=Silent())
+    carried = silent.carry(ones, {"candidate_model"}, RequestedBy("r3"))
     outcomes = {outcome.region_item: outcome for outcome in carried}
 
     assert (outcomes[ones[0]].status, outcomes[ones[1]].status) == ("failed", "done")
