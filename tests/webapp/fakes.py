@@ -118,6 +118,9 @@ class FakeRegistry:
         """Models that it is quick enough for; asked for more, it does not answer in time."""
         self.fetched: list[tuple[str, int]] = []
         self.pages_asked: list[int] = []
+        self.made: dict[tuple[str, str], list[RegisteredVersion]] = {}
+        """Tag and its value -> versions that bear it, besides those that are promoted and kept here."""
+        self.requests_asked: list[tuple[str, str, str]] = []
 
     def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None,
                 decided_at: str | None = None, request_id: str = "") -> int:
@@ -219,6 +222,12 @@ class FakeRegistry:
         self._answer()
         start = int(token or 0)
         found = [one for entry in self._entries.values() for one in self._registered(entry[1])]
+        return RegisteredPage(found[start:start + 2], str(start + 2) if start + 2 < len(found) else "")
+
+    def made_for(self, tag: str, value: str, token: str = "") -> RegisteredPage:
+        self._answer()
+        self.requests_asked.append((tag, value, token))
+        start, found = int(token or 0), self.made.get((tag, value), [])
         return RegisteredPage(found[start:start + 2], str(start + 2) if start + 2 < len(found) else "")
 
     def expire(self, region_item: RegionItem, version: int) -> None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy import Select, select
 
@@ -70,6 +70,9 @@ class Registry(ActingRegistry, Protocol):
 
     def registered(self, token: str = "") -> RegisteredPage:
         """Some of all versions, or those behind an earlier page: one query."""
+
+    def made_for(self, tag: Literal["request_id", "dagster_run_id"], value: str, token: str = "") -> RegisteredPage:
+        """Some of the versions that bear the tag, or those behind an earlier page: one query."""
 
     def move_old_entry(self, name: str) -> None:
         """Move facts that are still in a registered model's description to a tag."""

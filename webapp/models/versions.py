@@ -15,7 +15,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db, now
 from webapp.db.locks import insert_absent
 from webapp.pages.listing import place_of
-from webapp.tables import ModelVersion, RegionItemRow, Retrain
+from webapp.tables import RUN, ModelVersion, RegionItemRow, Retrain
 
 DECISIONS = {"promoted": "promote", "kept": "keep"}
 VERSIONS_A_PAGE, DECISIONS_A_PAGE = 20, 25
@@ -183,7 +183,7 @@ def all_versions(key: str) -> list[int]:
 def _page(key: str, search: str, decision: str, number: int, size: int) -> VersionPage:
     query = select(ModelVersion, Retrain, RegionItemRow).select_from(RegionItemRow).join(
         ModelVersion, RegionItemRow.key == ModelVersion.key).outerjoin(Retrain, or_(
-            Retrain.request_id == ModelVersion.request_id, Retrain.request_id == "run:" + ModelVersion.run_id))
+            Retrain.request_id == ModelVersion.request_id, Retrain.request_id == RUN + ModelVersion.run_id))
     if key:
         query = query.where(ModelVersion.key == key).order_by(ModelVersion.version.desc())
     else:

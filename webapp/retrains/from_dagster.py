@@ -21,7 +21,7 @@ from webapp.db.database import db
 from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
 from webapp.retrains import states
-from webapp.tables import Retrain, RetrainItem
+from webapp.tables import RUN, Retrain, RetrainItem
 
 ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_SCHEDULE, TRAIN_REQUEST: BY_MAKE_TRAIN}
 """Who asked, by how the request's id begins; for entries that do not say."""
@@ -29,7 +29,7 @@ ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_S
 
 def request_of(entry: Entry) -> str:
     """What the entry's retrain is called here; a run that nobody named is called by itself."""
-    return entry.request_id or f"run:{entry.run_id}"
+    return entry.request_id or f"{RUN}{entry.run_id}"
 
 
 def retrains_of(entries: Sequence[Entry]) -> dict[str, Retrain]:

@@ -14,6 +14,8 @@ RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]
 """How far a request is; ``webapp.retrains.states`` has every step between them, and those of region-items."""
 OPEN_STATES: tuple[ItemState, ...] = ("queued", "training", "judging")
 UNFINISHED: tuple[RetrainState, ...] = ("stored", "sent")
+RUN = "run:"
+"""So begins the request of a run in Dagster that nobody gave a name; the run's id follows."""
 
 
 class Retrain(Base):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 import requests
@@ -211,8 +211,22 @@ class Registry:
 
         Raises: RegistryDownError: MLflow does not answer.
         """
+        return self._registered(None, token)
+
+    def made_for(self, tag: Literal["request_id", "dagster_run_id"], value: str, token: str = "") -> RegisteredPage:
+        """Some of the versions of region-items' models that one retrain made, in one query; or those behind an earlier
+        page. None of a value with a quotation mark, for which MLflow cannot be asked.
+
+        Raises: RegistryDownError: MLflow does not answer.
+        """
+        if "'" in value:
+            return RegisteredPage([])
+        return self._registered(f"tags.{tag} = '{value}'", token)
+
+    def _registered(self, which: str | None, token: str) -> RegisteredPage:
         with self.session.asked_once():
-            found = self.session.client.search_model_versions(max_results=_LARGEST_PAGE, page_token=token or None)
+            found = self.session.client.search_model_versions(which, max_results=_LARGEST_PAGE,
+                                                              page_token=token or None)
         return RegisteredPage([one for version in found if (one := registered_version(version, self.dataset))],
                               found.token or "")
 

@@ -5,6 +5,7 @@ from webapp.background.heard import Heard
 from webapp.background.pacing import QUIET, Paced
 from webapp.db.changes import rest_of
 from webapp.models.actions import carry_out
+from webapp.models.lost_decisions import LostDecisions
 from webapp.models.lost_files import CacheWatch
 from webapp.models.new_pooled_versions import PooledWatch
 from webapp.models.new_versions import Registry, Watch
@@ -40,6 +41,7 @@ class RegistryLoop:
         self._watch = Watch(registry, services, files)
         self._pooled_watch = PooledWatch(registry, services, files)
         self._registered = RegisteredVersions(registry)
+        self._lost_decisions = LostDecisions(registry)
         self._cache_watch = CacheWatch(services)
         self._cache = Paced(CACHE_SECONDS)
         self._look = Paced(LOOK_SECONDS)
@@ -102,9 +104,13 @@ class RegistryLoop:
             self.sweep.again()
 
     def ask_something_else(self) -> bool:
-        """Whether the registry was asked one thing besides what changed: all versions, the pooled model, a sweep."""
+        """Whether the registry was asked one thing besides what changed: all versions, those of a retrain that was
+        closed here, the pooled model, a sweep."""
         if not self._watch.is_new_here and self._registered.is_due():
             self._registered.read_some()
+            return True
+        if self._lost_decisions.is_due():
+            self._lost_decisions.read_some()
             return True
         if self.pooled.is_due() and self._pooled_sign.is_there():
             try:

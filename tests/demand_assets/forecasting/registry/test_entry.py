@@ -343,3 +343,17 @@ def test_texts_of_a_card_stay_texts_also_where_they_look_like_numbers(registry: 
     known = {name: value for name, value in asdict(told.card).items() if value == value and value != ""}
     assert (entry.newest.version, entry.newest.numbers, listed.numbers) == (version, known, known)
     assert {type(entry.newest.numbers[name]) for name in ("data_hash", "code_version", "trained_to")} == {str}
+
+
+def test_the_versions_of_one_retrain_are_found_by_its_request_and_by_its_run(registry: Registry,
+                                                                             model: ForecastModel) -> None:
+    version = promoted(registry, KETTLES, model)
+    with registry.batch("training", {}) as batch:
+        batch.register(KETTLES, model, {"request_id": "r2", "dagster_run_id": "run 2"})
+
+    (found,) = registry.made_for("request_id", "r1").versions
+    assert (found.region_item, found.version, found.decision, found.request_id) == (KETTLES, version, "promote", "r1")
+    (other,) = registry.made_for("dagster_run_id", "run 2").versions
+    assert (other.version, other.decision) == (2, "")
+    assert registry.made_for("request_id", "r").versions == []
+    assert registry.made_for("request_id", "it's").versions == []
