@@ -15,10 +15,10 @@ from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDrivers
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
-from webapp.pages.files import rounded
+from webapp.pages.download_files import rounded
 from webapp.pages.stored_words import stored_words
 from webapp.services import Services
-from webapp.serving.by_version import history_of_chart
+from webapp.serving.before_and_after_retrain import history_of_chart
 from webapp.tables import ArchivedForecast
 
 _PACKED = np.dtype("<f4")

@@ -32,7 +32,7 @@ from webapp.accuracy.judged_forecasts import newest_judged
 from webapp.accuracy.judged_sums import JudgedSums, first_open_bucket, judge
 from webapp.accuracy.past_forecasts import PastForecast, Standing, keep_forecasts, past_forecasts_of
 from webapp.adjustments.adjustments import tell_again
-from webapp.adjustments.unusual import Unusual
+from webapp.adjustments.stored_outliers import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import Base, db, now, writing
 from webapp.region_items.forecast_figures import keep_move, note_made, note_money, note_total, want_totals

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.challengers.classes import ChallengerError
+from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset

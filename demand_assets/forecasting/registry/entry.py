@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ModelCard
-from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
     PIN,
@@ -23,6 +22,7 @@ from demand_assets.forecasting.registry.region_item_tags import (
     Promotion,
     moment,
 )
+from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
 if TYPE_CHECKING:

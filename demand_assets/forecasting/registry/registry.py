@@ -34,15 +34,6 @@ from demand_assets.forecasting.registry.entry import (
     entry_of,
     held_by_pin,
 )
-from demand_assets.forecasting.registry.files import (
-    VersionFiles,
-    check,
-    copy,
-    damage_is_told,
-    local_path,
-    seal_old,
-    verified,
-)
 from demand_assets.forecasting.registry.loadable.origin import Origin, loadable
 from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
@@ -60,6 +51,15 @@ from demand_assets.forecasting.registry.region_item_tags import (
     moment,
 )
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
+from demand_assets.forecasting.registry.version_files import (
+    VersionFiles,
+    check,
+    copy,
+    damage_is_told,
+    local_path,
+    seal_old,
+    verified,
+)
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError, object_store_errors
 

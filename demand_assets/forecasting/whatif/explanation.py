@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.challengers.classes import ChallengerError
+from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
 from demand_assets.forecasting.model.challenger import Challenger

@@ -27,7 +27,7 @@ from demand_assets.forecasting.model.backtest import origins_before, selection_o
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import PooledModel, bounded
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.store.planned_drivers import future_drivers, period_range
+from demand_assets.forecasting.series.planned_drivers import future_drivers, period_range
 
 Read = Callable[[RegionItem], pd.DataFrame]
 Train = Callable[[Sequence[RegionItem], Read, Dataset, int], PooledModel]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.challengers.classes import OURS, model_class
+from demand_assets.forecasting.challengers.model_classes import OURS, model_class
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
@@ -23,8 +23,8 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import OtherDriversError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.explanation import ROWS_OF_A_THREAD
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario

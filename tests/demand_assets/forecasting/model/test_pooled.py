@@ -23,9 +23,9 @@ from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled import DETAILS_FILE, ModelFilesError, PooledModel, booster_of
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.exhaustion import DISK, exhausted
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.explanation import explain
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from tests.demand_assets.forecasting.conftest import pooled_over, weekly_demand

@@ -21,9 +21,9 @@ from demand_assets.forecasting.registry.expiry import (
     remove_runs,
     spare,
 )
-from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
+from demand_assets.forecasting.registry.version_files import local_path
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.conftest import promoted, register
 

@@ -17,9 +17,9 @@ from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED
 from demand_assets.forecasting.series.censored_demand import at_least, observed, observed_periods, sold
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.adjustments import beside
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.analogues import nearest_past
 from tests.demand_assets.forecasting.conftest import KETTLES, daily_demand, trained
 
