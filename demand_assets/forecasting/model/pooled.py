@@ -37,7 +37,8 @@ from demand_assets.forecasting.features.series_features import (
     series_features,
 )
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError, first_origin
-from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration, demand_class
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:

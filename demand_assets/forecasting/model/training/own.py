@@ -23,7 +23,7 @@ from demand_assets.forecasting.model.backtest import (
 )
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
+from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling
 from demand_assets.forecasting.model.own import (
     ForecastModel,
     ModelCard,
@@ -43,6 +43,7 @@ from demand_assets.forecasting.model.pooled import (
     training_rows,
 )
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 

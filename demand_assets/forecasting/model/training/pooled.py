@@ -24,7 +24,7 @@ from demand_assets.forecasting.model.backtest import (
     window_pairs,
 )
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled import (
     CALENDAR,
@@ -38,6 +38,7 @@ from demand_assets.forecasting.model.training.panel import Member, longest_of, m
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, in_percent, rmsse, wape
 

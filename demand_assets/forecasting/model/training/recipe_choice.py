@@ -22,7 +22,6 @@ from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import is_of_last_year
 from demand_assets.forecasting.model.backtest import seasonal_naive
-from demand_assets.forecasting.model.intervals import demand_class
 from demand_assets.forecasting.model.own import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
 from demand_assets.forecasting.model.pooled import (
@@ -35,6 +34,7 @@ from demand_assets.forecasting.model.pooled import (
     used_columns,
 )
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -27,7 +28,7 @@ from demand_assets.forecasting.model.backtest import origins_before, selection_o
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled import PooledModel, bounded
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.series.planned_drivers import future_drivers, period_range
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 
 Read = Callable[[RegionItem], pd.DataFrame]
 Train = Callable[[Sequence[RegionItem], Read, Dataset, int], PooledModel]
