@@ -10,19 +10,19 @@ _SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+\d{2,3}")
 _DATE_CELL = re.compile(r"\d{4}-\d{2}-\d{2} 00:00:00")
 
 
-def why_spoilt(ours: str, name: str, names: Collection[str]) -> str:
+def why_spoilt(what: str, name: str, names: Collection[str]) -> str:
     """Why a name is refused that something spoilt; empty where it is as it was written.
 
     Args:
-        ours: region or item.
+        what: region or item.
         names: all that the source has.
     """
     if _SHORTENED.fullmatch(name):
-        return (f"{ours} {name!r} is a long number of which a spreadsheet has kept some digits only. Give the "
+        return (f"{what} {name!r} is a long number of which a spreadsheet has kept some digits only. Give the "
                 "column the format text, or 0, in the spreadsheet, fill it in again and export again")
     whole = _read_as_utf_8(name)
     if whole and whole in names:
-        return (f"{ours} {name!r} is {whole!r}, written in UTF-8 and read as something else before it came "
+        return (f"{what} {name!r} is {whole!r}, written in UTF-8 and read as something else before it came "
                 "here. Correct it where the file is written")
     return ""
 

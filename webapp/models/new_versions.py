@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from sqlalchemy import Select, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.registry import Page, RegisteredPage
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError

@@ -24,7 +24,7 @@ from demand_assets.forecasting.forecast.money import (
     unit_money,
 )
 from demand_assets.forecasting.forecast.totals import Part, over_all
-from demand_assets.forecasting.model.backtest import repeated_season
+from demand_assets.forecasting.model.seasonal_naive import repeated_season
 from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError

@@ -10,7 +10,9 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.gate.monitoring import drift_of, nominate, observe
+from demand_assets.forecasting.gate.automatic_retrains import nominate
+from demand_assets.forecasting.gate.drift import drift_of
+from demand_assets.forecasting.gate.monitoring import observe
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
