@@ -27,9 +27,11 @@ from benchmarks.support.panel_forecasts import known_at, known_periods
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
-from demand_assets.forecasting.model.backtest import seasonal_naive
+from demand_assets.forecasting.model.boosters import training_rows
+from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.own import fit_own, own_factor
-from demand_assets.forecasting.model.pooled import PooledModel, bounded, training_rows
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.training.own import OWN_ROWS
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel

@@ -31,11 +31,12 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast.order_up_to import ErrorsByPeriods, NotKnownError
 from demand_assets.forecasting.forecast.totals import Part
+from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.intervals import ErrorPaths, Scaling, demand_class
-from demand_assets.forecasting.model.pooled import training_rows
+from demand_assets.forecasting.model.intervals import ErrorPaths, Scaling
 from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats
 
 LEVELS = (90.0, 95.0, 98.0)

@@ -39,8 +39,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastRequest
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.store.demand_store import DemandStore
 from deploy.processes import Folders, environment
 from deploy.settings import RunSettings

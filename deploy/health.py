@@ -90,7 +90,7 @@ def worker_lives(timeout_seconds: float = 10) -> bool:
 def background_lives() -> bool:
     """Whether the background process of the web app looked after its loops lately; which of them fail, /health says."""
     # Not the web app's own settings: to import the app takes ten times as long, each time that a cluster asks.
-    from demand_assets.forecasting.telemetry.beat import is_beating
+    from demand_assets.forecasting.telemetry.background_beat import is_beating
     from demand_assets.settings import Settings
 
     return is_beating(Settings().folder / WEB)

@@ -9,8 +9,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import access, services
 from webapp.accounts import (
-    links,
     mail,
+    password_links,
     passwords,
     refusals_in_audit_log,
     session_views,
@@ -126,7 +126,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     single_sign_on.add_to(app, settings)
     for subject in SUBJECTS:
         subject.add_to(app)
-    for part in (downloads, override_views, scenario_overrides, links, single_sign_on, user_views, token_views,
+    for part in (downloads, override_views, scenario_overrides, password_links, single_sign_on, user_views, token_views,
                  session_views, scim_token_views):
         app.register_blueprint(part.bp)
     language_words.add_to(app)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.gate.gate import Contestant
-from demand_assets.forecasting.model.intervals import demand_class
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.sources.simulated.source import Simulation
 from demand_assets.sources.simulated.world import World
 

@@ -21,7 +21,7 @@ from benchmarks.support.panel_forecasts import Ahead, Method, Tables, roll
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
-from demand_assets.forecasting.model import backtest
+from demand_assets.forecasting.model import seasonal_naive as repeated
 from demand_assets.forecasting.series.gapped import Floats
 
 LONGEST_ETS_SEASON = 24
@@ -39,7 +39,7 @@ DATE_FEATURES = {"D": ("dayofweek", "day", "dayofyear", "month"), "W": ("week", 
 def seasonal_naive(known: Tables, dataset: Dataset) -> dict[RegionItem, Ahead]:
     """The product's baseline: the value one season before."""
     leads = np.arange(1, dataset.horizon + 1)
-    return {one: Ahead(backtest.seasonal_naive(series_features(table, dataset),
+    return {one: Ahead(repeated.seasonal_naive(series_features(table, dataset),
                                                np.full(dataset.horizon, len(table) - dataset.horizon - 1), leads))
             for one, table in known.items()}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from demand_assets.forecasting.challengers.classes import ChallengerError, check_installed
+from demand_assets.forecasting.challengers.model_classes import ChallengerError, check_installed
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError

@@ -31,8 +31,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from demand_assets.dagster_instance.loop_lock import LoopLock, lock_of
 from demand_assets.forecasting.contract.dagster_names import BACKFILL_TAG
 from demand_assets.forecasting.contract.database_urls import with_driver
-from demand_assets.forecasting.store.changes import Sign, files_of_database, written
 from demand_assets.forecasting.store.file_events import FileEvents, Wake
+from demand_assets.forecasting.store.written_since import Sign, files_of_database, written
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.backfills")

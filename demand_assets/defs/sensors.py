@@ -48,7 +48,7 @@ from demand_assets.forecasting.contract.dagster_names import (
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.gate.monitoring import nominate, standing
+from demand_assets.forecasting.gate.automatic_retrains import nominate, standing
 from demand_assets.forecasting.store.demand_store import CATALOGUE
 from demand_assets.pipeline.monitor import latest
 

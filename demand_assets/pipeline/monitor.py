@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.monitoring import Observation, observe
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.registry.region_item_tags import moment
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.demand_store import DemandStore

@@ -28,7 +28,8 @@ from demand_assets.forecasting.dataset.predecessors import Predecessors
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.model_files import ModelFilesError
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin

@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
-from demand_assets.forecasting.contract.events import EventTables
 from demand_assets.forecasting.contract.plugins import PluginError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.table import features_table
+from demand_assets.forecasting.features.inspected_features import features_table
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
 from demand_assets.forecasting.validation.rows_to_demand import CONTRADICTED, Validated, validate_panel

@@ -16,8 +16,8 @@ from demand_assets.forecasting.dataset.money import Kind
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
 from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import called, plain, quoted
+from demand_assets.proposals.column_roles import Roles
 from demand_assets.proposals.periods import readings_of, series_codes
-from demand_assets.proposals.roles import Roles
 
 MOST_DRIVERS = 16
 _CODE = re.compile(

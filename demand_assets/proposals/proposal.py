@@ -17,10 +17,10 @@ from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
 from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
 from demand_assets.proposals.column_names import free_name
+from demand_assets.proposals.column_roles import Roles, roles_of
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.periods import Reading, readings_of
-from demand_assets.proposals.roles import Roles, roles_of
 from demand_assets.proposals.rows import check_key_measures, gaps, several_rows, totals
 from demand_assets.proposals.stock import take_stock
 from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, Group, groups_in, sampled

@@ -10,7 +10,7 @@ import pandas as pd
 from demand_assets.forecasting.validation.readings import read_numbers, read_yes_no
 from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import plain, quoted
-from demand_assets.proposals.roles import Roles
+from demand_assets.proposals.column_roles import Roles
 
 _OUT = frozenset(["stockout", "stockouts", "oos", "outofstock", "ausverkauft", "rupture", "agotado", "esaurito",
                   "uitverkocht", "slutsald"])

@@ -1,7 +1,5 @@
-"""The catalogue of a table that is looked through piece by piece."""
+"""The catalogue of a table that is looked through piece by piece: its region-items, their rows, when demand ends."""
 
-import re
-from collections.abc import Collection
 from typing import Any, cast
 
 import numpy as np
@@ -9,21 +7,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as, one_form
-from demand_assets.forecasting.contract.source import Catalogue, SourceError
+from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
+from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.readings import (
-    distinct_values,
-    read_dates,
-    read_numbers,
-    swapped_dates,
-    swapped_format,
-    unmarked_periods,
-)
+from demand_assets.forecasting.validation.readings import distinct_values, read_dates, read_numbers
 from demand_assets.forecasting.validation.row_rules import is_running, starts
 from demand_assets.sources.aggregates import SplitSums, aggregates_among, by_days, told
+from demand_assets.sources.ambiguous_dates import DateDoubts
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.look_alike_names import look_alike, same_in_words, same_names
 from demand_assets.sources.overlaps import RowMarks
+from demand_assets.sources.spoilt_names import dates_in_words, why_spoilt
 from demand_assets.sources.totals import totals_among
 
 Numbers = npt.NDArray[np.int32]
@@ -33,29 +27,9 @@ _LINES_BESIDE = 2
 _FEW_SHARE = 0.05
 """Of the region-items; so many rows at least tell when demand ends."""
 
-
-_ENOUGH_SWAPPED = 2
-"""So many dates with day and month in each other's place are no slip of the pen."""
-_MONTHS, _WEEKS = 12, 53
-_TEN = 10
-_ENOUGH_WEEKS = 2
-"""So many dates with a number above 12 tell weeks from months; one may be a slip of the pen."""
-_WEEKS_SHARE = 0.1
-_SHOWN = 5
-"""Names that are told one by one."""
-_SHORTENED = re.compile(r"[+-]?\d([.,]\d+)?[eE]\+\d{2,3}")
-"""A long number as a spreadsheet shows it, most of its digits gone."""
 NO_NAME = "have no {}: names stand in the first row of each block only, or their cells are merged"
 """What is told of most rows being without a region or an item."""
 _MOSTLY = 0.5
-_AS_FORMULA = re.compile(r'="(.*)"')
-"""A text as spreadsheets are made to keep it one: ="007"."""
-_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks of the direction of writing, which cannot be seen."""
-_DATE_CELL = re.compile(r"\d{4}-\d{2}-\d{2} 00:00:00")
-_AS_NUMBER = re.compile(r"(\d{4})\.(\d{1,2})")
-"""A year and a month or a week as a spreadsheet may take them for a number: 2024.1 was 2024.1 or 2024.10."""
-_WHOLE_AS_FRACTION = re.compile(r"(-?\d+)[.,]0+")
 
 
 class CatalogueBuilder:
@@ -75,9 +49,7 @@ class CatalogueBuilder:
         self._dated: list[int] = []
         self._same: dict[int, int] = {}
         self._told: list[str] = []
-        self._swapped: set[str] = set()
-        self._unmarked: dict[str, tuple[int, str, str]] = {}
-        self._as_numbers: set[str] = set()
+        self._doubts = DateDoubts(dataset)
         self._split = SplitSums(), SplitSums()
         self.marks = RowMarks() if dataset.rules.several_rows in ("sum", "mean") else None
         """Of the rows of files, where several for a period are put together."""
@@ -134,15 +106,10 @@ class CatalogueBuilder:
         """
         columns, rules = self._dataset.columns, self._dataset.rules
         places, distinct = _distinct(dates)
-        if columns.date_format is None and self._dataset.frequency != "D":
-            self._unmarked |= unmarked_periods(distinct)
-        if self._dataset.frequency in ("W", "M"):
-            self._as_numbers |= {value for value in distinct if isinstance(value, str) and _AS_NUMBER.fullmatch(value)}
         days = read_dates(distinct, self._dataset.frequency, columns.date_format, columns.time_zone,
                           columns.week_dated == "last_day").days
         is_read = ~np.isnat(days)
-        if columns.date_format is not None and not is_read.all():
-            self._swapped |= swapped_dates(distinct[~is_read], columns.date_format)
+        self._doubts.see(distinct, is_read)
         counts = is_read & (starts(days, self._dataset.frequency) <= self._today)
         if rules.unfinished == "set_aside":
             counts &= ~is_running(days, self._dataset.frequency, self._today)
@@ -167,24 +134,10 @@ class CatalogueBuilder:
         told = []
         for place, ours in enumerate(("region", "item")):
             names = {name[place] for name in self._places}
-            spellings: dict[str, list[str]] = {}
-            for name in names:
-                match = _WHOLE_AS_FRACTION.fullmatch(name)
-                spellings.setdefault(match[1] if match else _bare(name), []).append(name)
-            same = {name: one for one, several in spellings.items() for name in several
-                    if name != one and (len(several) > 1 or _AS_FORMULA.fullmatch(name))}
+            same = same_names(names)
             self._plan.rename(ours, same)
             self._split[place].rename(same)
-            formulas = sorted(filter(_AS_FORMULA.fullmatch, same))
-            if formulas:
-                told.append(f"{len(formulas)} {ours}s are written as formulas, as {formulas[0]!r}, and read as "
-                            f"{same[formulas[0]]!r}.")
-            told += [f"The {ours} {one!r} is also written {name!r}; both are read as {one!r}."
-                     for name, one in sorted(same.items()) if name not in formulas]
-            told += _look_alike(ours, names - set(same))
-            told += [f"The {ours} {name!r} is a date in a spreadsheet, which makes dates of names such as 1-3 and MAR1."
-                     " Give the column the format text, and type the name again." for name in sorted(names)
-                     if _DATE_CELL.fullmatch(name)]
+            told += same_in_words(ours, same) + look_alike(ours, names - set(same)) + dates_in_words(ours, names)
             for names_of, number in list(self._places.items()):
                 if names_of[place] in same:
                     one = (same[names_of[0]], names_of[1]) if place == 0 else (names_of[0], same[names_of[1]])
@@ -210,9 +163,9 @@ class CatalogueBuilder:
 
         Raises: SourceError: dates may be weeks or months, and none settles it, or are written in two orders.
         """
-        self._check_periods()
-        self._check_zeros()
+        self._doubts.check()
         numbers, refused = {}, []
+        seen = tuple({name[place] for name in self._places} for place in range(2))
         rules = self._dataset.rules
         regions, items = (set(map(known_as, names)) for names in (rules.leave_out_regions, rules.leave_out_items))
         kept = {name: number for name, number in self._places.items()
@@ -224,7 +177,7 @@ class CatalogueBuilder:
             except BadNameError as error:
                 refused.append((region, item, str(error), rows))
                 continue
-            if problem := self._spoilt(region, item, number):
+            if problem := self._why_none(region, item, number, seen):
                 refused.append((region, item, problem, rows))
             else:
                 numbers[one] = number
@@ -239,7 +192,7 @@ class CatalogueBuilder:
         notices += tuple(
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
-            for name in sorted(names - {each[place] for each in self._places}))
+            for name in sorted(names - seen[place]))
         notices = (*self._nameless(), *notices)
         names = {name for one in numbers for name in (one.region, one.item)}
         long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
@@ -256,54 +209,11 @@ class CatalogueBuilder:
                             "export again.")
         return told
 
-    def _check_periods(self) -> None:
-        """Nothing, where dates can mean one thing only. Raises: SourceError."""
-        written = self._dataset.columns.date_format or ""
-        if len(self._swapped) >= _ENOUGH_SWAPPED:
-            other = swapped_format(written)
-            raise SourceError(f"{len(self._swapped)} dates, as {min(self._swapped)!r}, are none as {written!r} but are "
-                              f"as {other!r}, so of a date with two small numbers it is not known which is the day. "
-                              f"Write all dates alike at the source, or set columns.date_format = {other!r} if all are "
-                              "so.")
-        beyond = {text for text, (number, *_) in self._unmarked.items() if number > _MONTHS}
-        if self._dataset.frequency == "W" and self._unmarked and len(beyond) < _ENOUGH_WEEKS:
-            text = min(set(self._unmarked) - beyond, default=next(iter(self._unmarked)))
-            _, as_week, as_month = self._unmarked[text]
-            month = "" if as_month.startswith("%Y") else f" and columns.date_format = {as_month!r}"
-            raise SourceError(f"The date {text!r} may be a month or a week, and no date of the source settles it: "
-                              f"hardly one has a number above {_MONTHS}. Set frequency = 'M'{month} in the dataset "
-                              f"file if these are months, or columns.date_format = {as_week!r} if they are weeks of "
-                              "the ISO calendar.")
-        if self._dataset.frequency == "M" and len(beyond) >= _ENOUGH_WEEKS and (
-                len(beyond) >= _WEEKS_SHARE * len(self._unmarked)):
-            raise SourceError(f"The date {min(beyond)!r} is no month, and {len(beyond)} of {len(self._unmarked)} "
-                              "dates are like it: they look like weeks of a year. Set frequency = 'W' in the dataset "
-                              "file if they are weeks of the ISO calendar, or correct them at the source.")
-
-    def _check_zeros(self) -> None:
-        """Nothing, where months or weeks have not lost the zero at their end. Raises: SourceError."""
-        periods = {tuple(map(int, text.split("."))): text for text in self._as_numbers}
-        lost = [text for (_, number), text in periods.items() if 0 < number < _TEN and not text.endswith(f"0{number}")]
-        if not lost or any(number % _TEN == 0 for _, number in periods):
-            return
-        first, last = min(periods), max(periods)
-        tens = range(_TEN, _MONTHS + 1 if self._dataset.frequency == "M" else _WEEKS, _TEN)
-        if any(first < (year, ten) < last for year in range(first[0], last[0] + 1) for ten in tens):
-            text = min(lost)
-            raise SourceError(f"The date {text!r} may be {text} or {text}0: no date of the source ends in 0, which "
-                              "numbers lose. Write the column as text where it is made, as in "
-                              f"{text.replace('.', '-')}0.")
-
-    def _spoilt(self, region: str, item: str, number: int) -> str:
+    def _why_none(self, region: str, item: str, number: int, seen: tuple[set[str], ...]) -> str:
         """Why what is no bad name is no region-item; empty where it is one."""
-        for place, (what, name) in enumerate((("region", region), ("item", item))):
-            if _SHORTENED.fullmatch(name):
-                return (f"{what} {name!r} is a long number of which a spreadsheet has kept some digits only. Give the "
-                        "column the format text, or 0, in the spreadsheet, fill it in again and export again")
-            whole = _read_as_utf_8(name)
-            if whole and whole in {names[place] for names in self._places}:
-                return (f"{what} {name!r} is {whole!r}, written in UTF-8 and read as something else before it came "
-                        "here. Correct it where the file is written")
+        for ours, name, names in (("region", region, seen[0]), ("item", item, seen[1])):
+            if why := why_spoilt(ours, name, names):
+                return why
         header = [(column, name) for column, name in ((self._plan.plain("region"), region),
                                                       (self._plan.plain("item"), item)) if column is not None]
         if header and self._dated and not self._dated[number] and all(column == name for column, name in header):
@@ -336,34 +246,3 @@ def _distinct(dates: pd.Series) -> tuple[npt.NDArray[np.integer[Any]], pd.Series
     is_there = np.bincount(places[places >= 0], minlength=len(found)) > 0  # of categories some may not
     numbers = np.append(np.cumsum(is_there) - 1, -1)
     return numbers[places], pd.Series(np.asarray(found, dtype=object)[is_there], dtype=object)
-
-
-def _look_alike(ours: str, names: Collection[str]) -> list[str]:
-    """Words for names that differ in capitals or in zeros before a number only, which a spreadsheet leaves out."""
-    alike: dict[str, list[str]] = {}
-    for name in sorted(names):
-        alike.setdefault(name.casefold().lstrip("0") or "0", []).append(name)
-    pairs = [several for several in alike.values() if len(several) > 1]
-    if not pairs:
-        return []
-    shown = "; ".join(" and ".join(map(repr, several)) for several in pairs[:_SHOWN])
-    more = f"; and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
-    return [f"These {ours}s differ in capitals or in zeros before a number only and are taken for different ones: "
-            f"{shown}{more}. If they are one, write them alike at the source."]
-
-
-def _bare(name: str) -> str:
-    """The name without what makes a text of it in a spreadsheet, and without marks that cannot be seen."""
-    match = _AS_FORMULA.fullmatch(name)
-    return _DIRECTIONS.sub("", match[1] if match else name).strip() or name
-
-
-def _read_as_utf_8(name: str) -> str:
-    """The name that UTF-8 text read as Windows-1252 or Latin-1 was; empty where it was none."""
-    for encoding in ("cp1252", "latin-1"):
-        try:
-            whole = name.encode(encoding).decode("utf-8")
-        except UnicodeError:
-            continue
-        return one_form(whole) if whole != name else ""
-    return ""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.store.object_store import object_store_errors
 from deploy.backup.archive import CHUNK, ArchiveWriter, BackupError
 from deploy.backup.databases import copy_sqlite, is_sqlite

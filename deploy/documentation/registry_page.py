@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 from demand_assets.forecasting.model.own import ModelCard
-from demand_assets.forecasting.registry import entry, files, region_item_tags, versions
+from demand_assets.forecasting.registry import entry, region_item_tags, version_files, versions
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 from deploy.documentation.words_of_code import as_markdown, table, words_of
 
@@ -29,7 +29,7 @@ OF_EVERY_VERSION = {
     TRACEPARENT: "The [trace](../observability.md#one-trace) that it is a part of.",
     "decision": "The gate's: `promote: …` or `keep: …`, with the reason.",
     "decision_numbers": "What the gate measured, and when, as JSON.",
-    files.SEALED: words_of(files)["SEALED"],
+    version_files.SEALED: words_of(version_files)["SEALED"],
     versions.PYFUNC: words_of(versions)["PYFUNC"],
     entry.EXPIRING: words_of(entry)["EXPIRING"],
 }

@@ -10,7 +10,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Select, func, select
 
 from webapp.db.database import db, now
-from webapp.systems.reachability import LOOP, systems
+from webapp.systems.outages import systems
+from webapp.systems.signs_of_life import LOOP
 from webapp.tables import (
     OPEN_STATES,
     UNFINISHED,

@@ -19,10 +19,10 @@ from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.registry.files import NOT_OF_THE_MODEL
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.version_files import NOT_OF_THE_MODEL
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from deploy.settings import PROJECT

@@ -21,7 +21,7 @@ def test_there_are_rules_to_be_found() -> None:
 @pytest.mark.parametrize(("file", "name"), [(file, name) for _, file, name in RULES])
 def test_a_rule_is_where_it_is_said_to_be(file: str, name: str) -> None:
     """The name is defined there, not only used."""
-    definition = re.compile(rf"^ *(?:def |class )?{name}\b(?:\(|:|,| =|\[)", re.MULTILINE)
+    definition = re.compile(rf"^ *(?:def |class |const )?{name}\b(?:\(|:|,| =|\[)", re.MULTILINE)
 
     assert definition.search((PROJECT / file).read_text()), f"{file} defines no {name}"
 

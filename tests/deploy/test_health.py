@@ -19,7 +19,7 @@ import yaml
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.runs.celery_queue import Heartbeats
-from demand_assets.forecasting.telemetry.beat import NAME, beat
+from demand_assets.forecasting.telemetry.background_beat import NAME, beat
 from deploy.health import main
 from deploy.services import Services
 from deploy.settings import PROJECT

@@ -5,7 +5,7 @@ import pandas as pd
 
 from demand_assets.forecasting.gate.gate import Contestant, judge
 from tests.demand_assets.forecasting.raw_demand import dataset, days, raw, validate
-from webapp.retrains.causes import why_failed
+from webapp.retrains.failure_causes import why_failed
 
 _SOLD = np.full((3, 4), 100.0)
 _ERRORS = np.array([[5, -5, 5, -5]] * 3, dtype=float)

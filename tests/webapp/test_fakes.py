@@ -13,7 +13,8 @@ from demand_assets.forecasting.contract.region_item import pooled_name
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import ActRefusedError, RegistryEntry
+from demand_assets.forecasting.registry.entry import RegistryEntry
+from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError
 from demand_assets.forecasting.registry.registry import Page, Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, ask_once
 from tests.webapp.conftest import KETTLE, ODD

@@ -33,7 +33,7 @@ from tests.webapp.conftest import (
 from tests.webapp.doors import NEEDS, ROLES
 from tests.webapp.furnished import STARTS
 from tests.webapp.scenario_forms import saved
-from webapp.pages.files import is_formula
+from webapp.pages.download_files import is_formula
 from webapp.settings import Settings
 
 MARK = "zqx"

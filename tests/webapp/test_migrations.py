@@ -21,7 +21,7 @@ from webapp.audit.seals import seal_some, verify
 from webapp.db.database import db, now, writing
 from webapp.region_items.catalogue import new_row, note_place
 from webapp.region_items.forecast_figures import note_made, note_total
-from webapp.systems.reachability import LoopReport, note_loops
+from webapp.systems.signs_of_life import LoopReport, note_loops
 from webapp.tables import (
     GroupForecast,
     Override,

@@ -14,7 +14,7 @@ from wtforms.validators import InputRequired
 
 from webapp.access import MAY, ROLE_WORDS, ROLES, actor, needs, own_role_of, role_of
 from webapp.accounts import users
-from webapp.accounts.links import LINK_HOURS, make_link
+from webapp.accounts.password_links import LINK_HOURS, make_link
 from webapp.accounts.tokens import tokens_of
 from webapp.db.database import db
 from webapp.http.choices import one_of

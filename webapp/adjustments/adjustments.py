@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select, update
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.adjustments.predecessors import dependent_on, due_links, note_told, planned_for
-from webapp.adjustments.unusual import Outlier
+from webapp.adjustments.stored_outliers import Outlier
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing

@@ -19,7 +19,7 @@ from webapp.adjustments.adjustments import (
     adjustments_of,
     remove,
 )
-from webapp.adjustments.unusual import Outlier, own_part, unusual_of, usual_at
+from webapp.adjustments.stored_outliers import Outlier, own_part, unusual_of, usual_at
 from webapp.language.periods import PERIOD, PERIODS
 from webapp.language.translations import gettext as _
 from webapp.pages.numbers_and_dates import period

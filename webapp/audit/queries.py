@@ -17,7 +17,7 @@ from webapp.audit.record import KINDS
 from webapp.db.database import db
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
-from webapp.pages.files import Cell
+from webapp.pages.download_files import Cell
 from webapp.pages.listing import Kind, Query, View, parse_view
 from webapp.pages.numbers_and_dates import moment
 from webapp.tables import AuditEntry

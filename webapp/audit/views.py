@@ -10,7 +10,7 @@ from webapp.audit import commands
 from webapp.audit.queries import COLUMNS, cells_of, changes_of, entries, parse_filters
 from webapp.audit.record import KINDS
 from webapp.db.database import db
-from webapp.pages.files import file_of, requested_format
+from webapp.pages.download_files import file_of, requested_format
 from webapp.pages.listing import find_page
 from webapp.services import services
 

@@ -12,9 +12,9 @@ from threading import Event
 
 from flask import Flask
 
-from demand_assets.forecasting.store.changes import files_of_database
 from demand_assets.forecasting.store.file_events import FileEvents, together
 from demand_assets.forecasting.store.journal import Journal
+from demand_assets.forecasting.store.written_since import files_of_database
 from webapp.background.loops import (
     audit,
     expiry,
@@ -32,14 +32,14 @@ from webapp.background.loops.registry import SECONDS as REGISTRY_SECONDS
 from webapp.background.loops.registry import RegistryLoop
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
-from webapp.db.changes import files_of
+from webapp.db.written_since import files_of
 from webapp.models.new_versions import Registry
 from webapp.services import Services
 from webapp.stored_forecasts.worker_process import AppFactory
 
 
 def loops_of(services: Services, make_app: AppFactory, registry: Registry, dagster: Dagster) -> list[Loop]:
-    """Every loop, with the name that ``systems.reachability.LOOP_WORDS`` has words for."""
+    """Every loop, with the name that ``systems.outages.LOOP_WORDS`` has words for."""
     settings, events = services.settings, FileEvents()
     database = files_of(settings.database_url)
     registered = files_of_database(settings.mlflow_database_file) if settings.mlflow_database_file else None

@@ -16,12 +16,11 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from demand_assets.forecasting.store.file_events import Wake
-from demand_assets.forecasting.telemetry.beat import beat
-from webapp.background.heard import Heard
+from demand_assets.forecasting.telemetry.background_beat import beat
 from webapp.background.pacing import QUIET
 from webapp.db.conflicts import is_conflict
 from webapp.db.database import now
-from webapp.systems.reachability import NOTED_EVERY, LoopReport, note_loops
+from webapp.systems.signs_of_life import NOTED_EVERY, Heard, LoopReport, note_loops
 from webapp.telemetry.counters import counters
 
 log = logging.getLogger("webapp.background")

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.gate.monitoring import LEAST_NEW_PERIODS, Drift, Stability, drift_of
-from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
+from demand_assets.forecasting.gate.drift import LEAST_NEW_PERIODS, Drift, Stability, drift_of
+from demand_assets.forecasting.model.model_files import ModelFilesError
+from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db
 from webapp.language.translations import gettext as _

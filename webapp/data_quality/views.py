@@ -19,12 +19,12 @@ from webapp.db.database import db
 from webapp.http.errors import error_page
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language, language, lazy_gettext
-from webapp.pages.files import Cell, file_of, requested_format
+from webapp.pages.download_files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view, place_of
 from webapp.personal.seen_region_items import refuse_restricted, sees_everything
 from webapp.region_items.rows import rows_of
 from webapp.services import services
-from webapp.systems.reachability import WORDS
+from webapp.systems.outages import WORDS
 from webapp.tables import DataLoad, DataLoadRun, RegionItemRow
 
 bp = Blueprint("data_quality", __name__, url_prefix="/data")

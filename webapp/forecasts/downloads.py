@@ -24,7 +24,7 @@ from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
 from webapp.overrides.applied import Overridden, overridden, override_words
 from webapp.overrides.in_money import unit_money_of
-from webapp.pages.files import Cell, Sheet, book_of, exact, file_of, requested_format, rounded
+from webapp.pages.download_files import Cell, Sheet, book_of, exact, file_of, requested_format, rounded
 from webapp.pages.money import in_currency, rounded_money, rounded_price
 from webapp.pages.numbers_and_dates import plural
 from webapp.region_items.attributes import attributes_of, declared

@@ -18,7 +18,7 @@ from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
 from webapp.forecasts.changes import changes_of
-from webapp.forecasts.chart import chart_of
+from webapp.forecasts.chart_data import chart_of
 from webapp.forecasts.grid import grid_of
 from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.in_words import in_words

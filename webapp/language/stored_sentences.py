@@ -14,14 +14,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("demand_assets/forecasting", "demand_assets/pipeline", "demand_assets/sources")
 """What runs of the pipeline say, and what is forecast with."""
-MODULES = ("webapp/background/supervision.py", "webapp/retrains/causes.py", "webapp/notices/sending.py",
+MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.py", "webapp/notices/sending.py",
            "webapp/scenarios/compute.py", "webapp/scenarios/states.py",
            "webapp/models/new_versions.py", "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
            "webapp/region_items/catalogue.py", "webapp/work_list/states.py")
 """What the app stores for a page in English, beside what it says through the catalogue."""
 UNSEEN = {
-    "demand_assets/forecasting/challengers/chronos.py": "an entry of the dataset file that is wrong ends the start",
-    "demand_assets/forecasting/challengers/classes.py": "an entry of the dataset file that is wrong ends the start",
+    **{f"demand_assets/forecasting/challengers/{name}.py": "an entry of the dataset file that is wrong ends the start"
+       for name in ("chronos", "model_classes")},
     "demand_assets/forecasting/contract/dagster_names.py": "names, which people see in Dagster",
     "demand_assets/forecasting/contract/plugins.py": "a plug-in that cannot be used ends the start",
     "demand_assets/forecasting/contract/quarantine.py": "the names of rules, which pages say by themselves",

@@ -10,15 +10,16 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError, OtherDriversError
+from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
-from webapp.pages.files import rounded
+from webapp.pages.download_files import rounded
 from webapp.pages.stored_words import stored_words
 from webapp.services import Services
-from webapp.serving.by_version import history_of_chart
+from webapp.serving.before_and_after_retrain import history_of_chart
 from webapp.tables import ArchivedForecast
 
 _PACKED = np.dtype("<f4")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.registry.files import check
+from demand_assets.forecasting.model.model_files import ModelFilesError
+from demand_assets.forecasting.registry.version_files import check
 from webapp.db.database import db, writing
 from webapp.region_items.production import want_files
 from webapp.services import Services

@@ -8,9 +8,10 @@ from typing import Protocol
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.model.model_files import ModelFilesError
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db, now, writing
 from webapp.region_items.forecast_figures import want_forecasts_without_model

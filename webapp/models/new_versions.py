@@ -16,11 +16,11 @@ from typing import Literal, Protocol
 from sqlalchemy import Select, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.registry import Page, RegisteredPage
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
+from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.telemetry.tracing import span
 from webapp.db.database import db, now, writing

@@ -14,7 +14,7 @@ from webapp.language.translations import lazy_gettext as _l
 from webapp.language.translations import ngettext as _n
 from webapp.notices.events import Told, is_wanted, path_to, people_for, tell, who_see_everything
 from webapp.services import Services
-from webapp.serving.by_version import BeforeAfter, before_after, in_words
+from webapp.serving.before_and_after_retrain import BeforeAfter, before_after, in_words
 from webapp.tables import (
     DataLoadRun,
     HandOver,

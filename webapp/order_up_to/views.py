@@ -15,7 +15,7 @@ from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
 from webapp.order_up_to.lead_times import of_file, remove_rule, rules, set_rule
 from webapp.order_up_to.quantities import lines_of
-from webapp.pages.files import Cell, exact, requested_format, spooled_file_of
+from webapp.pages.download_files import Cell, exact, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.money import in_currency, rounded_money
 from webapp.pages.typed_numbers import TypedNumberError, read_number

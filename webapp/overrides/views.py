@@ -17,11 +17,11 @@ from webapp.overrides.applied import override_amount
 from webapp.overrides.locked_periods import locked_for
 from webapp.overrides.overrides import is_ahead
 from webapp.overrides.scores import GROUPS, MOST_JUDGED, Score, judge, score_of
-from webapp.pages.files import Cell, file_of, requested_format
+from webapp.pages.download_files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.numbers_and_dates import amount
 from webapp.services import services
-from webapp.systems.reachability import WORDS
+from webapp.systems.outages import WORDS
 from webapp.tables import Override, RegionItemRow
 
 bp = Blueprint("overrides", __name__, url_prefix="/overrides")

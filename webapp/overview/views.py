@@ -14,17 +14,18 @@ from webapp.db.database import db
 from webapp.http.choices import one_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
-from webapp.overview.changes import changes_since
-from webapp.overview.figures import figures, sparkline
+from webapp.overview.biggest_movers import changes_since
 from webapp.overview.heat_map import LEVELS, MEASURES, HeatView, heat_map
 from webapp.overview.same_columns import same_everywhere
+from webapp.overview.top_figures import figures, sparkline
 from webapp.pages.listing import parse_page
 from webapp.panels.panels import new_counts, panels_of
 from webapp.panels.views import asked_finds
 from webapp.region_items.attributes import ARGUMENT, arguments_of, declared, filterable, next_level, words_of
+from webapp.region_items.overview_columns import offered_columns, offered_orders
+from webapp.region_items.overview_flags import FLAGS
 from webapp.region_items.overview_query import (
     EVERYTHING,
-    FLAGS,
     PAGE_SIZES,
     STATUSES,
     Counts,
@@ -32,8 +33,6 @@ from webapp.region_items.overview_query import (
     conditions,
     counts,
     find_page,
-    offered_columns,
-    offered_orders,
     parse_view,
     without_price,
 )

@@ -22,7 +22,7 @@ from demand_assets.forecasting.store.object_store import object_store_errors
 from webapp.administration.app_settings import AppSettings, app_settings
 from webapp.db.database import db, now, snapshot, writing
 from webapp.db.locks import insert_absent, locked_one
-from webapp.pages.files import MOST_EXCEL_ROWS, Format, safe_name, write_csv, write_xlsx
+from webapp.pages.download_files import MOST_EXCEL_ROWS, Format, safe_name, write_csv, write_xlsx
 from webapp.published_plans.files import columns_of, rows_of
 from webapp.services import Services, services
 from webapp.tables import HandOver, PublishedPlan

@@ -13,13 +13,13 @@ from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, snapshot
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
-from webapp.pages.files import Cell, Format, file_of, requested_format, spooled_file_of
+from webapp.pages.download_files import Cell, Format, file_of, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, find_page, parse_view
 from webapp.personal.seen_region_items import refuse_restricted, sees_everything
 from webapp.published_plans.comparison import MOST_SHOWN, Difference, compare
-from webapp.published_plans.figures import figures_of
 from webapp.published_plans.files import columns_of, file_name, rows_of
 from webapp.published_plans.hand_over import hand_overs_of, try_again
+from webapp.published_plans.plan_totals import figures_of
 from webapp.published_plans.publishing import (
     LONGEST_COMMENT,
     LONGEST_NAME,

@@ -1,8 +1,8 @@
-"""Region-items as a table: which are shown, in which order, with which columns; found and counted by the database."""
+"""Region-items as the overview asks for them: which are shown, in which order; found and counted by the database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import abort
@@ -11,175 +11,25 @@ from sqlalchemy.sql.elements import ColumnElement
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.dataset.attributes import Axis
-from demand_assets.forecasting.dataset.money import KINDS, Kind
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
 from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import parse_page, place_of
-from webapp.pages.money import in_currency
-from webapp.personal.favourites import is_favourite
 from webapp.personal.visible_views import is_picked_in, visible_view
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, levels, parse_filters
+from webapp.region_items.overview_columns import COLUMNS, ORDERS, USUAL_COLUMNS, offered_columns, offered_orders
+from webapp.region_items.overview_flags import FLAGS
 from webapp.region_items.own_pooled_or_naive import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
-from webapp.services import services
-from webapp.tables import OPEN_STATES, EarlierMove, RegionItemRow, RetrainItem
+from webapp.tables import RegionItemRow
 
 PAGE_SIZES = (25, 50, 100, 250)
 STATUSES = {"production": _l("in production"), "pooled": _l("pooled model"), "baseline": _l("baseline"),
             "quarantined": _l("quarantined"), "untrained": _l("not trained yet"), "retraining": _l("retraining")}
-MOVED_TOLD = 0.1
-"""Part of the forecast by which it must have moved to be flagged."""
 SINCE_DAYS = {1: "yesterday", 3: "three days ago", 7: "a week ago"}
 MOST_SORTS = 4
 EVERYTHING = "all"
 """In place of a saved view: all region-items."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the table."""
-
-    title: str
-    words: str
-    """What it tells, where there is room to say so."""
-    order: ColumnElement[Any]
-    is_usual: bool = False
-    """Whether it is shown unless told otherwise."""
-    is_number: bool = True
-    of: Kind | None = None
-    """What has to be known for it: the price of a unit, or its price and cost; nothing of a column of units."""
-
-
-COLUMNS: dict[str, Column] = {
-    "status": Column(_l("Status"), _l("status and flags"), RegionItemRow.status.expression, True, False),
-    "last_date": Column(_l("Last period"),
-                        _l("last period with known demand"), RegionItemRow.last_date.expression, True,
-                        False),
-    "last_demand": Column(_l("Sold last"), _l("units sold in the last period"), RegionItemRow.last_demand.expression),
-    "volume": Column(_l("Sold lately"), _l("units sold over the last horizon"), RegionItemRow.volume.expression),
-    "total": Column(_l("Forecast"), _l("units forecast over the next horizon, with overrides, and the 80 % interval"),
-                    RegionItemRow.forecast_total.expression, True),
-    "last_year": Column(_l("Last year"), _l("units sold in the same periods a year earlier"),
-                        RegionItemRow.last_year.expression),
-    "change": Column(_l("vs last year"), _l("the forecast against last year"),
-                     RegionItemRow.change_on_last_year.expression, True),
-    "live_wape": Column(_l("WAPE"), _l("error of the forecasts as they stood, on periods known since"),
-                        RegionItemRow.live_wape.expression, True),
-    "live_skill": Column(_l("Skill"), _l("how much smaller that error is than seasonal naive's"),
-                         RegionItemRow.live_skill.expression, True),
-    "live_bias": Column(_l("Bias"), _l("how much too much (+) or too little (−) those forecasts were"),
-                        RegionItemRow.live_bias.expression, True),
-    "wape": Column(_l("Backtest WAPE"), _l("error on the backtest of the version in production"),
-                   RegionItemRow.wape.expression, True),
-    "naive": Column(_l("Backtest naive"), _l("error of seasonal naive on that backtest"),
-                    RegionItemRow.wape_seasonal_naive.expression),
-    "coverage": Column(_l("Coverage"), _l("share of the backtest inside its 80 % interval"),
-                       RegionItemRow.coverage_80.expression),
-    "version": Column(_l("Version"),
-                      _l("version in production and its age"), RegionItemRow.production_version.expression,
-                      True),
-    "promoted": Column(_l("Promoted"), _l("when it was promoted"), RegionItemRow.promoted_at.expression, False, False),
-    "moved": Column(_l("Moved"),
-                    _l("units by which the model's forecast changed since the period before; sorted by size"),
-                    func.abs(RegionItemRow.moved.expression)),
-    "missed": Column(_l("Missed"), _l("units sold minus forecast, newest periods; sorted by size"),
-                     func.abs(RegionItemRow.missed.expression)),
-    "drift": Column(_l("Drift"),
-                    _l("largest population stability index since the training"), RegionItemRow.drift.expression),
-    "quarantined": Column(_l("Rejected rows"), _l("rows rejected at the last look at its demand"),
-                          RegionItemRow.quarantined_rows.expression),
-    "revenue": Column(_l("Revenue"), _l("the forecast at the prices of its periods, over the next horizon"),
-                      RegionItemRow.revenue.expression, of="price"),
-    "margin": Column(_l("Margin"), _l("that revenue less the cost of what is sold, and its share of the revenue"),
-                     RegionItemRow.margin.expression, of="cost"),
-    "price": Column(_l("Price"), _l("of one unit, known last, and of which period"), RegionItemRow.price.expression,
-                    of="price"),
-    "cost": Column(_l("Cost"),
-                   _l("of one unit, known last, and of which period"), RegionItemRow.cost.expression, of="cost"),
-    "error_money": Column(_l("Error"), _l("mean error a period of the forecasts as they stood, at the prices then"),
-                          RegionItemRow.live_error_money.expression, of="price"),
-    "backtest_error_money": Column(_l("Backtest error"), _l("mean error a period on the backtest, at the prices then"),
-                                   RegionItemRow.backtest_error_money.expression, of="price"),
-}
-"""Those of money are offered where the dataset has it: ``offered_columns``."""
-ORDERS: dict[str, ColumnElement[Any]] = {
-    "region_item": RegionItemRow.position.expression, "item": RegionItemRow.item.expression,
-    **{name: column.order for name, column in COLUMNS.items()}}
-USUAL_COLUMNS = tuple(name for name, column in COLUMNS.items() if column.is_usual)
-
-
-def offered_columns() -> dict[str, Column]:
-    """The columns that this dataset has; those of money with its currency."""
-    dataset = services().dataset
-    known = {None, *(kind for kind in KINDS if dataset.has_money and dataset.amount(kind) is not None)}
-    return {name: replace(column, title=in_currency(column.title)) if column.of else column
-            for name, column in COLUMNS.items() if column.of in known}
-
-
-def offered_orders() -> dict[str, ColumnElement[Any]]:
-    """Those of ``ORDERS`` that this dataset has."""
-    offered = offered_columns()
-    return {name: order for name, order in ORDERS.items() if name not in COLUMNS or name in offered}
-
-
-@dataclass(frozen=True)
-class Flag:
-    """Something by which region-items are found."""
-
-    words: str
-    which: Callable[[datetime], ColumnElement[bool]]
-    """The condition, given since when it is asked."""
-    is_new: bool = False
-    """Whether it is about what happened lately."""
-
-
-def _is_drifting() -> ColumnElement[bool]:
-    """Whether it drifted further than the dataset file allows, as for the sensor and on the drift page."""
-    return RegionItemRow.drift > services().dataset.retraining.drift
-
-
-def _is_behind() -> ColumnElement[bool]:
-    newest = select(func.max(RegionItemRow.last_date)).where(RegionItemRow.in_catalogue).scalar_subquery()
-    return RegionItemRow.last_date < newest
-
-
-def _is_retrained() -> ColumnElement[bool]:
-    waiting = select(RetrainItem.key).where(RetrainItem.state.in_(OPEN_STATES))
-    return (RegionItemRow.activity != "") | RegionItemRow.key.in_(waiting)
-
-
-def _failed(since: datetime) -> ColumnElement[bool]:
-    """Whether a retrain of it failed, also one whose run never came to say so, or its new demand could not be read."""
-    failed = select(RetrainItem.key).where(RetrainItem.state == "failed", RetrainItem.finished_at >= since)
-    told = (RegionItemRow.step == "failed") & (
-        RegionItemRow.step_at >= since.astimezone(UTC).isoformat(timespec="milliseconds"))
-    return told | RegionItemRow.key.in_(failed)
-
-
-def _has_moved(since: datetime) -> ColumnElement[bool]:
-    """Whether its forecast moved since, though it has moved by less once more after that."""
-    return RegionItemRow.id.in_(select(EarlierMove.region_item_id).where(
-        EarlierMove.at >= since, EarlierMove.share >= MOVED_TOLD))
-
-
-FLAGS: dict[str, Flag] = {
-    "drifting": Flag(_l("drift"), lambda _: _is_drifting()),
-    "refused_rows": Flag(_l("rejected rows"), lambda _: RegionItemRow.quarantined_rows > 0),
-    "stand_in": Flag(_l("served by the pooled model or the baseline"),
-                     lambda _: RegionItemRow.production_version.is_(None) & RegionItemRow.forecast_total.is_not(None)),
-    "retrain_running": Flag(_l("retraining"), lambda _: _is_retrained()),
-    "pinned": Flag(_l("version pinned"), lambda _: RegionItemRow.pinned_by != ""),
-    "stale": Flag(_l("demand ends before the newest"), lambda _: _is_behind()),
-    "favourite": Flag(_l("my favourites"), lambda _: is_favourite()),
-    "new_demand": Flag(_l("new demand"), lambda since: RegionItemRow.demand_at >= since, True),
-    "promoted": Flag(_l("promoted"), lambda since: RegionItemRow.promoted_at >= since, True),
-    "kept": Flag(_l("model kept"), lambda since: (RegionItemRow.decision == "keep")
-                 & (RegionItemRow.decided_at >= since), True),
-    "failed": Flag(_l("retrain failed"), _failed, True),
-    "moved": Flag(_l("forecast moved"), lambda since: ((RegionItemRow.moved_at >= since) & (
-        func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_model)) | _has_moved(since), True),
-}
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 
 from demand_assets.forecasting.model.own import ModelCard
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.region_item_tags import moment
+from demand_assets.forecasting.registry.version_files import VersionFiles
 from webapp.db.database import db, now
 from webapp.db.locks import lock_in_order
 from webapp.region_items.forecast_figures import want_forecast

@@ -23,7 +23,7 @@ from webapp.dagster_client import CarrierState, Sent
 from webapp.db.database import db, now
 from webapp.db.locks import locked_one
 from webapp.language.translations import gettext
-from webapp.retrains.causes import why_failed
+from webapp.retrains.failure_causes import why_failed
 from webapp.tables import OPEN_STATES, REPEATED, ItemState, Retrain, RetrainItem, RetrainState
 
 log = logging.getLogger(__name__)

@@ -30,8 +30,8 @@ from webapp.retrains.progress import (
 )
 from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store, unseen_of
 from webapp.services import services
-from webapp.serving.by_version import before_after
-from webapp.systems.reachability import is_up
+from webapp.serving.before_and_after_retrain import before_after
+from webapp.systems.outages import is_up
 from webapp.tables import Retrain, RetrainItem
 from webapp.telemetry.requests_seen import belongs_to
 

@@ -9,7 +9,7 @@ from typing import Any
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
-from webapp.pages.files import rounded
+from webapp.pages.download_files import rounded
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import LineItemResult, PlanAndScenario, Result

@@ -8,8 +8,8 @@ import pandas as pd
 from sqlalchemy import func, select
 from werkzeug.datastructures import FileStorage, MultiDict
 
+from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
-from demand_assets.forecasting.store.planned_drivers import period_range
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language

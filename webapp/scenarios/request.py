@@ -7,10 +7,10 @@ from datetime import date
 import pandas as pd
 from sqlalchemy import select
 
+from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Action
-from demand_assets.forecasting.store.planned_drivers import period_range
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Planned, Scenario
 from webapp.db.chunked import chunked

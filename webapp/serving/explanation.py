@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.whatif.explanation import LIMITS, USUAL
 from demand_assets.forecasting.whatif.scenario import PLAN
-from webapp.pages.files import rounded
+from webapp.pages.download_files import rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import Services
 from webapp.serving.answer import MOST_REGION_ITEMS, Answer

@@ -9,14 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import MONTHS
+from demand_assets.forecasting.contract.periods import MONTHS, period_range
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.known_history import KnownHistory
-from demand_assets.forecasting.store.planned_drivers import period_range
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.services import Services
 from webapp.serving.line_item import LineItem

@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
-from demand_assets.forecasting.registry.files import VersionFiles, check, seal_old, verified
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.registry.version_files import VersionFiles, check, seal_old, verified
 from webapp.serving.production_models import ProductionModels, own_of, read_pooled
 
 log = logging.getLogger(__name__)

@@ -8,10 +8,11 @@ from weakref import WeakValueDictionary
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.model_files import Contents, ModelFilesError
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import Contents, ModelFilesError, PooledModel
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.registry.files import damage_is_told, verified
+from demand_assets.forecasting.registry.version_files import damage_is_told, verified
 from webapp.language.translations import gettext as _
 from webapp.region_items.own_pooled_or_naive import stand_in
 from webapp.tables import PooledRow, RegionItemRow

@@ -24,7 +24,7 @@ from demand_assets.forecasting.forecast.money import (
     unit_money,
 )
 from demand_assets.forecasting.forecast.totals import Part, over_all
-from demand_assets.forecasting.model.backtest import repeated_season
+from demand_assets.forecasting.model.seasonal_naive import repeated_season
 from demand_assets.forecasting.series.adjusted_demand import learned
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
@@ -32,7 +32,7 @@ from webapp.accuracy.judged_forecasts import newest_judged
 from webapp.accuracy.judged_sums import JudgedSums, first_open_bucket, judge
 from webapp.accuracy.past_forecasts import PastForecast, Standing, keep_forecasts, past_forecasts_of
 from webapp.adjustments.adjustments import tell_again
-from webapp.adjustments.unusual import Unusual
+from webapp.adjustments.stored_outliers import Unusual
 from webapp.db.chunked import chunked
 from webapp.db.database import Base, db, now, writing
 from webapp.region_items.forecast_figures import keep_move, note_made, note_money, note_total, want_totals

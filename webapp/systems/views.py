@@ -12,7 +12,8 @@ from webapp.audit.seals import unsealed_since
 from webapp.db.database import db
 from webapp.language.translations import ENGLISH, in_language
 from webapp.systems import links
-from webapp.systems import reachability as state
+from webapp.systems import outages as state
+from webapp.systems.signs_of_life import LOOP
 from webapp.tables import User
 
 bp = Blueprint("health", __name__)
@@ -57,7 +58,7 @@ def ready() -> tuple[Response, int]:
 
 
 def _told(outage: state.Outage) -> dict[str, Any]:
-    return {"name": outage.name.removeprefix(state.LOOP), "does": _in_english(outage),
+    return {"name": outage.name.removeprefix(LOOP), "does": _in_english(outage),
             "since": outage.since.isoformat(timespec="seconds"),
             "retry_at": outage.retry_at.isoformat(timespec="seconds") if outage.retry_at else None}
 

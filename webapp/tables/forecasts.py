@@ -26,7 +26,7 @@ class StoredForecast(Base):
     content: Mapped[bytes]
     """``forecast.totals.Part.to_bytes``."""
     unusual: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """``unusual.Unusual`` of the history up to the origin; None where nobody has looked yet."""
+    """``stored_outliers.Unusual`` of the history up to the origin; None where nobody has looked yet."""
     past: Mapped[bytes | None]
     """``stored_forecasts.histories.pack``; None where it was not kept yet."""
     money: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

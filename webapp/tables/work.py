@@ -18,7 +18,7 @@ class WorkEntry(Base):
                       Index("ix_work_entry_open", "resolved_at", "rank"))
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
-    """A name of ``rules.KINDS``."""
+    """A name of ``thresholds.KINDS``."""
     subject: Mapped[str] = mapped_column(String(255), index=True)
     """The key of a region-item; of a scenario the token of its link."""
     mark: Mapped[str] = mapped_column(String(40), default="")
@@ -54,7 +54,8 @@ class WorkEntry(Base):
 
 
 class WorkRule(Base):
-    """From when on something is to be looked at, as an administrator says it; without one, as ``rules.KINDS`` says."""
+    """From when on something is to be looked at, as an administrator says it; without one, as ``thresholds.KINDS``
+    says."""
 
     __tablename__ = "work_rule"
     __table_args__ = (Index("one_rule_for_each_segment", "kind", "segment", unique=True),)

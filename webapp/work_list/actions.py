@@ -15,7 +15,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.access import ROLES, actor, role_of
 from webapp.adjustments.adjustments import LONGEST_REASON, adjust_unusual
-from webapp.adjustments.unusual import stored_unusual
+from webapp.adjustments.stored_outliers import stored_unusual
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing

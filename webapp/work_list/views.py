@@ -14,7 +14,7 @@ from webapp.http.choices import one_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
-from webapp.pages.files import Cell, exact, file_of, requested_format
+from webapp.pages.download_files import Cell, exact, file_of, requested_format
 from webapp.pages.listing import find_page
 from webapp.pages.money import rounded_money
 from webapp.pages.numbers_and_dates import day

@@ -26,8 +26,8 @@ from dagster._daemon.freshness import FreshnessDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from demand_assets.dagster_instance.at_rest.event_files import events_of
-from demand_assets.forecasting.store.changes import Rest, Sign, written
 from demand_assets.forecasting.store.demand_store import DemandStore
+from demand_assets.forecasting.store.written_since import Rest, Sign, written
 from demand_assets.settings import Settings
 
 QUEUE_SECONDS = 10.0

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from demand_assets.forecasting.store.changes import files_of_database
+from demand_assets.forecasting.store.written_since import files_of_database
 
 
 def events_of(home: Path) -> list[Path]:

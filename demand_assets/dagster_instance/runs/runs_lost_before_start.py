@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from demand_assets.dagster_instance.at_rest.event_files import events_of
 from demand_assets.dagster_instance.runs.ended_or_put_back import end_run, put_back
 from demand_assets.dagster_instance.runs.local_launcher import RunProcessLauncher, end_rest_of
-from demand_assets.forecasting.store.changes import Rest, written
+from demand_assets.forecasting.store.written_since import Rest, written
 from demand_assets.settings import Settings
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.runs_lost_before_start")

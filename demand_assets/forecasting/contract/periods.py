@@ -4,6 +4,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Frequency = Literal["D", "W", "M", "Q"]
 Dates = npt.NDArray[np.datetime64]
@@ -12,6 +13,8 @@ Ordinals = npt.NDArray[np.int64]
 _EPOCH_WEEKDAY = 3
 """1 January 1970, day 0, was a Thursday; Monday is 0."""
 
+_STEPS = {"D": "D", "W": "7D", "M": "MS", "Q": "QS-JAN"}
+"""From the first day of a period to that of the next, as pandas writes it."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WORDS = {"D": ("day", "days"), "W": ("week", "weeks"), "M": ("month", "months"),
          "Q": ("quarter", "quarters")}
@@ -44,6 +47,16 @@ def period_dates(numbers: Ordinals, frequency: Frequency, weekday: int | Ordinal
         return (numbers * MONTHS[frequency]).astype("datetime64[M]").astype("datetime64[D]")
     days = numbers if frequency == "D" else numbers * 7 - _EPOCH_WEEKDAY + weekday
     return days.astype("datetime64[D]")
+
+
+def period_range(first: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
+    """So many consecutive periods from the first: days, weeks on the first's weekday, months or quarters."""
+    return pd.date_range(first, periods=periods, freq=_STEPS[frequency])
+
+
+def periods_until(last: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
+    """So many consecutive periods up to the last."""
+    return pd.date_range(end=last, periods=periods, freq=_STEPS[frequency])
 
 
 def in_words(count: int, frequency: Frequency) -> str:

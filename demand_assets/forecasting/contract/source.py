@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.events import EventTables
+from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 BROKEN_LINE = "broken line"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from demand_assets.forecasting.contract.events import Event
+from demand_assets.forecasting.contract.calendar_events import Event
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Frequency
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry

@@ -38,7 +38,7 @@ class Challengers(StrictEntry):
         """The classes that compete for a region-item.
 
         Args:
-            demand_class: as ``model.intervals.demand_class``.
+            demand_class: as ``series.demand_class``.
             attributes: its attributes, as texts.
         """
         for one in self.where:

@@ -1,6 +1,6 @@
 """The drivers that a forecast of the past would have been given: by their declared rules, from what was known then.
 
-What ``store.planned_drivers`` does ahead of the last known demand, this does ahead of any origin, so that a window of
+What ``series.planned_drivers`` does ahead of the last known demand, this does ahead of any origin, so that a window of
 the past is forecast as the future is. Plans of old are not kept: drivers that are ``known`` ahead, and those of a
 calendar, count as known as they came, holes among them, and of the others as many periods as the source has of them
 ahead now.

@@ -19,6 +19,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.driver_effects import (
     Effects,
     has_effect,
@@ -28,7 +29,6 @@ from demand_assets.forecasting.features.driver_effects import (
 )
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, driver_columns, series_inputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
-from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.past_driver_plans import Plans
 from demand_assets.forecasting.features.total_factors import Tables, factors_at
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.challengers.classes import ChallengerError
+from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
@@ -20,16 +20,17 @@ from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.sold_span import SoldSpan
 from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import bounds
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel, Rows, ServedBy
+from demand_assets.forecasting.model.pooled import PooledModel, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
 from demand_assets.forecasting.series.censored_demand import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.known_history import KnownHistory
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.analogues import nearest_past
 from demand_assets.forecasting.whatif.explanation import ExplanationRequest, explain_many

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.challengers.classes import model_class
+from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.gate_entries import Gate

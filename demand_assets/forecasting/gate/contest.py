@@ -5,19 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.challengers.classes import ChallengerError
+from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.gate.gate import Contestant, Decision, judge
-from demand_assets.forecasting.gate.rules import heard_rules
+from demand_assets.forecasting.gate.plugged_rules import heard_rules
 from demand_assets.forecasting.model.backtest import REALISED
+from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import OtherDriversError, training_rows
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.challengers import windows_again
 from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
+from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
-from demand_assets.forecasting.model.intervals import demand_class
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, coverage, in_percent, recorded, wape
 

@@ -111,29 +111,6 @@ def selection_origins(first_judged: int, horizon: int) -> Ints:
     return first_judged - horizon * np.arange(SELECTION_WINDOWS, 0, -1)
 
 
-def seasonal_naive(series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
-    """Demand of the nearest season before that is known at the origin; older ones, then the level, where unknown."""
-    forecast = repeated_season(series.demand, origins, leads, series.dataset.season_length)
-    return np.where(np.isnan(forecast), series.level[origins], forecast)
-
-
-def repeated_season(demand: Floats, origins: Ints, leads: Ints, season: int) -> Floats:
-    """Demand of the nearest season before that is known at the origin; older ones where unknown, NaN where none is.
-
-    Args:
-        demand: of consecutive periods, in units; NaN = unknown.
-        origins: places in it, each with one of the leads.
-        season: periods.
-    """
-    nearest = origins + leads - season * (-(-leads // season))
-    forecast = np.full(len(origins), np.nan)
-    for back in range(4):
-        index = nearest - season * back
-        value = np.where(index >= 0, demand[np.maximum(index, 0)], np.nan)
-        forecast = np.where(np.isnan(forecast), value, forecast)
-    return forecast
-
-
 def window_pairs(series: SeriesFeatures, origin: int) -> tuple[Ints, Ints]:
     """Origins and leads of one window: its own pairs first, then those of later origins whose targets are known."""
     horizon = series.dataset.horizon

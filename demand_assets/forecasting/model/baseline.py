@@ -11,9 +11,11 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
-from demand_assets.forecasting.model.backtest import errors_of, seasonal_naive
+from demand_assets.forecasting.model.backtest import errors_of
+from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
-from demand_assets.forecasting.model.pooled import Rows, ServedBy
+from demand_assets.forecasting.model.pooled import ServedBy
+from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 BASELINE_ORIGINS = 26

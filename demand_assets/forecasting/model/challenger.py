@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from demand_assets.forecasting.challengers.classes import (
+from demand_assets.forecasting.challengers.model_classes import (
     ChallengerError,
     capabilities_of,
     check_installed,

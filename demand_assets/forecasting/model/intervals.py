@@ -216,23 +216,6 @@ def bounds(forecast: Floats, scale: Floats, lower: Sequence[float] | Floats, upp
     return np.where(low < NEXT_TO_NOTHING * forecast, 0.0, low), forecast + upper[index] * scale
 
 
-def demand_class(demand: Floats) -> str:
-    """Smooth, erratic, intermittent or lumpy; ``dead`` when nothing was sold.
-
-    Args:
-        demand: of the periods known, in units; NaN where unknown.
-    Source: Syntetos, Boylan and Croston (2005): cuts at a mean interval of 1.32 and a squared variation of 0.49.
-    """
-    known = demand[~np.isnan(demand)]
-    sold = known[known > 0]
-    if len(sold) == 0:
-        return "dead"
-    interval, variation = len(known) / len(sold), float((sold.std() / sold.mean()) ** 2)
-    if interval < 1.32:
-        return "smooth" if variation < 0.49 else "erratic"
-    return "intermittent" if variation < 0.49 else "lumpy"
-
-
 def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) -> Shape:
     """The spread of errors over their region-item's size, which each error has no part in."""
     if not errors:

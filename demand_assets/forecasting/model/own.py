@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.challengers.classes import ChallengerError
+from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -21,24 +21,13 @@ from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import AS_PLANNED
+from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows
+from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
-from demand_assets.forecasting.model.pooled import (
-    BINS,
-    TWEEDIE_POWER,
-    Contents,
-    Fit,
-    ModelFilesError,
-    OtherPastError,
-    PooledModel,
-    Rows,
-    ServedBy,
-    TrainingRows,
-    booster_of,
-    bounded,
-    content_of,
-    save_booster,
-)
+from demand_assets.forecasting.model.model_files import Contents, ModelFilesError, booster_of, content_of, save_booster
+from demand_assets.forecasting.model.pooled import Fit, PooledModel, ServedBy
+from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
 

@@ -6,115 +6,49 @@ has seen.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
-from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.recipes import Recipe, Scale
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.calendar import other_meanings
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind
-from demand_assets.forecasting.dataset.stored_drivers import drivers_in
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.inputs import Categories
-from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import (
     EFFECT,
     PLANNED,
     SEEN,
     SeriesFeatures,
     drivers_of,
-    is_of_effect,
-    is_of_last_year,
     series_features,
 )
-from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError, first_origin
-from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration, demand_class
+from demand_assets.forecasting.model.boosters import Rows, mean_answer
+from demand_assets.forecasting.model.bounded_forecasts import bounded
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration
+from demand_assets.forecasting.model.model_files import Contents, ModelFilesError, booster_of, content_of, save_booster
+from demand_assets.forecasting.model.unknown_drivers import as_known, check_drivers, other_days
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:
     import xgboost as xgb  # seconds of start-up, so it is imported where a booster is made or read
 
-Rows = npt.NDArray[np.float32]
-Contents = dict[str, bytes]
-"""File name -> what a model's file holds, as it was read once."""
 ServedBy = Literal["production", "pooled", "baseline"]
 """What forecasts: the region-item's own model, the pooled one alone, or the seasonal-naive baseline."""
 
-BINS = 64
-CAP = 3.0
-"""No forecast exceeds so many times the largest demand seen."""
-CAP_OF_NEW = 20.0
-"""The same of the level to expect, where nothing was sold yet: a promotion is no less than elsewhere."""
 SMALLEST_RATIO = 1e-3
 """Demand over level below which no pooled forecast falls, so that its logarithm is a margin."""
 FARTHEST_APART = 3.0
 """Boosters that see the drivers count as so many times the others at most: of next to nothing, as on a day that is
 closed, an effect would multiply what is only noise."""
-TWEEDIE_POWER = 1.5
-ROWS_OF_A_THREAD = 2000
-"""Rows from which on several threads ask the boosters of them, where there are several."""
 DETAILS_FILE = "pooled.json"
-CALENDAR = "calendar"
-"""In a card, which days the drivers of the calendar stood for: ``Calendar.meanings``."""
-
-
-class ModelFilesError(ValueError):
-    """A model's files that are damaged or were made for something else."""
-
-
-class OtherDriversError(ModelFilesError):
-    """A model that was trained with drivers which the dataset file or the stored demand does not have."""
-
-
-class OtherPastError(OtherDriversError):
-    """A model that learned demand carried over from other items, which is carried over no longer, or otherwise."""
-
-
-@dataclass(frozen=True)
-class TrainingRows:
-    """Rows that boosters learn from; prepared once, shared by all windows."""
-
-    features: Rows
-    """Shape (n, features)."""
-    ratio: Floats
-    """Demand at the target over the level at the origin, shape (n,)."""
-    effect: Floats
-    """What drivers multiply demand by at the target, shape (n,)."""
-    level: Floats
-    """In units, shape (n,); errors are weighed by it and the effect, so that they count in units."""
-    date: npt.NDArray[np.datetime64]
-    """Target date of each row, so that a fit can leave out what it must not have seen."""
-
-    def before(self, date: np.datetime64) -> "TrainingRows":
-        """The rows whose target is not after that date."""
-        return self._taken(self.date <= date)
-
-    def every(self, step: int) -> "TrainingRows":
-        """One row in so many."""
-        return self._taken(slice(None, None, step))
-
-    def as_seen(self, names: Sequence[str]) -> "TrainingRows":
-        """The same for boosters that see the drivers: demand is not cleared of them, and nor is the level."""
-        times = np.exp((self.features[:, names.index(f"{SEEN}level")] - self.features[:, names.index("level")]
-                        ).astype(np.float64))
-        return replace(self, ratio=self.ratio / times, effect=np.ones(len(self.ratio)), level=self.level * times)
-
-    def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
-        return TrainingRows(*(getattr(self, column.name)[which] for column in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: "Sequence[TrainingRows]") -> Self:
-        """All of them in one."""
-        return cls(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -213,25 +147,12 @@ class PooledModel:
 
         Raises: OtherDriversError: the dataset no longer declares one of them, or declares it as another kind.
         """
-        declared = {driver.name: driver for driver in dataset.drivers}
-        for name, kind in self.drivers.items():
-            if name not in declared:
-                raise OtherDriversError(f"it was trained with the driver {name}, which the dataset file no longer "
-                                        "declares; a retrain makes one without it")
-            if declared[name].kind != kind:
-                raise OtherDriversError(f"it was trained with {name} of kind {kind}, and the dataset file now declares "
-                                        f"it of kind {declared[name].kind}; a retrain makes one that knows it so")
-        drivers = tuple(declared[name] for name in self.drivers)
-        return dataset if drivers == dataset.drivers else dataset.model_copy(update={"drivers": drivers})
+        return as_known(dataset, self.drivers)
 
     def other_days(self, dataset: Dataset, region: str) -> list[str]:
         """Its drivers that stood for other days of a region when it was trained, by the calendar of the dataset; none
         where that was not noted yet."""
-        if CALENDAR not in self.card:
-            return []
-        now = dataset.calendar.meanings(dataset.frequency)
-        return [name for name in other_meanings(self.card[CALENDAR], now, region, str(self.latest.seen))
-                if name in self.drivers]
+        return other_days(self.card, self.drivers, dataset, region, str(self.latest.seen))
 
     def series_of(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> SeriesFeatures:
         """The features that the model sees of a region-item: made of the drivers that it was trained with.
@@ -248,10 +169,7 @@ class PooledModel:
 
         Raises: OtherDriversError: they lack one.
         """
-        there = drivers_in(demand, self.as_known(dataset))
-        if lacking := [name for name in self.drivers if name not in there]:
-            raise OtherDriversError(f"it was trained with {', '.join(lacking)}, and the stored demand of {region_item} "
-                                    "has no such values; take its demand in again")
+        check_drivers(self.drivers, demand, dataset, region_item)
 
     def ratio(self, rows: Rows, fit: Fit | None = None) -> Floats:
         """Demand over level, positive; shape (n,).
@@ -267,8 +185,8 @@ class PooledModel:
         """What the boosters say of the rows, before the drivers' effects: those that do not see the drivers, and those
         that do where there are any; each of shape (n,). Arguments as for ``ratio``."""
         fit = fit or self.latest
-        return (_answer(fit.boosters, rows, self.columns, threads),
-                *([_answer(fit.seeing, rows, self.seeing_columns, threads)] if fit.seeing else []))
+        return (mean_answer(fit.boosters, rows, self.columns, threads),
+                *([mean_answer(fit.seeing, rows, self.seeing_columns, threads)] if fit.seeing else []))
 
     def answers_beside(self, rows: Rows, plan: Rows, answers: tuple[Floats, ...],
                        threads: int = 1) -> tuple[Floats, ...]:
@@ -287,7 +205,7 @@ class PooledModel:
             differs = (rows[:, seen].view(np.int32) != plan[:, seen].view(np.int32)).any(axis=1)
             if differs.any():
                 known = known.copy()
-                known[differs] = _answer(boosters, rows[differs], columns, threads)
+                known[differs] = mean_answer(boosters, rows[differs], columns, threads)
             found.append(known)
         return tuple(found)
 
@@ -401,129 +319,3 @@ class PooledModel:
         """What intervals of a region-item that has no errors of its own need."""
         assert self.latest.calibration is not None  # the last fit is always calibrated
         return Calibration.of(self.latest.calibration, None, demand_class(series.demand[: series.known]))
-
-
-def content_of(folder: Path, file: str, contents: Contents | None) -> bytes:
-    """What a model's file holds: as it was read already, or else as it is on disk.
-
-    Raises: KeyError, OSError: there is no such file.
-    """
-    return (folder / file).read_bytes() if contents is None else contents[file]
-
-
-def save_booster(booster: "xgb.Booster", file: Path) -> None:
-    """Write a booster as UBJSON; byte for byte what XGBoost writes, whose own error on a full disk says nothing of it.
-
-    Raises: OSError: it cannot be written.
-    """
-    file.write_bytes(booster.save_raw("ubj"))
-
-
-def booster_of(content: bytes) -> "xgb.Booster":
-    """The booster that a file holds.
-
-    Raises: XGBoostError: the file is damaged, as far as XGBoost can tell; ValueError: it is empty.
-    """
-    import xgboost as xgb
-
-    if not content:
-        raise ValueError("a booster's file is empty")
-    return xgb.Booster(params={"nthread": 1}, model_file=bytearray(content))
-
-
-def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
-    """Demand over level as units, corrected as part of its total: never negative, never far above the largest demand
-    seen."""
-    largest = series.largest[origins]
-    most = np.where(largest > 0, CAP * largest, CAP_OF_NEW * series.level[origins])
-    return np.clip(ratio * series.of_total(origins, leads) * series.level[origins], 0.0, most)
-
-
-def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset, facts: PanelFacts) -> tuple[int, ...]:
-    """The places of the features that the recipe uses; where it is the mean of both ways, of the boosters that do not
-    see the drivers which have an effect."""
-    return tuple(place for place, name in enumerate(names)
-                 if not name.startswith((EFFECT, SEEN, PLANNED)) and not is_of_effect(name, facts.effects)
-                 and (recipe.year_features or not is_of_last_year(name, dataset)))
-
-
-def seeing_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset) -> tuple[int, ...]:
-    """The same of the boosters that see them beside others, in the order that they have where they are alone; none
-    where the recipe is one way."""
-    if recipe.drivers != "mean":
-        return ()
-    places = {name: place for place, name in enumerate(names)}
-    return tuple(places.get(f"{SEEN}{name}", place) for name, place in places.items()
-                 if not name.startswith((EFFECT, SEEN, PLANNED))
-                 and (recipe.year_features or not is_of_last_year(name, dataset)))
-
-
-def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) -> TrainingRows:
-    """So many pairs of origin and lead whose target is known, drawn evenly; always the same ones.
-
-    Raises: NotEnoughHistoryError: there is no origin with a warm-up behind it.
-    """
-    horizon = series.dataset.horizon
-    origins = np.arange(first_origin(series.demand, series.known, series.dataset), series.known - 1)
-    pairs = len(origins) * horizon
-    drawn = np.arange(pairs)
-    if pairs > wanted:
-        generator = np.random.default_rng(crc32(region_item.key.encode()))
-        drawn = np.sort(generator.choice(pairs, wanted, replace=False, shuffle=False))
-    origin, lead = origins[drawn // horizon], drawn % horizon + 1
-    use = origin + lead < series.known
-    origin, lead = origin[use], lead[use]
-    use = ~np.isnan(series.demand[origin + lead])
-    origin, lead = origin[use], lead[use]
-    level, target = series.level[origin], origin + lead
-    return TrainingRows(series.rows(origin, lead), series.demand[target] / level, series.effect[target], level,
-                        series.dates.to_numpy()[target].astype("datetime64[D]"))
-
-
-def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
-                 constraints: Sequence[int]) -> "dict[Scale, xgb.Booster]":
-    """The recipe's boosters, fitted on the rows, one after the other on the same histogram bins and one thread.
-
-    Raises: NotEnoughHistoryError: no row.
-    """
-    import xgboost as xgb
-
-    if not len(rows.ratio):
-        raise NotEnoughHistoryError("no training row")
-    weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
-    signs = str(tuple(int(constraints[place]) for place in columns))
-    cleared = rows.ratio / rows.effect
-    labels = {"log": np.log1p(cleared), "tweedie": cleared}
-    matrix = xgb.QuantileDMatrix(rows.features[:, list(columns)], weight=weight, max_bin=BINS, nthread=1)
-
-    def fit(scale: Scale) -> "xgb.Booster":
-        matrix.set_label(labels[scale])
-        objective = {"objective": "reg:squarederror"} if scale == "log" else {
-            "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER}
-        return xgb.train({
-            **objective, "tree_method": "hist", "max_bin": BINS, "nthread": 1, "seed": 0, "max_depth": recipe.depth,
-            "eta": recipe.learning_rate, "min_child_weight": recipe.min_child_weight, "subsample": recipe.subsample,
-            "colsample_bytree": recipe.columns, "lambda": recipe.regularisation, "monotone_constraints": signs,
-        }, matrix, num_boost_round=recipe.rounds)
-
-    return {scale: fit(scale) for scale in recipe.members}
-
-
-def _answer(boosters: "dict[Scale, xgb.Booster]", rows: Rows, columns: Sequence[int], threads: int = 1) -> Floats:
-    """The mean of the boosters, as demand over level; shape (n,)."""
-    used = rows[:, list(columns)]
-
-    def of(some: Rows) -> Floats:
-        return np.asarray(np.mean([
-            inverse(scale)(booster.inplace_predict(some, predict_type="margin").astype(np.float64))
-            for scale, booster in boosters.items()], axis=0))
-
-    if threads == 1 or len(used) < ROWS_OF_A_THREAD:
-        return of(used)
-    with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(of, np.array_split(used, threads))))
-
-
-def inverse(scale: Scale) -> Callable[[Floats], Floats]:
-    """From a booster's margin to demand over level."""
-    return np.expm1 if scale == "log" else np.exp

@@ -1,4 +1,4 @@
-"""What the registry says of one region-item, and what the gate makes of a pin."""
+"""What the registry says of one region-item: its versions, the promotions, the pin that is in force."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -8,9 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
-from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ModelCard
-from demand_assets.forecasting.registry.files import VersionFiles
 from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
     PIN,
@@ -23,6 +21,7 @@ from demand_assets.forecasting.registry.region_item_tags import (
     Promotion,
     moment,
 )
+from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
 if TYPE_CHECKING:
@@ -35,10 +34,6 @@ EXPIRING = "expiring"
 UNREADABLE = "somebody unknown"
 
 Read = TypeVar("Read")
-
-
-class ActRefusedError(RuntimeError):
-    """What a person asked for cannot be done any more; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -246,25 +241,3 @@ def _by_hand(production: int | None) -> str:
                 "retrain, or set the alias again")
     return (f"v{production} is in production by an alias that was set in MLflow, not by the gate or an administrator, "
             "so since when and why is not known")
-
-
-def checked_act(entry: RegistryEntry, version: int, *also: int | None) -> None:
-    """Nothing, when what is in production is the version that the act is on, or one of the others given.
-
-    Raises: ActRefusedError: another version is.
-    """
-    if entry.production != version and entry.production not in also:
-        raise ActRefusedError(f"v{entry.production} is in production meanwhile, not v{also[0] if also else version}")
-
-
-def held_by_pin(entry: RegistryEntry | None, decision: Decision) -> Decision:
-    """The gate's decision where a person may have pinned what serves: then it stays, and the candidate's merit is told.
-
-    Args:
-        decision: what the gate says of the candidate by itself.
-    """
-    if entry is None or not entry.pinned_by:
-        return decision
-    merit = "would have been promoted" if decision.verdict == "promote" else "would not have been promoted either"
-    return Decision("keep", f"pinned by {entry.pinned_by}: {entry.pinned_reason}; the candidate {merit}: "
-                            f"{decision.reason}", decision.numbers)

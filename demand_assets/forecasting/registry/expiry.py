@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.registry.entry import EXPIRING, entry_of
-from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.private_mlflow import remove_version
 from demand_assets.forecasting.registry.region_item_tags import PROMOTION
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, Session
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.store.object_store import object_store_errors
 
 if TYPE_CHECKING:

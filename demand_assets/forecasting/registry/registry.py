@@ -21,29 +21,12 @@ import requests
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.model_files import Contents
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import Contents, PooledModel
-from demand_assets.forecasting.registry.entry import (
-    CANDIDATE,
-    EXPIRING,
-    PRODUCTION,
-    ActRefusedError,
-    RegistryEntry,
-    card_of,
-    checked_act,
-    entry_of,
-    held_by_pin,
-)
-from demand_assets.forecasting.registry.files import (
-    VersionFiles,
-    check,
-    copy,
-    damage_is_told,
-    local_path,
-    seal_old,
-    verified,
-)
+from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.registry.entry import CANDIDATE, EXPIRING, PRODUCTION, RegistryEntry, card_of, entry_of
 from demand_assets.forecasting.registry.loadable.origin import Origin, loadable
+from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError, checked_act, held_by_pin
 from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
     PIN,
@@ -60,6 +43,15 @@ from demand_assets.forecasting.registry.region_item_tags import (
     moment,
 )
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, Session
+from demand_assets.forecasting.registry.version_files import (
+    VersionFiles,
+    check,
+    copy,
+    damage_is_told,
+    local_path,
+    seal_old,
+    verified,
+)
 from demand_assets.forecasting.registry.versions import TAG_LENGTH, TrainingBatch, decision_tags
 from demand_assets.forecasting.store.object_store import ObjectStoreDownError, object_store_errors
 

@@ -18,11 +18,11 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.registry.entry import CANDIDATE
-from demand_assets.forecasting.registry.files import SEALED, local_path, seal
 from demand_assets.forecasting.registry.loadable.model_folders import ModelFolder
 from demand_assets.forecasting.registry.loadable.shipped_code import ShippedCode
 from demand_assets.forecasting.registry.region_item_tags import iso_now
 from demand_assets.forecasting.registry.session import Session
+from demand_assets.forecasting.registry.version_files import SEALED, local_path, seal
 
 TAG_LENGTH = 5000
 PYFUNC = "pyfunc"

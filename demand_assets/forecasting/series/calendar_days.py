@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.events import Event, EventTables
+from demand_assets.forecasting.contract.calendar_events import Event, EventTables
 from demand_assets.forecasting.contract.periods import MONTHS, Dates, ordinals, period_dates, weekdays
 from demand_assets.forecasting.dataset.calendar import DEFAULT, HOLIDAY, MONTH_END, PAY_DAY, Events, holidays_of
 from demand_assets.forecasting.dataset.dataset_file import Dataset

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demand_assets.forecasting.contract.events import Event, EventTables
+from demand_assets.forecasting.contract.calendar_events import Event, EventTables
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attributes

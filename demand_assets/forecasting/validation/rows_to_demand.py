@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
-from demand_assets.forecasting.contract.events import EventTables
+from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, Ordinals, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
 from demand_assets.forecasting.contract.region_item import RegionItem

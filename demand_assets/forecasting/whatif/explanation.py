@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.challengers.classes import ChallengerError
+from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
+from demand_assets.forecasting.model.boosters import Rows, inverse
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel, Rows, inverse
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.events import Event, EventTables
+from demand_assets.forecasting.contract.calendar_events import Event, EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.dataset.calendar import DEFAULT, Events

@@ -18,7 +18,7 @@ from demand_assets.commands.train import main, train_all
 from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.registry.files import VersionFiles
+from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.pipeline import train_stage
 from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.run import Pipeline

@@ -26,8 +26,8 @@ from demand_assets.dagster_instance.backfills import (
     written_in_files,
 )
 from demand_assets.dagster_instance.loop_lock import FileLock
-from demand_assets.forecasting.store.changes import files_of_database
 from demand_assets.forecasting.store.file_events import FileEvents
+from demand_assets.forecasting.store.written_since import files_of_database
 from tests.demand_assets.dagster_instance.conftest import KEYS
 from tests.waiting import eventually
 

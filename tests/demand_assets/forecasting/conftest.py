@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.challengers.classes import model_class
+from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.contract.plugins import MODELS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource

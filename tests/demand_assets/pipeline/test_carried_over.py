@@ -11,7 +11,7 @@ from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.pooled import OtherPastError
+from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.adjusted_demand import CARRIED, known_periods
 from demand_assets.pipeline.carried_over import carried_in_words, carried_over
 from demand_assets.pipeline.outcomes import RequestedBy

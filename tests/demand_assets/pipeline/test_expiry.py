@@ -7,7 +7,7 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Journal
 from demand_assets.pipeline.expiry import (

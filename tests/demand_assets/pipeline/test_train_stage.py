@@ -16,7 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.among_challengers import CONTEST
-from demand_assets.forecasting.gate.monitoring import nominate
+from demand_assets.forecasting.gate.automatic_retrains import nominate
 from demand_assets.pipeline.monitor import latest, measure
 from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline

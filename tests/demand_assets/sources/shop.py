@@ -36,3 +36,9 @@ def file_dataset(path: Path | str, columns: dict[str, Any] | None = None, driver
                  frequency: str = "D", **source: Any) -> Dataset:
     """The same for a file."""
     return dataset({"kind": "file", "path": str(path), **source}, columns, drivers, frequency)
+
+
+def write_items(path: Path, *items: str) -> None:
+    """Write a file of one row a day, each of the next item, all in one region."""
+    path.write_text("\n".join(["shop,article,day,sold", *(f"n,{item},2024-01-{day:02},{day}"
+                                                          for day, item in enumerate(items, 1))]))

@@ -14,7 +14,7 @@ from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, hidden, page, post, text_of
 from webapp import create_app
 from webapp.accounts import users
-from webapp.accounts.links import choose_password, make_link
+from webapp.accounts.password_links import choose_password, make_link
 from webapp.accounts.passwords import wrong_with
 from webapp.accounts.tokens import actor_of, make_token
 from webapp.accounts.views import create_user

@@ -19,7 +19,7 @@ from webapp.background import supervision
 from webapp.background.pacing import QUIET
 from webapp.background.supervision import LONGEST_PAUSE_SECONDS, Loop, Supervised, why
 from webapp.db.database import db, now
-from webapp.systems.reachability import LOOP
+from webapp.systems.signs_of_life import LOOP
 from webapp.tables import SystemState
 
 

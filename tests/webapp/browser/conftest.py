@@ -50,8 +50,8 @@ from webapp.scenarios.repository import archive, create
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange
 from webapp.services import Services
 from webapp.stored_forecasts.groups import refresh_due
-from webapp.systems import reachability as state
-from webapp.systems.reachability import note
+from webapp.systems import signs_of_life
+from webapp.systems.signs_of_life import note
 from webapp.tables import ArchivedForecast, Override, RegionItemRow, StoredForecast, User
 from webapp.value_added.targets import set_target
 from webapp.value_added.verdicts import refresh_verdicts
@@ -73,7 +73,7 @@ class Site:
 @pytest.fixture(autouse=True)
 def systems_stay_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """No background process runs beside the site to note them again."""
-    monkeypatch.setattr(state, "SILENT", timedelta(hours=2))
+    monkeypatch.setattr(signs_of_life, "SILENT", timedelta(hours=2))
 
 
 @pytest.fixture(scope="session")

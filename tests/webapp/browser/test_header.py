@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.webapp.browser.conftest import Site
 from webapp.language.translations import LANGUAGES
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import note
 
 
 def test_a_slash_leads_to_any_region_item_without_a_mouse(page: Page) -> None:

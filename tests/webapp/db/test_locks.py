@@ -22,7 +22,7 @@ from deploy.services import Services as Servers
 from tests.webapp.conftest import KETTLE, ODD, PASSWORD, REGION_ITEMS, settings_in
 from webapp import create_app
 from webapp.access import Actor, role_of
-from webapp.accounts.links import choose_password, make_link
+from webapp.accounts.password_links import choose_password, make_link
 from webapp.accounts.tokens import actor_of, make_token, revoke_token
 from webapp.accounts.users import UserChangeError, add_user, change_role, set_active
 from webapp.accounts.views import create_user
@@ -42,7 +42,7 @@ from webapp.scenarios.queue import want
 from webapp.scenarios.repository import create
 from webapp.scenarios.request import ScenarioRequest
 from webapp.serving.line_item import fetch_again
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import note
 from webapp.tables import (
     Adjustment,
     Answered,

@@ -23,7 +23,7 @@ from webapp.forecasts import query
 from webapp.forecasts.grid import BACK
 from webapp.overrides.applied import parts_ahead
 from webapp.overrides.overrides import Cell, WantedOverride, place, place_cells
-from webapp.pages.files import rounded
+from webapp.pages.download_files import rounded
 from webapp.services import Services
 
 OTHER = "north|item 00"

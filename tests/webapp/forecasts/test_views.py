@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.challengers.classes import OURS
+from demand_assets.forecasting.challengers.model_classes import OURS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel

@@ -21,7 +21,7 @@ from tests.webapp.conftest import EMAIL, KETTLE, PASSWORD, Background, demand_of
 from tests.webapp.scenario_forms import saved, send
 from webapp import create_app
 from webapp.http.security_headers import HEADERS
-from webapp.pages.files import is_formula
+from webapp.pages.download_files import is_formula
 from webapp.settings import Settings
 
 EVIL = RegionItem("=cmd|'/C calc'!A0", "@SUM(1+1)")

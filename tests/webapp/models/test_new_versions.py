@@ -16,9 +16,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.registry.files import VersionFiles, local_path
 from demand_assets.forecasting.registry.registry import Page, Registry
 from demand_assets.forecasting.registry.session import RegistryDownError
+from demand_assets.forecasting.registry.version_files import VersionFiles, local_path
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.loops.registry import RegistryLoop

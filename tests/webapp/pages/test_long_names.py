@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.conftest import REGION_ITEMS, Background, page, text_of
-from webapp.pages.files import file_of
+from webapp.pages.download_files import file_of
 
 LONG = "Edelstahl-Wasserkocher <1,7 l> | 茶壺: " * 12 + "Ende"
 ONE = RegionItem("north", LONG)

@@ -7,7 +7,7 @@ from flask import Flask
 from openpyxl import load_workbook
 
 from tests.webapp.money_builders import declare_money
-from webapp.pages.files import Exact, file_of
+from webapp.pages.download_files import Exact, file_of
 from webapp.pages.money import in_currency, money, rounded_money, rounded_price, unit_price
 
 

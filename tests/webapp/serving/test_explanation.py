@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.challengers.classes import OURS
+from demand_assets.forecasting.challengers.model_classes import OURS
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
@@ -19,7 +19,7 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.answer import plan_of, under
-from webapp.serving.by_version import parts_between
+from webapp.serving.before_and_after_retrain import parts_between
 from webapp.serving.explanation import MOST_EXACT, difference_of, explain, explain_lines
 
 OTHER = REGION_ITEMS[1]

@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.region_item import pooled_name
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.registry.files import IDENTITY_FILE
+from demand_assets.forecasting.registry.version_files import IDENTITY_FILE
 from tests.demand_assets.damage import CONTENTS, PLACES, flipped
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry

@@ -25,13 +25,13 @@ from webapp.api.conventions.shapes import (
 )
 from webapp.db.database import db
 from webapp.http.problems import PREFIX, problem
-from webapp.pages.files import spooled_file_of
+from webapp.pages.download_files import spooled_file_of
 from webapp.pages.long_names import in_full
 from webapp.personal.seen_region_items import refuse_restricted, sees_everything
-from webapp.published_plans.figures import figures_of
 from webapp.published_plans.files import columns_of, file_name, rows_of
 from webapp.published_plans.hand_over import hand_overs_of
 from webapp.published_plans.plan_tables import PartOfPlan, content_of, parts_of
+from webapp.published_plans.plan_totals import figures_of
 from webapp.published_plans.publishing import (
     LONGEST_COMMENT,
     LONGEST_NAME,

@@ -3,7 +3,7 @@
 import time
 
 from webapp.audit.seals import AT_ONCE, seal_some
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 
 SECONDS = 5.0
 MOST_AT_ONCE = 100

@@ -3,12 +3,12 @@
 import logging
 
 from demand_assets.forecasting.store.journal import Journal
-from webapp.background.heard import Heard
 from webapp.background.journal import read_journal
 from webapp.background.pacing import QUIET, Paced
 from webapp.dagster_client import Dagster, DagsterDownError
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 from webapp.retrains.dispatch import clear_dead_activities, follow_sent, send_stored
+from webapp.systems.signs_of_life import Heard
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """People are told what happened, and what is to be sent is sent."""
 
 from webapp.background.pacing import Paced
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 from webapp.notices.new_events import tell_what_happened
 from webapp.notices.sending import give_up_cut_off, send_due
 from webapp.services import Services

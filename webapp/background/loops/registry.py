@@ -1,9 +1,8 @@
 """The model registry and the app's rows: new production versions come in, roll backs and pins go out."""
 
 from demand_assets.forecasting.registry.session import RegistryDownError
-from webapp.background.heard import Heard
 from webapp.background.pacing import QUIET, Paced
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 from webapp.models.actions import carry_out
 from webapp.models.lost_decisions import LostDecisions
 from webapp.models.lost_files import CacheWatch
@@ -13,6 +12,7 @@ from webapp.models.registry_changes import ChangeSign
 from webapp.models.versions_in_registry import RegisteredVersions
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
+from webapp.systems.signs_of_life import Heard
 
 SECONDS, RESTING_SECONDS = 0.1, 0.25
 """Between two turns, and after one that found nothing to do."""

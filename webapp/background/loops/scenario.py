@@ -1,10 +1,10 @@
 """Scenarios that are too large to be computed while their sender waits."""
 
 from webapp.background.pacing import QUIET
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 from webapp.scenarios.queue import compute_wanted
 from webapp.services import Services
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import note
 
 SECONDS = 1.0
 

@@ -2,18 +2,18 @@
 
 from demand_assets.forecasting.dataset.attributes import Attributes
 from demand_assets.forecasting.dataset.predecessors import Predecessors
-from demand_assets.forecasting.store.changes import Rest
 from demand_assets.forecasting.store.journal import Journal
+from demand_assets.forecasting.store.written_since import Rest
 from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file
-from webapp.background.heard import Heard
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.pacing import QUIET, Paced
 from webapp.data_quality.uploads import finish_upload
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 from webapp.region_items.attributes import follow
 from webapp.region_items.money import follow_entries
 from webapp.services import Services
+from webapp.systems.signs_of_life import Heard
 
 SECONDS = 0.5
 """Between two looks; most find that nothing is due."""

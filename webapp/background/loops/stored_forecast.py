@@ -1,12 +1,12 @@
 """Stored forecasts, made anew of what changed, and the totals they are in."""
 
 from webapp.background.pacing import QUIET, Paced
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 from webapp.services import Services
 from webapp.stored_forecasts.computing import make_due
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.stored_forecasts.worker_process import AppFactory
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import note
 
 SECONDS = 1.0
 GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0

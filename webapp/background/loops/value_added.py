@@ -4,7 +4,7 @@ from time import monotonic
 
 from webapp.background.pacing import Paced
 from webapp.services import Services
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import note
 from webapp.value_added.summing import refresh
 from webapp.value_added.verdicts import refresh_verdicts
 

@@ -4,7 +4,7 @@ from time import monotonic
 
 from webapp.background.pacing import Paced
 from webapp.services import Services
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import note
 from webapp.work_list.refresh import refresh_of_pasts, refresh_of_rows
 
 SECONDS = 5.0

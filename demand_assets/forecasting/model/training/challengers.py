@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.challengers.classes import ChallengerError, check_installed, model_class
+from demand_assets.forecasting.challengers.model_classes import ChallengerError, check_installed, model_class
 from demand_assets.forecasting.challengers.protocol import Fitted
 from demand_assets.forecasting.contract.plugins import told
 from demand_assets.forecasting.dataset.attributes import Value

@@ -17,13 +17,14 @@ from demand_assets.forecasting.model.backtest import (
     Backtest,
     errors_of,
     judged_origins,
-    seasonal_naive,
     selection_origins,
     window_pairs,
 )
+from demand_assets.forecasting.model.boosters import Rows, TrainingRows, training_rows
+from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling, demand_class
+from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling
 from demand_assets.forecasting.model.own import (
     ForecastModel,
     ModelCard,
@@ -34,15 +35,10 @@ from demand_assets.forecasting.model.own import (
     sold_hash,
 )
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior
-from demand_assets.forecasting.model.pooled import (
-    Fit,
-    PooledModel,
-    Rows,
-    TrainingRows,
-    bounded,
-    training_rows,
-)
+from demand_assets.forecasting.model.pooled import Fit, PooledModel
+from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 

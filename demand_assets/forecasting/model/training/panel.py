@@ -12,12 +12,12 @@ from demand_assets.forecasting.contract.recipes import Drivers
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.inputs import SeriesInputs, series_inputs
-from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
+from demand_assets.forecasting.model.boosters import TrainingRows, training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled import TrainingRows, training_rows
 
 log = logging.getLogger(__name__)
 

@@ -16,28 +16,19 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures
-from demand_assets.forecasting.model.backtest import (
-    errors_of,
-    origins_before,
-    seasonal_naive,
-    selection_origins,
-    window_pairs,
-)
+from demand_assets.forecasting.model.backtest import errors_of, origins_before, selection_origins, window_pairs
+from demand_assets.forecasting.model.boosters import fit_boosters, seeing_columns, used_columns
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.intervals import Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import (
-    CALENDAR,
-    Fit,
-    PooledModel,
-    fit_boosters,
-    seeing_columns,
-    used_columns,
-)
+from demand_assets.forecasting.model.pooled import Fit, PooledModel
+from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.training.panel import Member, longest_of, members_of
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
+from demand_assets.forecasting.model.unknown_drivers import CALENDAR
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, in_percent, rmsse, wape
 

@@ -18,23 +18,17 @@ import pandas as pd
 from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.driver_effects import has_slope
-from demand_assets.forecasting.features.panel_facts import PanelFacts
 from demand_assets.forecasting.features.series_features import is_of_last_year
-from demand_assets.forecasting.model.backtest import seasonal_naive
-from demand_assets.forecasting.model.intervals import demand_class
+from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, used_columns
+from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.own import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
-from demand_assets.forecasting.model.pooled import (
-    FARTHEST_APART,
-    Fit,
-    PooledModel,
-    TrainingRows,
-    bounded,
-    fit_boosters,
-    used_columns,
-)
+from demand_assets.forecasting.model.pooled import FARTHEST_APART, Fit, PooledModel
+from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
+from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, rmsse, wape
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -24,10 +25,11 @@ from demand_assets.forecasting.features.level import LEVEL_WINDOW
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.features.total_factors import WHOLE, TotalFactors
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
+from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled import PooledModel, bounded
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.store.planned_drivers import future_drivers, period_range
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 
 Read = Callable[[RegionItem], pd.DataFrame]
 Train = Callable[[Sequence[RegionItem], Read, Dataset, int], PooledModel]

@@ -13,11 +13,11 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import BOOSTER_FILE, DETAILS_FILE
 from demand_assets.forecasting.registry.entry import PRODUCTION
 from demand_assets.forecasting.registry.expiry import models, region_item_of
-from demand_assets.forecasting.registry.files import SEALED, local_path
 from demand_assets.forecasting.registry.loadable.model_folders import ModelFolder
 from demand_assets.forecasting.registry.loadable.origin import Origin, loadable, put, tell_store
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, Session
+from demand_assets.forecasting.registry.version_files import SEALED, local_path
 from demand_assets.forecasting.registry.versions import PYFUNC
 
 if TYPE_CHECKING:

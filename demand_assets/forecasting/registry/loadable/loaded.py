@@ -19,12 +19,13 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.forecast.scoring import BadFrameError, score
 from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import ModelFilesError, PooledModel
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.registry.files import damage_is_told, identified, verified
 from demand_assets.forecasting.registry.loadable.shipped_code import DATASET_FILE
 from demand_assets.forecasting.registry.loadable.store_note import DEMAND_STORE, store_url
+from demand_assets.forecasting.registry.version_files import damage_is_told, identified, verified
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.loadable.model_folders import MLMODEL, ModelFolder, own_folder, pooled_folder
 from demand_assets.forecasting.registry.loadable.shipped_code import ShippedCode, shipped_code
 from demand_assets.forecasting.registry.loadable.store_note import DEMAND_STORE, noted
 from demand_assets.forecasting.registry.session import Session
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.registry.versions import POOLED_PATH, PYFUNC
 
 if TYPE_CHECKING:

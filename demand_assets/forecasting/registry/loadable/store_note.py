@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.version_files import local_path
 
 DEMAND_STORE = "demand_store"
 """The tag."""

@@ -14,9 +14,9 @@ from demand_assets.dagster_instance.at_rest.event_files import events_of
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.definitions import defs
 from demand_assets.defs.cursors import Cursor
-from demand_assets.forecasting.store.changes import written
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import DamagedFileError
+from demand_assets.forecasting.store.written_since import written
 from demand_assets.settings import Settings
 
 POOLED = Settings(DAGSTER_STORAGE="pooled", DAGSTER_DATABASE_URL="")

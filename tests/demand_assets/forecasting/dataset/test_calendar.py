@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from demand_assets.forecasting.contract.events import Event
+from demand_assets.forecasting.contract.calendar_events import Event
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
 
 FAIR = {"name": "fair", "rows": [{"from": "2024-05-01", "to": "2024-05-03"}]}

@@ -8,9 +8,9 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
-from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 
 KETTLE = RegionItem("north", "kettle")
 KINDS = {"number": 2.5, "yes_no": True, "category": "fair"}

@@ -6,9 +6,9 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.features.inspected_features import features_table
 from demand_assets.forecasting.features.series_features import series_features
-from demand_assets.forecasting.features.table import features_table
-from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.validation.schemas import DemandFeatures
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, weekly_demand
 

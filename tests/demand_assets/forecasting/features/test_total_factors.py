@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.periods import Frequency
-from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.total_factors import TotalFactors, factors_at
 
 DAYS = pd.date_range("2026-01-01", periods=60, freq="D").to_numpy().astype("datetime64[D]")

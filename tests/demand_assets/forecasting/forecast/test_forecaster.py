@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.challengers.classes import OURS, model_class
+from demand_assets.forecasting.challengers.model_classes import OURS, model_class
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
@@ -20,11 +20,11 @@ from demand_assets.forecasting.model import pooled as pooled_module
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import OtherDriversError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.explanation import ROWS_OF_A_THREAD
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
@@ -298,13 +298,13 @@ def test_boosters_are_asked_only_of_what_they_look_at(
     forecaster = Forecaster(dataset, store)
     forecaster.answer([forecaster.ask(one, model, known_as=1) for one, model in models])
     asked: list[int] = []
-    usual = pooled_module._answer
+    usual = pooled_module.mean_answer
 
     def counted(boosters: Any, rows: np.ndarray, *more: Any) -> np.ndarray:
         asked.append(len(rows))
         return usual(boosters, rows, *more)
 
-    monkeypatch.setattr(pooled_module, "_answer", counted)
+    monkeypatch.setattr(pooled_module, "mean_answer", counted)
     cheaper = Scenario((of_days("price", "percent", -20.0, 2, 3),))
     forecaster.answer([forecaster.ask(one, model, scenario=cheaper, plan=forecaster.answered(one, model, 14, 1),
                                       known_as=1) for one, model in models])

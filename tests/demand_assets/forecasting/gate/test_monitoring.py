@@ -9,14 +9,9 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
-from demand_assets.forecasting.gate.monitoring import (
-    Observation,
-    drift_of,
-    nominate,
-    observe,
-    stability,
-    standing,
-)
+from demand_assets.forecasting.gate.automatic_retrains import nominate, standing
+from demand_assets.forecasting.gate.drift import drift_of, stability
+from demand_assets.forecasting.gate.monitoring import Observation, observe
 from tests.demand_assets.forecasting.conftest import as_trained_before, daily_demand, trained, weekly_demand
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

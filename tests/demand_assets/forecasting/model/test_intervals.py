@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, Errors, PanelCalibration, demand_class
+from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, Errors, PanelCalibration
 
 HORIZON = 10
 
@@ -80,13 +80,6 @@ def test_errors_not_known_yet_are_left_out() -> None:
     errors = errors_of(np.arange(20.0))
 
     assert errors.known(until=4).difference.tolist() == [0, 1, 2, 3, 4]
-
-
-@pytest.mark.parametrize(("demand", "name"), [
-    ([10, 11, 9, 10] * 5, "smooth"), ([1, 40, 2, 60] * 5, "erratic"), ([0, 0, 5, 0] * 5, "intermittent"),
-    ([0, 0, 1, 0, 0, 30] * 5, "lumpy"), ([0.0] * 20, "dead")])
-def test_classes_of_demand(demand: list[float], name: str) -> None:
-    assert demand_class(np.array(demand, dtype=float)) == name
 
 
 class TestTotals:

@@ -12,20 +12,21 @@ import pytest
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
-from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.model_files import ModelFilesError, booster_of
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import DETAILS_FILE, ModelFilesError, PooledModel, booster_of
+from demand_assets.forecasting.model.pooled import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.model.training.own import train
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.exhaustion import DISK, exhausted
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.whatif.explanation import explain
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from tests.demand_assets.forecasting.conftest import pooled_over, weekly_demand

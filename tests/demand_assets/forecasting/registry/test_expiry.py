@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem, pooled_na
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import EXPIRING, ActRefusedError
+from demand_assets.forecasting.registry.entry import EXPIRING
 from demand_assets.forecasting.registry.expiry import (
     KeepingRule,
     ListedVersion,
@@ -21,9 +21,10 @@ from demand_assets.forecasting.registry.expiry import (
     remove_runs,
     spare,
 )
-from demand_assets.forecasting.registry.files import local_path
+from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
+from demand_assets.forecasting.registry.version_files import local_path
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.conftest import promoted, register
 

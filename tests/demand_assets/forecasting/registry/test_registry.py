@@ -14,7 +14,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.registry.entry import ActRefusedError, RegistryEntry, held_by_pin
+from demand_assets.forecasting.registry.entry import RegistryEntry
+from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from tests.demand_assets.forecasting.conftest import KETTLES

@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.events import Event, EventTables
+from demand_assets.forecasting.contract.calendar_events import Event, EventTables
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster
 from demand_assets.forecasting.model.own import data_hash
-from demand_assets.forecasting.model.pooled import OtherDriversError, PooledModel
+from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.calendar_days import calendar_values
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.planned_drivers import future_drivers
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 

@@ -9,8 +9,8 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.predecessors import Link
+from demand_assets.forecasting.features.inspected_features import features_table
 from demand_assets.forecasting.features.series_features import series_features
-from demand_assets.forecasting.features.table import features_table
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, learned
 from demand_assets.forecasting.store.adjustments import AdjustmentsError, Planned, beside, from_json, to_json

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from demand_assets.forecasting.store import file_events
-from demand_assets.forecasting.store.changes import files_of_database
 from demand_assets.forecasting.store.file_events import FileEvents, Wake, together
+from demand_assets.forecasting.store.written_since import files_of_database
 from tests.waiting import eventually
 
 LONG = 30.0

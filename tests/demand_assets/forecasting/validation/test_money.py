@@ -10,7 +10,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
-from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.uploads import NAME, Uploaded, put_staged, read_uploads, stage_uploads
 from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel
 from demand_assets.sources import open_source

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.contract.events import Event
+from demand_assets.forecasting.contract.calendar_events import Event
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError, validate_panel
 from demand_assets.forecasting.validation.schemas import Quarantine, demand_schema
 from tests.demand_assets.forecasting.raw_demand import (

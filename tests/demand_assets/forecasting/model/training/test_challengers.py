@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.challengers.classes import model_class
+from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.dataset.challenger_entries import Challengers, Where
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features

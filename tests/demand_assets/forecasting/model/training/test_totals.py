@@ -23,7 +23,7 @@ from demand_assets.forecasting.model.training.totals import (
     windows_of,
     with_totals,
 )
-from demand_assets.forecasting.store.planned_drivers import future_drivers
+from demand_assets.forecasting.series.planned_drivers import future_drivers
 from tests.demand_assets.forecasting.conftest import HERE
 
 GROUP = Attribute(name="group", of="item")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.loadable.completion import complete
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.registry.versions import PYFUNC
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.conftest import PROMOTE

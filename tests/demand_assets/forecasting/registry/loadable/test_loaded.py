@@ -18,7 +18,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from demand_assets.forecasting.challengers.classes import OURS
+from demand_assets.forecasting.challengers.model_classes import OURS
 from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.dataset.calendar import Calendar, Events
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
@@ -33,9 +33,9 @@ from demand_assets.forecasting.dataset.dataset_file import (
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.registry.files import local_path
 from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
 from demand_assets.forecasting.registry.loadable.shipped_code import described, imported_names, shipped_sources
+from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.whatif.scenario import Planned, Scenario
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.loadable.shops import HORIZON, ODD, TOASTERS, Shop, hexed, open_shop

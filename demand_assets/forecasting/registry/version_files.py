@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from demand_assets.forecasting.model.model_files import Contents, ModelFilesError
 from demand_assets.forecasting.model.own import DETAILS_FILE as OWN_DETAILS
 from demand_assets.forecasting.model.pooled import DETAILS_FILE as POOLED_DETAILS
-from demand_assets.forecasting.model.pooled import Contents, ModelFilesError
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.challengers import classes
-from demand_assets.forecasting.challengers.classes import OURS, ChallengerError, check_installed, model_class
+from demand_assets.forecasting.challengers import model_classes
+from demand_assets.forecasting.challengers.model_classes import OURS, ChallengerError, check_installed, model_class
 from demand_assets.forecasting.challengers.protocol import History
 
 GOOD = "class Model:\n    title = 'fixed'\n    def fit(self, history): ...\n    def load(self, saved): ...\n"
@@ -53,7 +53,8 @@ def test_an_unknown_name_is_told_those_that_there_are() -> None:
 
 
 def test_a_missing_library_is_named_and_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classes, "find_spec", lambda module: None if module == "statsforecast" else find_spec(module))
+    monkeypatch.setattr(model_classes, "find_spec",
+                        lambda module: None if module == "statsforecast" else find_spec(module))
 
     with pytest.raises(ChallengerError, match="'ets' needs statsforecast, not installed here"):
         check_installed("ets", to_fit=True)

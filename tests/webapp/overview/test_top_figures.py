@@ -14,8 +14,8 @@ from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of, page,
 from tests.webapp.overview.builders import judge_all, tell
 from webapp import create_app
 from webapp.db.database import db
-from webapp.overview import figures
-from webapp.overview.figures import Figures, sparkline
+from webapp.overview import top_figures
+from webapp.overview.top_figures import Figures, sparkline
 from webapp.pages.numbers_and_dates import share, units
 from webapp.stored_forecasts.by_period import SumByPeriod
 from webapp.stored_forecasts.computing import stored_forecasts_of
@@ -155,7 +155,7 @@ def test_what_is_filtered_has_the_interval_of_its_own_total(app: Flask, client: 
 
 def test_of_more_than_are_read_at_once_no_interval_is_told(client: FlaskClient, summed: Background,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "READ_AT_ONCE", 2)
+    monkeypatch.setattr(top_figures, "READ_AT_ONCE", 2)
 
     assert " to " in figure(client, "total", "/?q=kettle")
     assert " to " not in figure(client, "total", "/?q=item+1")

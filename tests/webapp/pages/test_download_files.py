@@ -8,8 +8,8 @@ from openpyxl import load_workbook
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import UnprocessableEntity
 
-from webapp.pages import files
-from webapp.pages.files import Cell, file_of, requested_format
+from webapp.pages import download_files
+from webapp.pages.download_files import Cell, file_of, requested_format
 
 COLUMNS = ("Region", "Units", "Date", "Told at (UTC)")
 AT = datetime(2026, 11, 23, 12, 30, 5, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_the_file_name_holds_nothing_that_a_file_system_refuses() -> None:
 
 
 def test_more_rows_than_excel_takes_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_EXCEL_ROWS", 2)
+    monkeypatch.setattr(download_files, "MOST_EXCEL_ROWS", 2)
     rows: list[tuple[Cell]] = [(1,), (2,), (3,)]
 
     with pytest.raises(UnprocessableEntity, match="nehmen Sie CSV"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from demand_assets.forecasting.store.changes import Rest, Sign, files_of_database, written
+from demand_assets.forecasting.store.written_since import Rest, Sign, files_of_database, written
 
 SELDOM_SECONDS = 10.0
 """After so long a loop looks although nothing seems to have been written."""

@@ -1,26 +1,18 @@
-"""Whether the other systems answer and the background process's loops work: noted by it, told on every page."""
+"""What does not work now, of the other systems and the background process's loops, and what that means to people."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from webapp.db.database import db, now, writing
-from webapp.db.locks import insert_absent, locked_one
+from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.language.translations import ngettext as _n
 from webapp.personal.seen_region_items import sees_everything
+from webapp.systems.signs_of_life import LOOP, is_silent
 from webapp.tables import SystemState
-
-log = logging.getLogger(__name__)
-
-SILENT = timedelta(seconds=45)
-"""The background process notes itself every quarter of a minute; after so long without a note it is not running,
-and a system that was not heard of for so long does not answer."""
-NOTED_EVERY = timedelta(seconds=15)
 
 WORDS = {
     "dagster": ("Dagster", _l("Forecasts and scenarios work. Retrain requests are kept and sent when it is back.")),
@@ -53,9 +45,6 @@ LOOP_WORDS = {
 """Each loop of the background process: what it does, and what it means that it does not."""
 ASKED_BY = {"dagster": "dagster", "mlflow": "registry", "store": "store"}
 """System -> the loop that asks it: while that fails, nobody knows how the system is."""
-LOOP = "loop:"
-LATER = timedelta(seconds=2)
-"""A moment at which a loop is tried again that moved by less is told as it was."""
 
 
 @dataclass(frozen=True)
@@ -101,73 +90,6 @@ class System:
             "%(systems)s is down", "%(systems)s are down", 1, systems=self.title)
 
 
-@dataclass(frozen=True)
-class LoopReport:
-    """How a loop is, as the background process tells it."""
-
-    name: str
-    works: bool | None
-    """None: not known before its first turn is over."""
-    since: datetime | None
-    """When it began to fail."""
-    why: str
-    retry_at: datetime | None
-
-
-def note(name: str, is_up: bool, message: str = "") -> bool:
-    """Whether it is news that a system answers, or does not; it is noted. Logs when an outage begins or ends."""
-    state = db.session.get(SystemState, name)
-    at = now()
-    changed = state is None or state.is_up != is_up
-    if state is not None and not changed and state.message == message and abs(at - state.checked_at) < NOTED_EVERY / 2:
-        db.session.rollback()
-        return False
-    first = state is None
-    with writing():
-        state = _state_to_change(name, is_up)
-        changed = first or state.is_up != is_up
-        if changed:
-            state.is_up, state.since = is_up, at
-        state.checked_at, state.message = at, message
-    if changed and not is_up:
-        log.warning("%s is down: %s", name, message)
-    elif changed and not first:
-        log.info("%s is back", name)
-    return changed
-
-
-def note_loops(reports: Sequence[LoopReport]) -> None:
-    """Note how all loops are; nothing is written while all is as it was. What is not known yet stays as it was."""
-    states = {name.removeprefix(LOOP): state for name, state in _states().items() if name.startswith(LOOP)}
-    told = {report.name: report for report in reports if report.works is not None}
-    changed = [report for report in told.values() if _is_news(states.get(report.name), report)]
-    gone = sorted(states.keys() - {report.name for report in reports})
-    db.session.rollback()
-    if not changed and not gone:
-        return
-    with writing():
-        for report in sorted(changed, key=lambda one: one.name):
-            state = _state_to_change(LOOP + report.name, bool(report.works))
-            state.is_up, state.message, state.checked_at = bool(report.works), report.why, now()
-            state.since, state.retry_at = report.since or now(), report.retry_at
-        db.session.execute(delete(SystemState).where(SystemState.name.in_([LOOP + name for name in gone])))
-
-
-def _is_news(state: SystemState | None, report: LoopReport) -> bool:
-    if state is None or state.is_up != report.works or state.message != report.why:
-        return True
-    if state.retry_at is None or report.retry_at is None:
-        return state.retry_at != report.retry_at
-    return abs(state.retry_at - report.retry_at) > LATER
-
-
-def _state_to_change(name: str, is_up: bool) -> SystemState:
-    """The row, which nobody else changes until the caller's transaction ends; made where there is none."""
-    at = now()
-    insert_absent(SystemState, [{"name": name, "is_up": is_up, "checked_at": at, "since": at, "message": ""}])
-    return locked_one(SystemState, name)
-
-
 def outages() -> list[Outage]:
     """What does not work; the background process first, since it watches the others."""
     return _outages(_states())
@@ -180,7 +102,7 @@ def _states() -> dict[str, SystemState]:
 
 def _outages(states: Mapping[str, SystemState]) -> list[Outage]:
     sync = states.get("sync")
-    if sync is not None and abs(now() - sync.checked_at) > SILENT:
+    if sync is not None and is_silent(sync):
         title, consequence = WORDS["sync"]
         return [Outage("sync", title, consequence, sync.checked_at, "")]
     found = _loop_outages(states)
@@ -191,7 +113,7 @@ def _outages(states: Mapping[str, SystemState]) -> list[Outage]:
             continue
         if state is not None and not state.is_up:
             found.append(Outage(name, *words, since=state.since, message=state.message))
-        elif state is not None and abs(now() - state.checked_at) > SILENT:  # a question to it has been open since
+        elif state is not None and is_silent(state):  # a question to it has been open since
             found.append(Outage(name, *words, since=state.checked_at, message=_("it does not answer")))
     return found
 

@@ -7,11 +7,11 @@ from typing import Any
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecast
-from demand_assets.forecasting.model.pooled import ModelFilesError
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
-from webapp.pages.files import rounded
+from webapp.pages.download_files import rounded
 from webapp.pages.stored_words import stored_words
 from webapp.region_items.labels import group_titles
 from webapp.region_items.rows import pooled_row

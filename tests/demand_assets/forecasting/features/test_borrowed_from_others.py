@@ -11,7 +11,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute, Attributes, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
-from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.pooled import DETAILS_FILE, PooledModel

@@ -9,8 +9,8 @@ from demand_assets.forecasting.challengers.chronos import Chronos
 from demand_assets.forecasting.challengers.croston import Croston
 from demand_assets.forecasting.challengers.exponential_smoothing import ExponentialSmoothing
 from demand_assets.forecasting.challengers.lightgbm_trees import LightGBMTrees
+from demand_assets.forecasting.challengers.naive import SeasonalNaive
 from demand_assets.forecasting.challengers.protocol import Capabilities, ModelClass
-from demand_assets.forecasting.challengers.seasonal_naive import SeasonalNaive
 from demand_assets.forecasting.challengers.theta import Theta
 from demand_assets.forecasting.contract.plugins import MODELS, PluginError, installed, package_of, plugin
 

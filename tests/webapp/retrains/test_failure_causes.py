@@ -2,7 +2,7 @@
 
 import pytest
 
-from webapp.retrains.causes import LONGEST, WORDS, cause_in_words, why_failed
+from webapp.retrains.failure_causes import LONGEST, WORDS, cause_in_words, why_failed
 
 
 @pytest.mark.parametrize(("said", "words"), [

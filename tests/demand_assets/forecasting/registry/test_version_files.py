@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import ModelFilesError
-from demand_assets.forecasting.registry.files import IDENTITY_FILE, local_path
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
+from demand_assets.forecasting.registry.version_files import IDENTITY_FILE, local_path
 from tests.demand_assets.forecasting.conftest import KETTLES
 from tests.demand_assets.forecasting.registry.conftest import register
 

@@ -7,8 +7,7 @@ from flask.testing import FlaskClient
 from tests.webapp.conftest import page, text_of
 from webapp.audit.seals import seal_some
 from webapp.db.database import db, now, writing
-from webapp.systems import reachability as state
-from webapp.systems.reachability import note
+from webapp.systems.signs_of_life import SILENT, note
 from webapp.tables import SystemState
 
 ALL = ("dagster", "mlflow", "store", "sync")
@@ -41,7 +40,7 @@ def test_nothing_is_sent_again_while_nothing_changes(all_up: Flask, client: Flas
 
 def test_health_says_since_when_the_background_process_is_silent(all_up: Flask, client: FlaskClient) -> None:
     assert client.get("/health").json == {"status": "ok", "db": "ok"}
-    last = now() - state.SILENT - timedelta(minutes=5)
+    last = now() - SILENT - timedelta(minutes=5)
     with all_up.app_context(), writing():
         db.session.get_one(SystemState, "sync").checked_at = last
 
@@ -85,7 +84,7 @@ def test_each_system_is_named_with_its_state_and_since_when(all_up: Flask, clien
 
 def test_without_the_background_process_the_others_are_not_known(all_up: Flask, client: FlaskClient) -> None:
     with all_up.app_context(), writing():
-        db.session.get_one(SystemState, "sync").checked_at = now() - state.SILENT - timedelta(seconds=5)
+        db.session.get_one(SystemState, "sync").checked_at = now() - SILENT - timedelta(seconds=5)
 
     soup = page(client.get("/"))
     lines = [text_of(line).split(" since ")[0] for line in soup.select("#system-state li")]

@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
 from demand_assets.forecasting.gate import gate as gate_module
 from demand_assets.forecasting.gate.gate import Contestant, Decision
-from demand_assets.forecasting.gate.rules import heard_rules, rules_of
+from demand_assets.forecasting.gate.plugged_rules import heard_rules, rules_of
 
 PlugIn = Callable[..., Path]
 TEA = RegionItem("north", "tea")

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from demand_assets.forecasting.store.changes import Rest, files_of_database, written
+from demand_assets.forecasting.store.written_since import Rest, files_of_database, written
 
 
 class Clock:

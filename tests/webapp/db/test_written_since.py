@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from webapp.db.changes import rest_of
+from webapp.db.written_since import rest_of
 
 
 def test_what_another_connection_commits_ends_the_rest(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in
-from demand_assets.forecasting.features.panel_facts import PanelFacts
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.validation.schemas import DemandFeatures
 

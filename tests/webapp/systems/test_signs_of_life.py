@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from webapp.background import heard as module
-from webapp.background.heard import Heard
-from webapp.systems.reachability import NOTED_EVERY, SILENT, outages
+from webapp.systems import signs_of_life as module
+from webapp.systems.outages import outages
+from webapp.systems.signs_of_life import NOTED_EVERY, SILENT, Heard
 
 
 class Clock:

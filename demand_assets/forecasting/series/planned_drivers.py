@@ -1,4 +1,4 @@
-"""The drivers of the future as they are planned: known, repeated, or assumed and said so."""
+"""The drivers of the future as they are planned: known, repeated, or assumed and said so; prices go on as they were."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
@@ -14,7 +15,6 @@ from demand_assets.forecasting.series.driver_values import contradicted_default,
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
-_STEPS = {"D": "D", "W": "7D", "M": "MS", "Q": "QS-JAN"}
 
 
 def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -75,17 +75,6 @@ def _carried_on(past: Values, future: Values) -> Values:
 def _stretched(values: Values, periods: int) -> Values:
     """The first so many values; unknown beyond the last."""
     return np.append(values[:periods], np.full(max(periods - len(values), 0), np.nan, dtype=values.dtype))
-
-
-def period_range(first: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
-    """So many consecutive periods from the first: days, weeks on the first's weekday, months or
-    quarters."""
-    return pd.date_range(first, periods=periods, freq=_STEPS[frequency])
-
-
-def periods_until(last: pd.Timestamp, periods: int, frequency: str) -> pd.DatetimeIndex:
-    """So many consecutive periods up to the last."""
-    return pd.date_range(end=last, periods=periods, freq=_STEPS[frequency])
 
 
 def _as_stored(driver: Driver) -> float | str:

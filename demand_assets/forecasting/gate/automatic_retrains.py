@@ -1,0 +1,87 @@
+"""Who is retrained by itself, and who first: by decay, drift, age and new data, within a budget."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import isfinite
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.gate.monitoring import Observation
+from demand_assets.forecasting.series.metrics import in_percent
+
+
+@dataclass(frozen=True)
+class Nomination:
+    """A region-item that should be retrained, and why."""
+
+    region_item: RegionItem
+    reason: str
+    weight: float
+    """Decay times volume: what is retrained first when there is not room for all."""
+
+
+def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetime,
+             last_asked: Mapping[RegionItem, datetime]) -> list[Nomination]:
+    """Who is retrained now: by decay, drift, age and new data, the largest (decay x volume) first.
+
+    Args:
+        observations: the latest of each region-item.
+        dataset: holds the thresholds, the budget and the cool-down.
+        last_asked: when a retrain was last asked for, by region-item.
+    """
+    rules = dataset.retraining
+    cool_down = timedelta(hours=rules.cool_down_hours)
+    nominated = [Nomination(one.region_item, reason, one.decay * max(one.volume, 1e-9)) for one in observations
+                 if now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
+                 and not one.pinned
+                 and (reason := _reason(one, dataset, now))]
+    first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
+    return first_things_first[:rules.budget_per_tick]
+
+
+def standing(observations: Sequence[Observation], dataset: Dataset, now: datetime,
+             last_asked: Collection[RegionItem] = ()) -> str:
+    """Why none is retrained, in numbers: how near the worst of those that were measured come to each threshold.
+
+    Args:
+        observations: as for ``nominate``, which nominates none of them.
+        last_asked: those that a retrain was asked for lately.
+    """
+    if not observations:
+        return "no model in production was measured in the last two days, so none is known to need a retrain"
+    rules = dataset.retraining
+    scored = [one for one in observations if isfinite(one.wape)]
+    told = [f"of {len(observations)} measured models in production none is to be retrained now"]
+    if scored:
+        best, worst = min(scored, key=lambda one: one.wape), max(scored, key=lambda one: one.decay)
+        told.append(f"best WAPE {in_percent(best.wape)}")
+        told.append(f"largest decay {worst.decay:.2f} times the backtest's WAPE, {worst.region_item} (limit "
+                    f"{rules.decay:g})")
+    moved, newest = max(observations, key=lambda one: one.drift), max(observations, key=lambda one: one.new_periods)
+    oldest = max((now - one.promoted_at).total_seconds() / 86_400 for one in observations)
+    told.append(f"largest drift {moved.drift:.2f}, {moved.drifted} of {moved.region_item} (limit {rules.drift:g})")
+    told.append(f"most new demand {newest.new_periods} periods (limit {rules.new_periods or dataset.horizon})")
+    told.append(f"oldest {oldest:.0f} days (limit {rules.max_age_days:g})")
+    told += [f"{count} {words}" for count, words in (
+        (len({one.region_item for one in observations} & set(last_asked)), "retrained lately"),
+        (sum(one.pinned for one in observations), "pinned")) if count]
+    return "; ".join(told)
+
+
+def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
+    rules = dataset.retraining
+    if one.unusable:
+        return f"the model cannot be used: {one.unusable}"
+    new_periods = rules.new_periods or dataset.horizon
+    age = (now - one.promoted_at).total_seconds() / 86_400
+    if one.decay > rules.decay:
+        return (f"accuracy decayed: WAPE {in_percent(one.wape)} since the training, {in_percent(one.wape_backtest)} in "
+                "the backtest")
+    if one.drift > rules.drift and one.new_periods >= new_periods:
+        return f"{one.drifted} drifted: population stability index {one.drift:.2f} above {rules.drift:g}"
+    if one.new_periods >= new_periods:
+        return f"new demand: {one.new_periods} periods since the training"
+    if age > rules.max_age_days and one.new_periods:
+        return f"age: promoted {age:.0f} days ago"
+    return ""

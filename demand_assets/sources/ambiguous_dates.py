@@ -1,0 +1,91 @@
+"""Dates that may mean two things, which the whole source has to settle: day or month first, weeks or months, 2024.1."""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.validation.readings import swapped_dates, swapped_format, unmarked_periods
+
+_ENOUGH_SWAPPED = 2
+"""So many dates with day and month in each other's place are no slip of the pen."""
+_MONTHS, _WEEKS = 12, 53
+_TEN = 10
+_ENOUGH_WEEKS = 2
+"""So many dates with a number above 12 tell weeks from months; one may be a slip of the pen."""
+_WEEKS_SHARE = 0.1
+_AS_NUMBER = re.compile(r"(\d{4})\.(\d{1,2})")
+"""A year and a month or a week as a spreadsheet may take them for a number: 2024.1 was 2024.1 or 2024.10."""
+
+
+class DateDoubts:
+    """Collects what the dates of a source, piece by piece, may be taken for."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._swapped: set[str] = set()
+        self._unmarked: dict[str, tuple[int, str, str]] = {}
+        self._as_numbers: set[str] = set()
+
+    def see(self, distinct: "pd.Series", is_read: npt.NDArray[np.bool_]) -> None:
+        """Take note of some dates as the source writes them.
+
+        Args:
+            distinct: each once, shape (n,).
+            is_read: which of them could be read, shape (n,).
+        """
+        written = self._dataset.columns.date_format
+        if written is None and self._dataset.frequency != "D":
+            self._unmarked |= unmarked_periods(distinct)
+        if self._dataset.frequency in ("W", "M"):
+            self._as_numbers |= {value for value in distinct if isinstance(value, str) and _AS_NUMBER.fullmatch(value)}
+        if written is not None and not is_read.all():
+            self._swapped |= swapped_dates(distinct[~is_read], written)
+
+    def check(self) -> None:
+        """Nothing, where the dates can mean one thing only.
+
+        Raises: SourceError: they may be weeks or months, are written in two orders, or have lost a zero at their end.
+        """
+        self._check_periods()
+        self._check_zeros()
+
+    def _check_periods(self) -> None:
+        written = self._dataset.columns.date_format or ""
+        if len(self._swapped) >= _ENOUGH_SWAPPED:
+            other = swapped_format(written)
+            raise SourceError(f"{len(self._swapped)} dates, as {min(self._swapped)!r}, are none as {written!r} but are "
+                              f"as {other!r}, so of a date with two small numbers it is not known which is the day. "
+                              f"Write all dates alike at the source, or set columns.date_format = {other!r} if all are "
+                              "so.")
+        beyond = {text for text, (number, *_) in self._unmarked.items() if number > _MONTHS}
+        if self._dataset.frequency == "W" and self._unmarked and len(beyond) < _ENOUGH_WEEKS:
+            text = min(set(self._unmarked) - beyond, default=next(iter(self._unmarked)))
+            _, as_week, as_month = self._unmarked[text]
+            month = "" if as_month.startswith("%Y") else f" and columns.date_format = {as_month!r}"
+            raise SourceError(f"The date {text!r} may be a month or a week, and no date of the source settles it: "
+                              f"hardly one has a number above {_MONTHS}. Set frequency = 'M'{month} in the dataset "
+                              f"file if these are months, or columns.date_format = {as_week!r} if they are weeks of "
+                              "the ISO calendar.")
+        if self._dataset.frequency == "M" and len(beyond) >= _ENOUGH_WEEKS and (
+                len(beyond) >= _WEEKS_SHARE * len(self._unmarked)):
+            raise SourceError(f"The date {min(beyond)!r} is no month, and {len(beyond)} of {len(self._unmarked)} "
+                              "dates are like it: they look like weeks of a year. Set frequency = 'W' in the dataset "
+                              "file if they are weeks of the ISO calendar, or correct them at the source.")
+
+    def _check_zeros(self) -> None:
+        """Nothing, where months or weeks have not lost the zero at their end. Raises: SourceError."""
+        periods = {tuple(map(int, text.split("."))): text for text in self._as_numbers}
+        lost = [text for (_, number), text in periods.items() if 0 < number < _TEN and not text.endswith(f"0{number}")]
+        if not lost or any(number % _TEN == 0 for _, number in periods):
+            return
+        first, last = min(periods), max(periods)
+        tens = range(_TEN, _MONTHS + 1 if self._dataset.frequency == "M" else _WEEKS, _TEN)
+        if any(first < (year, ten) < last for year in range(first[0], last[0] + 1) for ten in tens):
+            text = min(lost)
+            raise SourceError(f"The date {text!r} may be {text} or {text}0: no date of the source ends in 0, which "
+                              "numbers lose. Write the column as text where it is made, as in "
+                              f"{text.replace('.', '-')}0.")

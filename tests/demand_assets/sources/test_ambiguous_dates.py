@@ -1,0 +1,79 @@
+import re
+
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.sources import open_source
+from tests.demand_assets.sources.shop import file_dataset
+
+
+class TestWeeksAndMonths:
+    def source(self, path, dates, frequency, **columns):
+        lines = [f"n,7,{day},{place}" for place, day in enumerate(dates)]
+        path.write_text("\n".join(["shop,article,day,sold", *lines]))
+        return open_source(file_dataset(path, columns, drivers=False, frequency=frequency))
+
+    @pytest.mark.parametrize("form", ["{0}-{1:02}", "{0}{1:02}", "{0}-{1}", "{1:02}.{0}", "{0}/{1:02}", "{0} {1:02}"])
+    def test_months_in_a_file_of_weeks_are_refused_and_each_piece_of_advice_works(self, tmp_path, form):
+        dates = [form.format(year, month) for year in (2023, 2024) for month in range(1, 13)]
+        path = tmp_path / "a.csv"
+
+        with pytest.raises(SourceError, match="may be a month or a week") as refused:
+            self.source(path, dates, "W").catalogue()
+        month, week = re.search(r"frequency = 'M'(?: and columns.date_format = '([^']+)')? .*, or "
+                                r"columns.date_format = '([^']+)'", str(refused.value)).groups()
+
+        assert self.source(path, dates, "M", date_format=month).catalogue().last_date == pd.Timestamp("2024-12-01")
+        assert self.source(path, dates, "W", date_format=week).catalogue().last_date == pd.Timestamp("2024-03-18")
+
+    @pytest.mark.parametrize("form", ["{0}-{1:02}", "{0}{1:02}", "{1}.{0}"])
+    def test_a_number_above_12_settles_it_and_one_slip_of_the_pen_does_not(self, tmp_path, form):
+        weeks, months = ([form.format(2024, number) for number in range(1, last)] for last in (15, 13))
+
+        assert self.source(tmp_path / "a.csv", weeks, "W").catalogue().last_date == pd.Timestamp("2024-04-01")
+        with pytest.raises(SourceError, match="may be a month or a week"):
+            self.source(tmp_path / "a.csv", [*months, form.format(2024, 22)], "W").catalogue()
+        with pytest.raises(SourceError, match="they look like weeks"):
+            self.source(tmp_path / "a.csv", weeks, "M").catalogue()
+        assert self.source(tmp_path / "a.csv", [*months, form.format(2024, 22)], "M").catalogue().last_date == (
+            pd.Timestamp("2024-12-01"))
+
+    def test_weeks_that_say_so_are_read(self, tmp_path):
+        dates = [f"2024-W{week:02}" for week in range(1, 9)]
+
+        assert self.source(tmp_path / "a.csv", dates, "W").catalogue().last_date == pd.Timestamp("2024-02-19")
+
+    def test_weeks_dated_on_their_last_day_are_shown_by_their_first(self, tmp_path):
+        dates = [str(day.date()) for day in pd.date_range("2024-01-07", periods=9, freq="7D")]
+
+        found = self.source(tmp_path / "a.csv", dates, "W", week_dated="last_day")
+
+        assert found.catalogue().last_date == pd.Timestamp("2024-02-26")
+
+    def test_days_and_months_in_two_orders_are_refused_and_one_slip_of_the_pen_is_not(self, tmp_path):
+        days = [f"{day:02}/01/2024" for day in range(1, 32)]
+        american = [f"02/{day:02}/2024" for day in range(1, 29)]
+
+        with pytest.raises(SourceError, match=r"as '02/13/2024', are none as '%d/%m/%Y'.*date_format = '%m/%d/%Y'"):
+            self.source(tmp_path / "a.csv", [*days, *american], "D", date_format="%d/%m/%Y").catalogue()
+        assert self.source(tmp_path / "a.csv", american, "D", date_format="%m/%d/%Y").catalogue().last_date == (
+            pd.Timestamp("2024-02-28"))
+        assert self.source(tmp_path / "a.csv", [*days, "02/13/2024"], "D", date_format="%d/%m/%Y").catalogue(
+            ).last_date == pd.Timestamp("2024-01-31")
+
+
+@pytest.mark.parametrize(("frequency", "texts", "lost"), [
+    ("M", ["2023.9", "2023.1", "2023.11", "2023.12", "2024.1"], "2023.1"),
+    ("W", ["2024.8", "2024.9", "2024.1", "2024.11", "2024.13", "2024.14"], "2024.1")])
+def test_months_and_weeks_that_have_lost_a_zero_are_refused(tmp_path, frequency, texts, lost):
+    """2024.10 as a number is 2024.1, as January is."""
+    def write(values):
+        lines = [f"{text},north,7,{place}" for place, text in enumerate(values)]
+        (tmp_path / "a.csv").write_text("\n".join(["day,shop,article,sold", *lines]))
+        return open_source(file_dataset(tmp_path / "a.csv", drivers=False, frequency=frequency))
+
+    with pytest.raises(SourceError, match=f"'{lost}' may be {lost} or {lost}0"):
+        write(texts).catalogue()
+    assert write([text.replace(".", "-") for text in texts]).catalogue().region_items
+    assert write(["2023.51", "2023.52", "2024.1"] if frequency == "W" else ["2023.11", "2024.1", "2024.2"]).catalogue()
