@@ -11,7 +11,17 @@ from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Errors
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.series.metrics import bias, coverage, mase, pinball, rmsse, wape, width
+from demand_assets.forecasting.series.metrics import (
+    bias,
+    coverage,
+    mase_over,
+    naive_squared_error,
+    pinball,
+    rmsse_over,
+    seasonal_naive_error,
+    wape,
+    width,
+)
 
 SELECTION_WINDOWS = 2
 """Windows before the judged ones, on which recipes are chosen and the first intervals calibrated."""
@@ -61,15 +71,15 @@ class Backtest:
     def report(self, series: SeriesFeatures) -> dict[str, Any]:
         """Every measure in total and by lead, for the forecast and for seasonal naive, as JSON types."""
         history = series.demand[: int(self.origins[0]) + 1]
-        season = series.dataset.season_length
+        seasonal, squared = seasonal_naive_error(history, series.dataset.season_length), naive_squared_error(history)
 
         def measures(columns: slice) -> dict[str, Any]:
             actual = self.actual[:, columns].ravel()
             found: dict[str, Any] = {}
             for name, table in (("forecast", self.forecast), ("seasonal_naive", self.seasonal_naive)):
                 values = table[:, columns].ravel()
-                found[name] = {"wape": wape(actual, values), "mase": mase(actual, values, history, season),
-                               "rmsse": rmsse(actual, values, history), "bias": bias(actual, values)}
+                found[name] = {"wape": wape(actual, values), "mase": mase_over(seasonal, actual, values),
+                               "rmsse": rmsse_over(squared, actual, values), "bias": bias(actual, values)}
             for level in LEVELS:
                 lower, upper = self.lower[level][:, columns].ravel(), self.upper[level][:, columns].ravel()
                 tail = (1 - level) / 2

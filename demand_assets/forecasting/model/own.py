@@ -298,17 +298,20 @@ def _details(folder: Path, contents: Contents | None) -> tuple[dict[str, Any], i
 
 
 def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
-            constraints: tuple[int, ...]) -> "xgb.Booster":
+            constraints: tuple[int, ...], ratio: Floats | None = None) -> "xgb.Booster":
     """A small booster that goes on where the pooled fit ends, on the region-item's rows up to the fit's date.
 
     Its margin is added to the logarithm of the pooled forecast.
+
+    Args:
+        ratio: what ``pooled.ratio`` says of the rows by the fit, where it was asked already.
     """
     import xgboost as xgb
 
     # On so few rows a plain matrix has the same bins as a quantile matrix and is made many times faster.
     matrix = xgb.DMatrix(
         rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(),
-        nthread=1, base_margin=np.log(pooled.ratio(rows.features, fit) / fit.correction))
+        nthread=1, base_margin=np.log((pooled.ratio(rows.features, fit) if ratio is None else ratio) / fit.correction))
     booster = xgb.Booster({
         "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
         "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_RATE, "min_child_weight": OWN_CHILD_WEIGHT,
@@ -322,10 +325,12 @@ def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
 
 def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], share: float) -> Floats:
     """What the region-item's own booster multiplies the pooled forecast by; shape (n,)."""
-    if share == 0:
-        return np.ones(len(rows))
-    margin = booster.inplace_predict(rows[:, list(columns)], predict_type="margin").astype(np.float64)
-    return np.exp(share * margin)
+    return np.ones(len(rows)) if share == 0 else np.exp(share * own_margin(booster, rows, columns))
+
+
+def own_margin(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...]) -> Floats:
+    """The logarithm of ``own_factor`` at full share; shape (n,)."""
+    return np.asarray(booster.inplace_predict(rows[:, list(columns)], predict_type="margin").astype(np.float64))
 
 
 def data_hash(series: SeriesFeatures) -> str:

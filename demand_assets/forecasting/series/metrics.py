@@ -33,12 +33,21 @@ def mase(actual: Floats, forecast: Floats, history: Floats, season: int) -> floa
 
     Source: Hyndman and Koehler (2006).
     """
+    return mase_over(seasonal_naive_error(history, season), actual, forecast)
+
+
+def mase_over(naive_error: float, actual: Floats, forecast: Floats) -> float:
+    """``mase`` where ``seasonal_naive_error`` of the history is known."""
     known = ~np.isnan(actual)
-    steps = np.abs(history[season:] - history[:-season]) if len(history) > season else np.zeros(0)
-    naive = float(np.nanmean(steps)) if (~np.isnan(steps)).any() else 0.0
-    if not naive or not known.any():
+    if not naive_error or not known.any():
         return float("nan")
-    return float(np.mean(np.abs(actual[known] - forecast[known]))) / naive
+    return float(np.mean(np.abs(actual[known] - forecast[known]))) / naive_error
+
+
+def seasonal_naive_error(history: Floats, season: int) -> float:
+    """The mean absolute error of the seasonal naive forecast on a history; 0 where nothing is known of it."""
+    steps = np.abs(history[season:] - history[:-season]) if len(history) > season else np.zeros(0)
+    return float(np.nanmean(steps)) if (~np.isnan(steps)).any() else 0.0
 
 
 def rmsse(actual: Floats, forecast: Floats, history: Floats) -> float:
@@ -46,13 +55,22 @@ def rmsse(actual: Floats, forecast: Floats, history: Floats) -> float:
 
     Source: M5 competition (Makridakis et al., 2022); like it, history counts from the first sale on.
     """
+    return rmsse_over(naive_squared_error(history), actual, forecast)
+
+
+def rmsse_over(naive_error: float, actual: Floats, forecast: Floats) -> float:
+    """``rmsse`` where ``naive_squared_error`` of the history is known."""
     known = ~np.isnan(actual)
+    if not naive_error or not known.any():
+        return float("nan")
+    return float(np.sqrt(np.mean((actual[known] - forecast[known]) ** 2) / naive_error))
+
+
+def naive_squared_error(history: Floats) -> float:
+    """The mean squared error of the one-step naive forecast on a history; 0 where nothing is known of it."""
     sold = np.flatnonzero(history > 0)
     steps = np.diff(history[sold[0]:]) if len(sold) else np.zeros(0)
-    naive = float(np.nanmean(steps**2)) if (~np.isnan(steps)).any() else 0.0
-    if not naive or not known.any():
-        return float("nan")
-    return float(np.sqrt(np.mean((actual[known] - forecast[known]) ** 2) / naive))
+    return float(np.nanmean(steps**2)) if (~np.isnan(steps)).any() else 0.0
 
 
 def pinball(actual: Floats, quantile_forecast: Floats, quantile: float) -> float:

@@ -20,7 +20,7 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
-from demand_assets.forecasting.model.boosters import Rows, TrainingRows, training_rows
+from demand_assets.forecasting.model.boosters import TrainingRows, training_rows
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
@@ -31,7 +31,7 @@ from demand_assets.forecasting.model.own import (
     data_hash,
     driver_ranges,
     fit_own,
-    own_factor,
+    own_margin,
     sold_hash,
 )
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior
@@ -209,20 +209,25 @@ def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
     except NotEnoughHistoryError:
         return None
     starts, leads = window_pairs(series, origin)
-    booster = fit_own(known, pooled, fit, recipe, series.constraints) if len(known.ratio) else None
-
-    def corrected(base: Floats, features: Rows, share: float) -> Floats:
-        factor = own_factor(booster, features, pooled.columns, share) if booster is not None else 1.0
-        return bounded(base * factor, series, starts[:len(base)], leads[:len(base)])
-
+    horizon = slice(0, dataset.horizon)
     features = series.rows(starts, leads)
-    base = pooled.ratio(features, fit)
-    served = realised = corrected(base, features, recipe.own_share)
-    if series.is_as_planned:
-        came = series.as_came.rows(starts[:dataset.horizon], leads[:dataset.horizon])
-        realised = corrected(pooled.ratio(came, fit), came, recipe.own_share)
-    return Window(origin, starts, leads, bounded(base, series, starts, leads), corrected(base, features, 1.0), served,
-                  realised[:dataset.horizon], fit, np.append(known.date, fit.seen).max())
+    came = series.as_came.rows(starts[horizon], leads[horizon]) if series.is_as_planned else features[:0]
+    # The pooled boosters are asked once for all rows: each question costs them more than some hundred rows do.
+    asked = np.concatenate([known.features, features, came])
+    learned, base, base_as_came = np.split(pooled.ratio(asked, fit), np.cumsum([len(known.ratio), len(features)]))
+    margin = np.zeros(len(features) + len(came))
+    if len(known.ratio):
+        booster = fit_own(known, pooled, fit, recipe, series.constraints, learned)
+        margin = own_margin(booster, asked[len(known.ratio):], pooled.columns)
+    margin, margin_as_came = margin[:len(features)], margin[len(features):]
+
+    def units(ratio: Floats, margin: Floats, share: float) -> Floats:
+        return bounded(ratio * np.exp(share * margin), series, starts[:len(ratio)], leads[:len(ratio)])
+
+    served = units(base, margin, recipe.own_share)
+    realised = units(base_as_came, margin_as_came, recipe.own_share) if series.is_as_planned else served[horizon]
+    return Window(origin, starts, leads, bounded(base, series, starts, leads), units(base, margin, 1.0), served,
+                  realised, fit, np.append(known.date, fit.seen).max())
 
 
 def _evidence(series: SeriesFeatures, windows: Sequence[Window], until: int) -> Evidence:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +18,8 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import errors_of, origins_before, selection_origins, window_pairs
-from demand_assets.forecasting.model.boosters import fit_boosters, seeing_columns, used_columns
+from demand_assets.forecasting.model.boosters import Rows, fit_boosters, seeing_columns, used_columns
+from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
@@ -34,10 +36,15 @@ from demand_assets.forecasting.series.metrics import bias, in_percent, rmsse, wa
 
 log = logging.getLogger(__name__)
 
+ROWS_OF_WINDOWS = 200_000
+"""Training rows of the fits that only windows of the backtest use, evenly drawn of more: they tell how well the model
+forecasts, and the one that forecasts has all rows."""
 WINDOWS_TO_CORRECT = 3
 """Windows from which on a bias can be seen to stay."""
 CORRECTIONS = (-0.25, 0.25)
 """Of totals, as logarithms, at most."""
+ASKED_TOGETHER = 100
+"""Windows that a fit is asked for at a time."""
 CHOSEN = ("scale", "drivers", "year_features", "own_share")
 """Of a recipe, what data chooses."""
 CHOICES_TOLD = ("recipes", "own_shares", SHARE_PRIOR)
@@ -92,6 +99,8 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
         known = rows.before(seen)
         if not len(known.ratio):
             return None
+        if seen != ends[-1]:
+            known = known.every(max(1, -(-len(known.ratio) // ROWS_OF_WINDOWS)))
         return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
             known.as_seen(names), recipe, seeing, constraints) if seeing else {})
 
@@ -99,12 +108,12 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
     log.info("%s: learns from %s %s with %s rows up to %s, %s drivers, in %s windows", what, panel.size,
              "totals" if is_of_totals else "region-items", len(rows.ratio), ends[-1],
              recipe.drivers.replace("_", "-"), len(ends))
-    fits = []
+    fits: list[Fit] = []
     with ThreadPoolExecutor(cores) as pool:
-        for place, made in enumerate(pool.map(fit, ends), start=1):
-            log.info("%s: window %s of %s fitted, %.0f s since the start", what, place, len(ends),
+        for place, made in enumerate(pool.map(fit, reversed(ends)), start=1):  # the one that takes longest first
+            log.info("%s: fit %s of %s is there, %.0f s since the start", what, place, len(ends),
                      perf_counter() - started)
-            fits.extend([made] if made else [])
+            fits = [*([made] if made else []), *fits]
     bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
     fits, told_totals = list(bare.fits), NO_TOTALS
     if not is_of_totals:
@@ -202,14 +211,15 @@ def _corrected(model: PooledModel, members: Sequence[Member]) -> PooledModel:
     judged = origins_before(longest.known - 1, longest.dataset)
     origins = [selection_origins(int(judged[0]), longest.dataset.horizon)[0], *judged]
     sums = np.zeros((len(origins), 2))
-    for member in members:
-        shift = longest.known - member.series.known
-        for place, origin in enumerate(origins):
-            if window := _pooled_window(model, member.series, int(origin) - shift):
-                ahead = slice(0, longest.dataset.horizon)
-                actual = member.series.demand[(window[0] + window[1])[ahead]]
-                known = ~np.isnan(actual)
-                sums[place] += actual[known].sum(), window[2][ahead][known].sum()
+    asked = [(place, member.series, int(origin) - (longest.known - member.series.known))
+             for member in members for place, origin in enumerate(origins)]
+    windows = _pooled_windows(model, [(series, origin) for _, series, origin in asked])
+    for (place, series, _), window in zip(asked, windows, strict=True):
+        if window:
+            ahead = slice(0, longest.dataset.horizon)
+            actual = series.demand[(window[0] + window[1])[ahead]]
+            known = ~np.isnan(actual)
+            sums[place] += actual[known].sum(), window[2][ahead][known].sum()
     dates = longest.dates.to_numpy().astype("datetime64[D]")
     fits = []
     for fit in model.fits:
@@ -233,11 +243,14 @@ def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
     tables: list[tuple[Floats, Floats, Floats, Floats]] = []
     judged_series: list[SeriesFeatures] = []
     inflations: list[float] = []
-    for member in members:
-        series, parts = member.series.as_planned, []
-        judged = origins_before(series.known - 1, series.dataset)
-        for origin in (*selection_origins(int(judged[0]), series.dataset.horizon), *judged):
-            window = _pooled_window(model, series, int(origin))
+    planned = [(series := member.series.as_planned, origins_before(series.known - 1, series.dataset))
+               for member in members]
+    origins = [(series, int(origin)) for series, judged in planned
+               for origin in (*selection_origins(int(judged[0]), series.dataset.horizon), *judged)]
+    windows = iter(zip(origins, _pooled_windows(model, origins), strict=True))
+    for series, judged in planned:
+        parts = []
+        for (_, origin), window in islice(windows, len(origins) // len(planned)):
             if window is None:
                 continue
             starts, leads, units = window
@@ -263,15 +276,35 @@ def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
     return Judgement(_card(tables), shapes, float(np.sqrt(np.mean(inflations))) if inflations else 1.0)
 
 
-def _pooled_window(model: PooledModel, series: SeriesFeatures, origin: int) -> tuple[Ints, Ints, Floats] | None:
-    if origin < 0:
-        return None
-    try:
-        fit = model.fit_before(series.dates.to_numpy()[origin].astype("datetime64[D]"))
-    except NotEnoughHistoryError:
-        return None
-    starts, leads = window_pairs(series, origin)
-    return starts, leads, model.forecast(series, starts, leads, fit)
+def _pooled_windows(model: PooledModel,
+                    asked: Sequence[tuple[SeriesFeatures, int]]) -> list[tuple[Ints, Ints, Floats] | None]:
+    """The pooled model's forecasts from each series' origin, by the fit before it, with their origins and leads; None
+    where no fit is. Each fit is asked for many series together: a question costs more than some hundred rows do."""
+    found: list[tuple[Ints, Ints, Floats] | None] = [None] * len(asked)
+    waiting: dict[np.datetime64, list[tuple[int, Ints, Ints, Rows]]] = {}
+
+    def answer(seen: np.datetime64) -> None:
+        some = waiting.pop(seen)
+        fit = next(one for one in model.fits if one.seen == seen)
+        ratio = model.ratio(np.concatenate([rows for *_, rows in some]), fit)
+        parts = np.split(ratio, np.cumsum([len(rows) for *_, rows in some[:-1]]))
+        for (place, starts, leads, _), part in zip(some, parts, strict=True):
+            found[place] = starts, leads, bounded(part, asked[place][0], starts, leads)
+
+    for place, (series, origin) in enumerate(asked):
+        if origin < 0:
+            continue
+        try:
+            seen = model.fit_before(series.dates.to_numpy()[origin].astype("datetime64[D]")).seen
+        except NotEnoughHistoryError:
+            continue
+        starts, leads = window_pairs(series, origin)
+        waiting.setdefault(seen, []).append((place, starts, leads, series.rows(starts, leads)))
+        if len(waiting[seen]) == ASKED_TOGETHER:
+            answer(seen)
+    for seen in list(waiting):
+        answer(seen)
+    return found
 
 
 def _inflation(errors: Errors, horizon: int) -> list[float]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -276,10 +277,18 @@ Told = Callable[[npt.NDArray[np.float32]], Floats]
 
 def _units(selection: Sequence[Selection], ratio: Told) -> tuple[list[Floats], list[Floats]]:
     """Forecasts in units of each region-item's windows: by the plan, and with the drivers that came."""
-    planned = [bounded(ratio(one.features), one.member.series, one.starts, one.leads) for one in selection]
-    return planned, [units if one.as_came is one.features else
-                     bounded(ratio(one.as_came), one.member.series, one.starts, one.leads)
-                     for one, units in zip(selection, planned, strict=True)]
+    differing = [one for one in selection if one.as_came is not one.features]
+    told = _of_all(ratio, [*(one.features for one in selection), *(one.as_came for one in differing)])
+    planned = [bounded(part, one.member.series, one.starts, one.leads)
+               for one, part in zip(selection, told, strict=False)]
+    came = {id(one): bounded(part, one.member.series, one.starts, one.leads)
+            for one, part in zip(differing, told[len(selection):], strict=True)}
+    return planned, [came.get(id(one), units) for one, units in zip(selection, planned, strict=True)]
+
+
+def _of_all(ratio: Told, features: Sequence[npt.NDArray[np.float32]]) -> list[Floats]:
+    """The ratio of each array of features, asked as one: each question costs more than some hundred rows do."""
+    return np.split(ratio(np.concatenate(features)), np.cumsum([len(rows) for rows in features[:-1]]))
 
 
 def _score(selection: Sequence[Selection], units: Sequence[Floats], realised: Sequence[Floats]) -> float:
@@ -311,11 +320,12 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
         return SharePrior(model.recipe.own_share), {}
     parts: dict[bool, list[tuple[Floats, Floats]]] = {True: [], False: []}
     for one in selection:
-        own = fit_own(one.member.rows.before(first.seen), model, first, model.recipe, one.member.series.constraints)
-        planned = model.ratio(one.features, first), own_factor(own, one.features, model.columns, 1.0)
-        parts[True].append(planned)
-        parts[False].append(planned if one.as_came is one.features else (
-            model.ratio(one.as_came, first), own_factor(own, one.as_came, model.columns, 1.0)))
+        known = one.member.rows.before(first.seen)
+        learned, planned, came = _of_all(partial(model.ratio, fit=first), [known.features, one.features, one.as_came])
+        own = fit_own(known, model, first, model.recipe, one.member.series.constraints, learned)
+        parts[True].append((planned, own_factor(own, one.features, model.columns, 1.0)))
+        parts[False].append(parts[True][-1] if one.as_came is one.features else (
+            came, own_factor(own, one.as_came, model.columns, 1.0)))
     units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts, one.leads)
                                    for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
              for share in (*OWN_SHARES, 1.0) for is_planned in (True, False)}
