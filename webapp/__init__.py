@@ -42,7 +42,7 @@ from webapp.notices import webhook_views as webhooks_pages
 from webapp.order_up_to import views as order_up_to_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
-from webapp.pages import long_names, money, numbers_and_dates, stored_words
+from webapp.pages import long_names, numbers_and_dates, rounded_money, stored_words
 from webapp.panels import views as panels_pages
 from webapp.personal import seen_region_items
 from webapp.published_plans import views as published_plans_pages
@@ -132,7 +132,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     language_words.add_to(app)
     routes.add_to(app, csrf)
     scim.add_to(app, csrf)
-    for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, money, stored_words,
+    for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, rounded_money, stored_words,
                    form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)

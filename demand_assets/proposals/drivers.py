@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.attributes import RESERVED, Axis
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
-from demand_assets.forecasting.dataset.money import Kind
+from demand_assets.forecasting.dataset.prices_and_costs import Kind
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
 from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import called, plain, quoted

@@ -26,9 +26,9 @@ from demand_assets.forecasting.dataset.challenger_entries import Challengers
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.dataset.gate_entries import Gate
-from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
 from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
+from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, Kind, Money, UnitAmount
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
 from demand_assets.forecasting.dataset.stock_entries import STOCK_ENTRIES
 from demand_assets.forecasting.dataset.validation_thresholds import Rules

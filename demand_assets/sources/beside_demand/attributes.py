@@ -20,7 +20,7 @@ from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attrib
 from demand_assets.forecasting.dataset.calendar import Calendar
 from demand_assets.forecasting.dataset.dataset_file import AttributeTable, Dataset, FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.money import Money
+from demand_assets.forecasting.dataset.prices_and_costs import Money
 from demand_assets.forecasting.validation.readings import (
     of_unclear_order,
     read_categories,

@@ -20,7 +20,7 @@ from webapp.forecasts import query, views
 from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
-from webapp.serving.answer import plan_of
+from webapp.serving.forecast_of_selection import plan_of
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import ArchivedForecast, RegionItemRow, Selection
 

@@ -17,7 +17,8 @@ from tests.webapp.scenario_forms import press, saved, shown
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place, undo
+from webapp.overrides.overrides import place, undo
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.tables import SavedScenario

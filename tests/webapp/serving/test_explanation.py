@@ -18,9 +18,9 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_
 from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
-from webapp.serving.answer import plan_of, under
 from webapp.serving.before_and_after_retrain import parts_between
 from webapp.serving.explanation import MOST_EXACT, difference_of, explain, explain_lines
+from webapp.serving.forecast_of_selection import plan_of, under
 
 OTHER = REGION_ITEMS[1]
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",

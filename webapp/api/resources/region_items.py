@@ -33,7 +33,7 @@ from webapp.api.conventions.shapes import (
 )
 from webapp.data_quality.quarantine import refused_rows
 from webapp.pages.long_names import in_full
-from webapp.pages.money import rounded_money, rounded_price
+from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.personal.visible_views import visible_view
 from webapp.region_items.attributes import attributes_of, parsed
 from webapp.region_items.overview_flags import FLAGS
