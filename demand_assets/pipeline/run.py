@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from time import monotonic
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pandas as pd
 
@@ -32,7 +32,7 @@ from demand_assets.forecasting.model.pooled import PooledModel
 from demand_assets.forecasting.model.training.pooled import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
-from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -314,11 +314,29 @@ class Pipeline:
         numbers = BatchNumbers()
         with self.registry.batch(f"train {len(region_items)} region-items", asked.tags, self._origin(region_items),
                                  version) as batch:
-            tasks = (Train(some, wanted, asked, plots, version, batch) for some in parts)
+            decided = self._decided_before(asked)
+            tasks = (Train(some, wanted, asked, plots, version, batch, {one: decided[one] for one in some
+                                                                        if one in decided}) for some in parts)
             for part in self._side_by_side(self._training.train, tasks, len(region_items)):
                 numbers.add(part.outcomes)
                 yield part
             batch.tell(numbers.metrics, numbers.demand_hash, numbers.trained)
+
+    def _decided_before(self, asked: RequestedBy) -> dict[RegionItem, RegisteredVersion]:
+        """What this very work decided before it was cut off: a later retrain's version may hide it from the registry's
+        entry, which tells of the newest."""
+        found: dict[RegionItem, RegisteredVersion] = {}
+        tags: list[tuple[Literal["request_id", "dagster_run_id"], str]] = [("dagster_run_id", asked.run_id)]
+        if asked.goes_on:
+            tags.append(("request_id", asked.request_id))
+        for tag, value in tags:
+            token = ""
+            while value:
+                page = self.registry.made_for(tag, value, token)
+                found |= {one.region_item: one for one in page.versions if one.decision}
+                if not (token := page.token):
+                    break
+        return found
 
     def complete_models(self) -> int:
         """How many versions in production were completed, of before models could be loaded elsewhere."""

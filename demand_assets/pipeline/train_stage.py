@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from demand_assets.forecasting.model.own import ForecastModel
 from demand_assets.forecasting.model.training.own import train_with_windows
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.pins_and_roll_backs import held_by_pin
-from demand_assets.forecasting.registry.registry import Registry
+from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -44,6 +44,8 @@ class Train:
     pooled_version: int = 0
     batch: TrainingBatch | None = None
     """Where new models are registered."""
+    decided: Mapping[RegionItem, RegisteredVersion] = field(default_factory=dict)
+    """What this very work decided before it was cut off; perhaps no longer the newest version of its region-item."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ class TrainStage:
             if done:
                 yield from done
                 return
+        elif (earlier := task.decided.get(region_item)) is not None:
+            yield from self._told_again(earlier, task)
+            return
         with clock("read demand"):
             demand = self.store.read("demand", region_item)
             pooled = self.registry.load_pooled(task.pooled_version)
@@ -162,6 +167,14 @@ class TrainStage:
                 **numbers, "request_id": task.asked.request_id, "verdict": entry.decision})
         else:
             yield self._judge(region_item, task.asked, clock)
+
+    def _told_again(self, earlier: RegisteredVersion, task: Train) -> Iterator[Outcome]:
+        """The outcomes of a version that this work made and decided, before another retrain made a newer one."""
+        details = {**earlier.numbers, "version": earlier.version, "request_id": task.asked.request_id}
+        yield Outcome(earlier.region_item, "candidate_model", details=details)
+        if "production_model" in task.assets:
+            yield Outcome(earlier.region_item, "production_model", reason=earlier.reason,
+                          details={**details, "replaced": None, "verdict": earlier.decision})
 
     def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
         """Whether another model is in production than the candidate was compared with, or a pin came or went."""

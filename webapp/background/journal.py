@@ -1,9 +1,10 @@
 """The journal and the catalogue become rows: what the pages know of the pipeline's work."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -99,6 +100,25 @@ def _read_some(journal: Journal, names: Sequence[str], known: str) -> tuple[int,
             break
     if not entries:
         return 0, is_whole
+    try:
+        _write_down(entries, known, is_lost)
+    except SQLAlchemyError:
+        raise  # the database's trouble, no entry's
+    except Exception:
+        understood = {name: [entry for entry in some if _is_understood(name, entry)] for name, some in entries.items()}
+        if all(len(understood[name]) == len(entries[name]) for name in entries):
+            raise
+        _write_down(understood, known, is_lost=True)
+    return len(entries), is_whole
+
+
+def _write_down(entries: Mapping[str, Sequence[Entry]], known: str, is_lost: bool) -> None:
+    """Take up the entries of these files and note that they were read, in one transaction.
+
+    Args:
+        known: as for ``_read_some``.
+        is_lost: whether other entries of the files cannot be taken up.
+    """
     with writing():
         meanwhile = set(db.session.scalars(select(JournalFile.name).where(JournalFile.name.in_(entries))))
         new = [name for name in entries if name not in meanwhile]  # another process may read it too
@@ -117,7 +137,27 @@ def _read_some(journal: Journal, names: Sequence[str], known: str) -> tuple[int,
     if known and (counted := counters()):
         for entry in (entry for name in new for entry in entries[name] if entry.step in FINAL_STEPS):
             counted.decisions.labels(entry.step).inc()
-    return len(entries), is_whole
+
+
+class _TriedError(Exception):
+    """Ends a transaction that was only to be tried."""
+
+
+def _is_understood(name: str, entry: Entry) -> bool:
+    """Whether the entry can be taken up, which is tried by itself and undone: one that cannot, because somebody wrote
+    it by hand or nobody foresaw it, costs its own region-item and keeps nobody from theirs."""
+    try:
+        with writing():
+            take_up([entry])
+            raise _TriedError
+    except _TriedError:
+        return True
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        log.exception("an entry of the journal file %s cannot be taken up and is left out: %s of %s", name, entry.step,
+                      entry.region_item)
+        return False
 
 
 def _begin_to_sweep(journal: Journal, last: str) -> None:

@@ -140,7 +140,7 @@ class ItemPage:
     def version(self) -> str:
         """Another whenever the page would tell something else of them."""
         return _digest(self.matching, self.number, [(item.key, item.state, item.at, item.reason, item.version,
-                                                     item.numbers.get("repeated")) for item in self.items])
+                                                     item.repeated) for item in self.items])
 
 
 @dataclass(frozen=True)

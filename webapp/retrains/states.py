@@ -24,7 +24,7 @@ from webapp.db.database import db, now
 from webapp.db.locks import locked_one
 from webapp.language.translations import gettext
 from webapp.retrains.failure_causes import why_failed
-from webapp.tables import OPEN_STATES, ItemState, Retrain, RetrainItem, RetrainState
+from webapp.tables import OPEN_STATES, REPEATED, ItemState, Retrain, RetrainItem, RetrainState
 
 log = logging.getLogger(__name__)
 
@@ -295,7 +295,7 @@ def note_entry(item: RetrainItem, entry: Entry) -> None:
     """Take up an entry of the journal. Called by the journal's reader, which settles the retrain at the end.
 
     An entry that comes twice, or late, changes nothing. What another run of the same request says of a region-item that
-    is decided is noted beside the decision (``numbers["repeated"]``), which stays.
+    is decided is noted beside the decision (``RetrainItem.repeated``), which stays.
     """
     event = EVENT_OF_STEP.get(entry.step)
     if event is None:
@@ -333,8 +333,8 @@ def _note_more(item: RetrainItem, event: ItemEvent, entry: Entry) -> None:
     version = _version_of(entry)
     if (event, version) == (item.state, item.version):
         item.at, item.numbers = entry.at, {**item.numbers, **_json_numbers(entry)}
-    elif entry.at > item.numbers.get("repeated", {}).get("at", ""):
-        item.numbers = {**item.numbers, "repeated": {"state": event, "version": version, "at": entry.at,
+    elif entry.at > item.repeated.get("at", ""):
+        item.numbers = {**item.numbers, REPEATED: {"state": event, "version": version, "at": entry.at,
                                                      "reason": entry.reason, "run_id": entry.run_id}}
 
 

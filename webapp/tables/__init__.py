@@ -42,7 +42,7 @@ from webapp.tables.region_items import (
     RowStatus,
     Selection,
 )
-from webapp.tables.retrains import OPEN_STATES, RUN, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
+from webapp.tables.retrains import OPEN_STATES, REPEATED, RUN, UNFINISHED, ItemState, Retrain, RetrainItem, RetrainState
 from webapp.tables.saved_views import Favourite, SavedView, SavedViewItem, StartView
 from webapp.tables.scenarios import SavedScenario
 from webapp.tables.scim import ScimToken, ScimUser
@@ -51,6 +51,7 @@ from webapp.tables.work import WorkEntry, WorkRule
 
 __all__ = [
     "OPEN_STATES",
+    "REPEATED",
     "RUN",
     "UNFINISHED",
     "AccuracyTarget",

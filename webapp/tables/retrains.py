@@ -14,6 +14,8 @@ RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]
 """How far a request is; ``webapp.retrains.states`` has every step between them, and those of region-items."""
 OPEN_STATES: tuple[ItemState, ...] = ("queued", "training", "judging")
 UNFINISHED: tuple[RetrainState, ...] = ("stored", "sent")
+REPEATED = "repeated_by"
+"""Among the numbers of a region-item, beside what the pipeline counts, which has nothing of that name."""
 RUN = "run:"
 """So begins the request of a run in Dagster that nobody gave a name; the run's id follows."""
 
@@ -91,6 +93,15 @@ class RetrainItem(Base):
     def is_final(self) -> bool:
         """Whether its retrain is over."""
         return self.state not in OPEN_STATES
+
+    @property
+    def repeated(self) -> dict[str, Any]:
+        """How another run of the same request ended, after the decision: its state, version, reason, run and moment;
+        empty where none did. Once it stood under the name of a count of the pipeline's, which is a number."""
+        for name in (REPEATED, "repeated"):
+            if isinstance(found := self.numbers.get(name), dict):
+                return found
+        return {}
 
     @property
     def region_item(self) -> RegionItem:

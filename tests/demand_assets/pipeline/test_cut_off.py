@@ -70,6 +70,24 @@ def test_wherever_a_run_is_cut_off_a_region_item_gets_one_decided_version(
     assert len(decided(pipeline, one)) == tries
 
 
+@pytest.mark.parametrize("repeated", [FIRST, NEXT])
+def test_what_was_decided_is_told_again_also_where_a_later_retrain_made_a_newer_version(
+        pipeline: Pipeline, one: RegionItem, repeated: RequestedBy) -> None:
+    carry(pipeline, one, FIRST)
+    carry(pipeline, one, RequestedBy("another", "run 3", "a planner"))
+    first = Journal(pipeline.store).files_after("")
+    carry(pipeline, one, repeated)  # it was cut off, and its words were lost
+
+    assert sorted(decided(pipeline, one)) == [1, 2]
+    again = [found for name in Journal(pipeline.store).files_after("") if name not in first
+             for found in Journal(pipeline.store).read(name) if found.step in FINAL_STEPS]
+    tags = {int(version.version): DecisionFact.of(dict(version.tags)) for version in pipeline.registry.versions(one)}
+    told = tags[1]
+    assert told is not None
+    assert [(found.step, found.reason, found.numbers["version"], found.request_id) for found in again] == [
+        ("promoted" if told.verdict == "promote" else "kept", told.reason, 1, "request")]
+
+
 def test_another_run_of_the_same_request_trains_anew(pipeline: Pipeline, one: RegionItem) -> None:
     for run in ("run 1", "run 2"):  # an engineer repeats it in Dagster
         carry(pipeline, one, replace(FIRST, run_id=run))

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import OperationalError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.own import ForecastModel
@@ -102,6 +104,43 @@ def test_lines_of_a_damaged_journal_file_that_are_whole_are_taken_up(app: Flask,
     assert "is damaged, 1 entries of it can be read" in caplog.text
     assert row(app, ODD).forecast_due  # what the lost entry told is found out anew
     assert background.read() == 0
+
+
+@pytest.mark.parametrize("numbers", [{"version": "twelve"}, {"version": [2]}, {"wape": {"of": "what"}, "version": 2},
+                                     {"version": 2, "backtest": 3, "data_hash": ["x"], "trained_to": 7}])
+def test_an_entry_that_cannot_be_taken_up_costs_nobody_else(
+        app: Flask, background: Background, client: FlaskClient, caplog: pytest.LogCaptureFixture,
+        numbers: dict[str, Any]) -> None:
+    """Somebody wrote it by hand, or it is of a kind that nobody foresaw."""
+    ask_for_retrain(client, [ODD.key])
+    background.send()
+    with app.app_context():
+        request_id = db.session.scalars(select(Retrain.request_id)).one()
+    Journal(background.services.store).write([Entry(KETTLE, "trained", "request", "run1", numbers=numbers),
+                                              Entry(ODD, "kept", request_id, "run1", "no better")])
+
+    assert background.read() == 1
+    assert background.read() == 0
+    assert row(app, ODD).step == "kept"
+    assert client.get("/retrains/1").status_code == 200
+    Journal(background.services.store).write([Entry(KETTLE, "kept", reason="no")])
+    assert background.read() == 1
+    assert row(app).step == "kept"
+
+
+def test_trouble_of_the_database_is_no_entrys(app: Flask, background: Background,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(*_: object) -> None:
+        raise OperationalError("insert", {}, Exception("database is locked"))
+
+    Journal(background.services.store).write([Entry(KETTLE, "kept", reason="no")])
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.background.journal.note_versions", down)
+        with pytest.raises(OperationalError):
+            background.read()
+
+    assert background.read() == 1
+    assert row(app).step == "kept"
 
 
 def test_a_folder_in_the_place_of_a_journal_file_stops_nobody(app: Flask, background: Background,

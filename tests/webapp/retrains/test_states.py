@@ -103,7 +103,7 @@ def test_the_first_decision_stays_and_another_runs_stands_beside_it(first: Step,
 
     assert (item.state, item.version, item.reason, item.run_id) == (first, 4, f"{first} run1", "run1")
     assert item.finished_at == decided_at
-    repeated = item.numbers.get("repeated", {})
+    repeated = item.repeated
     assert (repeated.get("state"), repeated.get("version")) == ((second, 5) if second_at == 9 else (None, None))
 
 
@@ -118,6 +118,30 @@ def test_what_was_only_presumed_gives_way_to_the_pipelines_word_once(state: str,
     note_entry(item, entry(word, 3))
     note_entry(item, entry("kept", 4, run="run2"))
     assert standing(item) == word
+
+
+def test_another_run_of_what_was_refused_stands_beside_the_count_of_repeated_rows() -> None:
+    """The pipeline counts rows under a name that once stood for the other run."""
+    item = item_of("training")
+    for second, run in ((3, "run1"), (5, "run2")):
+        note_entry(item, Entry(KETTLE, "quarantined", "request", run, "refused", {"repeated": 3, "rows": 9},
+                               f"2026-06-30T10:00:{second:02}.000+00:00"))
+    note_entry(item, Entry(KETTLE, "kept", "request", "run3", "no better", {"version": 4, "repeated": 3},
+                           "2026-06-30T10:00:07.000+00:00"))
+
+    assert (item.state, item.numbers["repeated"], item.repeated["state"]) == ("quarantined", 3, "kept")
+    item.numbers = {"repeated": {"state": "kept", "at": "2026-06-30T10:00:07.000+00:00"}}
+    assert item.repeated["state"] == "kept"  # as it was stored once
+
+
+def test_the_page_of_a_retrain_tells_of_no_other_run_where_rows_were_repeated(
+        app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    with app.app_context():
+        request_id = stored(app).request_id
+    background.journal(Entry(KETTLE, "quarantined", request_id, "run1", "refused", {"repeated": 3, "rows": 9}))
+
+    assert "Another run" not in text_of(page(client.get("/retrains/1")))
 
 
 def test_steps_count_and_not_a_clock_that_was_put_back() -> None:
