@@ -32,7 +32,7 @@ from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
 from webapp.groups import views as groups_pages
 from webapp.guide import views as guide_pages
-from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
+from webapp.http import errors, form_tokens, log_lines, rate_limits, request_bodies, security_headers
 from webapp.http.request_sizes import LARGEST_BODY
 from webapp.language import translations
 from webapp.language import views as language_words
@@ -111,7 +111,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     log_lines.add_to(app)
     requests_seen.add_to(app)
     rate_limits.guard(app)
-    bodies.add_to(app)
+    request_bodies.add_to(app)
     csrf = CSRFProtect(app)
     Compress(app)
     mail.add_to(app, settings)

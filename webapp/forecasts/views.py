@@ -17,13 +17,13 @@ from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
-from webapp.forecasts.changes import changes_of
 from webapp.forecasts.chart_data import chart_of
 from webapp.forecasts.grid import grid_of
 from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.in_words import in_words
 from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, TABS, ForecastQuery, parse_forecast_query
+from webapp.forecasts.recent_changes import changes_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.applied import overridden, overridden_group, override_words
