@@ -27,7 +27,7 @@ from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, 
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
-from demand_assets.sources.overlaps import STANDS_TWICE
+from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""

@@ -36,8 +36,8 @@ from webapp.pages.long_names import in_full
 from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.personal.visible_views import visible_view
 from webapp.region_items.attributes import attributes_of, parsed
-from webapp.region_items.overview_flags import FLAGS
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.flags import FLAGS
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.region_items.rows import rows_of
 from webapp.saved_views.opening import opened
 from webapp.services import services
