@@ -16,7 +16,8 @@ from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, MoneySum, UnitMoney
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
-from webapp.api.conventions.operations import answers, costly, needs, resource, unless_known
+from webapp.api.conventions.etags import unless_known
+from webapp.api.conventions.operations import answers, costly, needs, resource
 from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
     AttributeFilter,

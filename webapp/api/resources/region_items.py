@@ -14,7 +14,8 @@ from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.censored_demand import sold
 from demand_assets.forecasting.store.stored_files import NotInStoreError
-from webapp.api.conventions.operations import answers, needs, resource, unless_known
+from webapp.api.conventions.etags import unless_known
+from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
     AttributeFilter,
