@@ -78,7 +78,7 @@ class LostDecisions:
             Retrain.finished_at > at - LATELY, Retrain.finished_at < at - SETTLED).order_by(Retrain.id)).all()
         try:
             for retrain_id, finished_at, request_id in ended:
-                if (retrain_id, finished_at) in self._asked:
+                if finished_at is None or (retrain_id, finished_at) in self._asked:
                     continue
                 if db.session.scalar(select(Retrain.id).where(Retrain.id == retrain_id, has_closed)) is not None:
                     return retrain_id, finished_at, request_id
