@@ -28,17 +28,17 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.exhaustion import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.waiting_for_room import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.batch_numbers import BatchNumbers
 from demand_assets.pipeline.outcomes import (
