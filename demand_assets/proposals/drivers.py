@@ -12,12 +12,7 @@ from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
-from demand_assets.proposals.attributes import (
-    ENOUGH_TO_TELL,
-    ProposedAttribute,
-    attribute_of,
-    name_attributes,
-)
+from demand_assets.proposals.attributes import ENOUGH_TO_TELL, ProposedAttribute, attribute_of, name_attributes
 from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import plain, quoted, slug
 from demand_assets.proposals.column_roles import Roles

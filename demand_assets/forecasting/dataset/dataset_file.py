@@ -5,13 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import (
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin

@@ -12,11 +12,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
-from demand_assets.forecasting.features.driver_effects import (
-    Effects,
-    logarithms,
-    multiplier,
-)
+from demand_assets.forecasting.features.driver_effects import Effects, logarithms, multiplier
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.past_driver_plans import Plans

@@ -20,9 +20,7 @@ from demand_assets.forecasting.dataset.attributes import BESIDE
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
-from demand_assets.forecasting.features.driver_effects import (
-    Effects,
-)
+from demand_assets.forecasting.features.driver_effects import Effects
 from demand_assets.forecasting.features.inputs import Categories, SeriesInputs, series_inputs
 from demand_assets.forecasting.features.past_features import Borrowed, Past
 from demand_assets.forecasting.features.target_features import Future

@@ -9,11 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.features.driver_effects import (
-    has_effect,
-    moved_logarithms,
-    multiplier,
-)
+from demand_assets.forecasting.features.driver_effects import has_effect, moved_logarithms, multiplier
 from demand_assets.forecasting.features.inputs import driver_columns
 from demand_assets.forecasting.features.past_features import Past
 from demand_assets.forecasting.series.gapped import Floats, Ints, at
