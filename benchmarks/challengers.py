@@ -21,10 +21,10 @@ from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.training.challengers import windows_of
-from demand_assets.forecasting.model.training.own import Trained, train_with_windows
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.training.own_model import Trained, train_with_windows
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.gapped import Floats
 
 

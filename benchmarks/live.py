@@ -32,10 +32,10 @@ from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.baseline import BASELINE, is_clearly_better
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, coverage, wape
 from demand_assets.forecasting.store.demand_store import DemandStore

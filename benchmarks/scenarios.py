@@ -26,8 +26,8 @@ from benchmarks.support.machine import described
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, declared_direction

@@ -34,8 +34,8 @@ from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import ErrorPaths, Scaling
-from demand_assets.forecasting.model.training.own import OWN_ROWS, backtest
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.training.own_model import OWN_ROWS, backtest
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats
 

@@ -32,7 +32,7 @@ from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
 from webapp.groups import views as groups_pages
 from webapp.guide import views as guide_pages
-from webapp.http import bodies, errors, form_tokens, log_lines, rate_limits, security_headers
+from webapp.http import errors, form_tokens, log_lines, rate_limits, request_bodies, security_headers
 from webapp.http.request_sizes import LARGEST_BODY
 from webapp.language import translations
 from webapp.language import views as language_words
@@ -42,7 +42,7 @@ from webapp.notices import webhook_views as webhooks_pages
 from webapp.order_up_to import views as order_up_to_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
-from webapp.pages import long_names, money, numbers_and_dates, stored_words
+from webapp.pages import long_names, numbers_and_dates, rounded_money, stored_words
 from webapp.panels import views as panels_pages
 from webapp.personal import seen_region_items
 from webapp.published_plans import views as published_plans_pages
@@ -111,7 +111,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     log_lines.add_to(app)
     requests_seen.add_to(app)
     rate_limits.guard(app)
-    bodies.add_to(app)
+    request_bodies.add_to(app)
     csrf = CSRFProtect(app)
     Compress(app)
     mail.add_to(app, settings)
@@ -132,7 +132,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     language_words.add_to(app)
     routes.add_to(app, csrf)
     scim.add_to(app, csrf)
-    for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, money, stored_words,
+    for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, rounded_money, stored_words,
                    form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)

@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
 from demand_assets.forecasting.features.level import LEVEL_WINDOW
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.gapped import Floats
 
 ROWS = 600_000

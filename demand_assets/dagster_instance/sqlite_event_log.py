@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 
 from demand_assets.dagster_instance.at_rest.sqlite_storages import identity
 from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
-from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
+from demand_assets.forecasting.store.waiting_for_room import tried_until_there_is_room
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes; as long as Dagster's own."""

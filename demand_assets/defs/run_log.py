@@ -14,7 +14,7 @@ from demand_assets.pipeline.outcomes import INSPECTED, Outcome
 
 OURS = "demand_assets"
 """The logger above all of the pipeline's."""
-OF_STORAGE = ("demand_assets.dagster_instance", "demand_assets.forecasting.store.exhaustion")
+OF_STORAGE = ("demand_assets.dagster_instance", "demand_assets.forecasting.store.waiting_for_room")
 """Loggers of what stores events, and of what waits while nothing can be stored: their lines are no events."""
 DONE = {"raw_demand": "read", "demand": "taken in", "candidate_model": "trained"}
 VERDICTS = {"promote": "promoted", "keep": "kept"}

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from demand_assets.forecasting.contract.clock import Seconds
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.entry import VersionFacts
-from demand_assets.forecasting.store.exhaustion import exhausted
 from demand_assets.forecasting.store.journal import Entry, Step
 from demand_assets.forecasting.store.stored_files import DamagedFileError
+from demand_assets.forecasting.store.waiting_for_room import exhausted
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
 Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]

@@ -15,7 +15,6 @@ from functools import cached_property, lru_cache
 from time import monotonic
 from typing import Literal, TypeVar
 
-import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
@@ -29,17 +28,17 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.exhaustion import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
+from demand_assets.forecasting.store.waiting_for_room import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.batch_numbers import BatchNumbers
 from demand_assets.pipeline.outcomes import (
@@ -53,6 +52,7 @@ from demand_assets.pipeline.outcomes import (
     RequestedBy,
 )
 from demand_assets.pipeline.parallel import side_by_side
+from demand_assets.pipeline.renewal_of_pooled import pays_to_renew, pooled_or_none
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
 from demand_assets.sources.beside_demand.attributes import AttributeReader
@@ -66,8 +66,6 @@ PROCESSES_FROM = 100
 TAKEN_IN_TOGETHER = 50
 ASKED_FOR_LAST = 50
 """Region-items whose demand tells where the dataset's ends, when the source does not."""
-ASKED_FOR_NEW = 20
-"""Region-items whose demand tells whether the pooled model is behind."""
 TRAINED_TOGETHER = 8
 """Region-items that a worker is given at a time."""
 TABLES_KEPT = 1000
@@ -182,7 +180,7 @@ class Pipeline:
             version = batch.register_pooled(model, asked.tags, stored[0])
             batch.tell({name: value for name, value in model.card.items() if isinstance(value, int | float)},
                        _fingerprint(model), len(stored))
-        production = None if in_production is None else self._pooled_or_none(in_production)
+        production = None if in_production is None else pooled_or_none(self.registry, in_production)
         decision = self._past_damage(stored, lambda: judge_pooled(model, production, stored, read, self.dataset))
         if in_production is not None and production is None:
             decision = replace(decision, reason=f"v{in_production}, which was in production, cannot be read: its files "
@@ -373,41 +371,12 @@ class Pipeline:
         except (ModelFilesError, NotRegisteredError) as error:  # made for other drivers, damaged, or gone
             log.warning("v%s of the pooled model cannot be stood on: %s", version, error)
             return self.pool(asked).version
-        if not self._pays_to_renew(model, region_items):
+        if not pays_to_renew(model, region_items, self.dataset, self.source, self.store, self.registry):
             return version
         made = tried_until_there_is_room(lambda: self._pool(asked, like=model))
         log.info("v%s of the pooled model is a horizon behind; v%s: %s: %s", version, made.version,
                  made.decision.verdict, made.decision.reason)
         return made.version if made.decision.verdict == "promote" else version
-
-    def _pays_to_renew(self, model: PooledModel, region_items: Sequence[RegionItem]) -> bool:
-        """Whether a horizon of demand of these region-items, and of most of the dataset's, is newer than the model, and
-        no version that learned from it was judged and found worse."""
-        if not any(self._is_horizon_behind(model, one) for one in _evenly(region_items, ASKED_FOR_NEW)):
-            return False
-        sample = _evenly(self.store.stored("demand", self.source.catalogue().region_items), ASKED_FOR_NEW)
-        if 2 * sum(self._is_horizon_behind(model, one) for one in sample) <= len(sample):
-            return False
-        newest = self.registry.pooled_candidate()
-        tried = self._pooled_or_none(newest) if newest not in (None, model.version) else None
-        return tried is None or any(self._is_horizon_behind(tried, one) for one in sample)
-
-    def _is_horizon_behind(self, model: PooledModel, region_item: RegionItem) -> bool:
-        """Whether so much of the region-item's stored demand is newer than what the model has seen."""
-        try:
-            demand = self.store.read("demand", region_item)
-        except (DamagedFileError, NotInStoreError):
-            return False  # its own training says so
-        is_newer = demand["date"].to_numpy() > model.latest.seen
-        return int(np.count_nonzero(is_newer & observed(demand))) >= self.dataset.horizon
-
-    def _pooled_or_none(self, version: int) -> PooledModel | None:
-        """That version of the pooled model; None where its files are damaged or gone: a new one takes its place."""
-        try:
-            return self.registry.load_pooled(version)
-        except (ModelFilesError, NotRegisteredError) as error:
-            log.warning("v%s of the pooled model is not compared with: %s", version, error)
-            return None
 
     def _last_known(self) -> pd.Timestamp | None:
         """The last period that is the past in what is stored of some region-items; None where nothing is."""
@@ -459,10 +428,6 @@ def _fingerprint(model: PooledModel) -> str:
     """A text that is another when the demand that the pooled model learned from is, as far as its card tells."""
     card = {name: value for name, value in model.card.items() if name != "seconds"}
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _evenly(region_items: Sequence[RegionItem], most: int) -> Sequence[RegionItem]:
-    return region_items[::max(1, -(-len(region_items) // most))]
 
 
 def _parts(region_items: Sequence[RegionItem], size: int) -> Iterator[Sequence[RegionItem]]:

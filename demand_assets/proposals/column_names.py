@@ -123,3 +123,14 @@ def free_name(name: str, names: Collection[str]) -> str:
     while name in names:
         name += "_"
     return name
+
+
+def spaced(name: str) -> str:
+    """The name with a space where a capital begins a word, as in unitPrice."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def slug(name: str) -> str:
+    """A name that a driver or an attribute may have, made of a column's; empty where none can be."""
+    word = re.sub(r"[^a-z0-9]+", "_", plain(spaced(name))).strip("_")
+    return word[:36] if word[:1].isalpha() else f"driver_{word}"[:36].strip("_") if word else ""

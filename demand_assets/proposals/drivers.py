@@ -1,8 +1,8 @@
 """Which of the other columns may drive demand: their kinds, effects, futures, placeholders; and why others may not."""
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,33 +10,29 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
-from demand_assets.forecasting.dataset.attributes import RESERVED, Axis
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
-from demand_assets.forecasting.dataset.money import Kind
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
+from demand_assets.proposals.attributes import ENOUGH_TO_TELL, ProposedAttribute, attribute_of, name_attributes
 from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called, plain, quoted
+from demand_assets.proposals.column_names import plain, quoted, slug
 from demand_assets.proposals.column_roles import Roles
-from demand_assets.proposals.periods import readings_of, series_codes
+from demand_assets.proposals.demand_rows import DemandRows
+from demand_assets.proposals.own_price_and_cost import (
+    HARDLY,
+    ProposedAmount,
+    is_cost,
+    is_own_price,
+    is_still_price,
+    no_unit_cost,
+    settled_money,
+)
+from demand_assets.proposals.periods import series_codes
 
 MOST_DRIVERS = 16
-_CODE = re.compile(
-    r"(id|nr|no|number|nummer|code|class|klasse|group|gruppe|cluster|type|typ|category|kategorie|ean|sku)$")
 _MOST_CATEGORIES = 40
-_ENOUGH_TO_TELL = 5
 _TELLS_DEMAND = 0.9
 """A correlation with demand beyond which a column is a result of it."""
-_HARDLY = 0.3
 _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
-_OWN_PRICE = frozenset([
-    "unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average",
-    "mean", "shelf", "retail", "final", "current", "vk", "uvp", "brutto", "netto", "de", "du", "per", "promo",
-    "actual"])
-_OF_A_UNIT = frozenset([
-    "unit", "units", "item", "product", "article", "piece", "per", "net", "avg", "average", "mean", "std", "standard",
-    "price", "purchase", "buying", "landed", "wholesale", "goods", "je", "pro", "stuck", "stück", "preis", "netto",
-    "de", "du", "di", "prix", "precio", "prezzo", "eur", "usd", "gbp", "chf", "in", "ek", "euro"])
-_YEAR_DAYS = 380
 _YEAR = 365
 
 
@@ -61,79 +57,13 @@ class ProposedDriver:
 
 
 @dataclass
-class ProposedAttribute:
-    """An attribute of items or regions, with the reasons for its entries."""
-
-    name: str
-    column: str
-    of: Axis
-    of_why: str
-    kind: str
-    kind_why: str
-    date_format: str | None = None
-
-    def entries(self) -> dict[str, tuple[Any, str]]:
-        """Its entries in the dataset file, each with the reason."""
-        found: dict[str, tuple[Any, str]] = {"name": (self.name, ""), "of": (self.of, self.of_why),
-                                             "kind": (self.kind, self.kind_why)}
-        if self.column != self.name:
-            found["column"] = (self.column, "")
-        if self.date_format:
-            found["date_format"] = (self.date_format, "")
-        return found
-
-
-@dataclass
 class Proposed:
     """The drivers and attributes, and the columns that are neither, with the reason."""
 
     drivers: list[ProposedDriver] = field(default_factory=list)
     attributes: list[ProposedAttribute] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
-    money: list["ProposedAmount"] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class ProposedAmount:
-    """The price, or the cost, of one unit, with the reason."""
-
-    kind: Kind
-    why: str
-    column: Column | None = None
-    """Of the rows of demand; None where it is a driver."""
-    driver: str = ""
-
-    @property
-    def entry(self) -> dict[str, str]:
-        """As ``[money]`` has it."""
-        return {"driver": self.driver} if self.column is None else {"column": self.column.name}
-
-
-@dataclass(frozen=True)
-class _Table:
-    """The rows by series and date."""
-
-    facts: Facts
-    demand: npt.NDArray[np.float64]
-    days: npt.NDArray[np.datetime64]
-    series: npt.NDArray[np.int64]
-
-    @property
-    def is_long(self) -> bool:
-        """Whether there is more than a year of history."""
-        known = self.days[~np.isnat(self.days)]
-        return bool(len(known)) and int((known.max() - known.min()).astype(np.int64)) >= _YEAR_DAYS
-
-    def correlation(self, values: npt.NDArray[np.float64]) -> float:
-        """With demand, within the series; 0 where it cannot be told."""
-        known = np.isfinite(values) & np.isfinite(self.demand)
-        if known.sum() < 10:
-            return 0.0
-        rows = pd.DataFrame({"series": self.series[known], "value": values[known], "demand": self.demand[known]})
-        means = rows.groupby("series")[["value", "demand"]].transform("mean")
-        value, demand = (rows["value"] - means["value"]).to_numpy(), (rows["demand"] - means["demand"]).to_numpy()
-        size = float(np.sqrt((value ** 2).sum() * (demand ** 2).sum()))
-        return float((value * demand).sum() / size) if size > 0 else 0.0
+    money: list[ProposedAmount] = field(default_factory=list)
 
 
 def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> Proposed:
@@ -143,7 +73,7 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
         demand: of each row of the facts, NaN where unknown.
     """
     proposed = Proposed()
-    table = _Table(facts, demand, roles.days, series_codes(roles.keys(facts), facts.rows))
+    table = DemandRows(facts, demand, roles.days, series_codes(roles.keys(facts), facts.rows))
     others = [column for column in facts.columns if column.name not in roles.used]
     templates = _templates(others, facts, roles)
     grouped = {name for names in templates.values() for name in names}
@@ -159,25 +89,25 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
         made = _driver(column, table, proposed, is_template=True)
         if made is not None:
             made.column, made.label = text, ""
-            made.name = _slug(re.sub(r"\{\w+\}", "", text)) or made.name
+            made.name = slug(re.sub(r"\{\w+\}", "", text)) or made.name
             made.kind_why = f"{len(names)} columns, one for each {'item' if '{item}' in text else 'region'}"
             chosen.append((10 + column.says("price"), made))
     amounts: list[ProposedAmount] = []
     for column in others:
         if column.name in grouped:
             continue
-        if _is_cost(column):
-            if why := _no_unit_cost(column, table, amounts):
+        if is_cost(column):
+            if why := no_unit_cost(column, table, amounts):
                 proposed.left.append((column.name, why))
             else:
                 amounts.append(ProposedAmount("cost", f"called so, and none of the demand; numbers, as "
                                                       f"{column.example()!r}", column))
             continue
-        if _is_still_price(column, table):
+        if is_still_price(column, table):
             amounts.append(ProposedAmount("price", f"the same in all rows of a region-item, so it moves nothing; "
                                                    f"numbers, as {column.example()!r}", column))
             continue
-        attribute = _attribute(column, facts, roles)
+        attribute = attribute_of(column, facts, roles)
         if attribute is not None:
             proposed.attributes.append(attribute)
             continue
@@ -190,121 +120,11 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
     proposed.left += [(chosen[place][1].column, f"there are {MOST_DRIVERS} drivers already that are clearer")
                       for place in sorted(order[MOST_DRIVERS:])]
     _name(proposed.drivers)
-    _settle_money(proposed, amounts)
-    _name_attributes(proposed)
+    money, left = settled_money(proposed.drivers, amounts)
+    proposed.money += money
+    proposed.left += left
+    name_attributes(proposed.attributes, {driver.name for driver in proposed.drivers})
     return proposed
-
-
-def _is_cost(column: Column) -> bool:
-    """Whether its name says that it is what a unit costs, and nothing else that costs."""
-    parts = _parts_of(column.name)
-    return column.is_number and (column.says("cost") == 3 or (
-        column.says("cost") == 2 and all(part in _OF_A_UNIT or called(part, "cost") == 3 for part in parts)))
-
-
-def _no_unit_cost(column: Column, table: _Table, before: list[ProposedAmount]) -> str:
-    """Why a column is not taken for the cost of a unit; empty where it is."""
-    if not _mostly_above_0(column):
-        return "it is called a cost, and hardly any of its values is above 0"
-    correlation = table.correlation(column.numbers)
-    if abs(correlation) >= _HARDLY:
-        return (f"it goes with demand (correlation {correlation:.2f}), so it may be the cost of all that was sold; if "
-                f"it is that of a unit, declare it under [money], as in cost = {{ column = \"{column.name}\" }}")
-    if other := next((one.column.name for one in before if one.kind == "cost" and one.column is not None), ""):
-        return f"{other!r} is taken for the cost of a unit"
-    return ""
-
-
-def _is_still_price(column: Column, table: _Table) -> bool:
-    """Whether it is a price that never changes, of which no driver can be made."""
-    if not column.is_number or column.says("price") < 2 or not _is_own_price(column) or not _mostly_above_0(column):
-        return False
-    known = column.codes[0] >= 0
-    return bool(pd.Series(column.codes[0][known]).groupby(table.series[known]).nunique().max() == 1)
-
-
-def _mostly_above_0(column: Column) -> bool:
-    known = column.numbers[np.isfinite(column.numbers)]
-    return bool(len(known)) and float((known > 0).mean()) >= 0.5
-
-
-def _settle_money(proposed: Proposed, amounts: list[ProposedAmount]) -> None:
-    """Take over the costs, and one price where no driver is the price anyway."""
-    still = [one for one in amounts if one.kind == "price"]
-    driver = next((one for one in proposed.drivers if one.name != "price" and one.kind == "number"
-                   and one.source is not None and one.source.says("price") and _is_own_price(one.source)
-                   and "{" not in one.column), None)
-    taken: list[ProposedAmount] = []
-    if not any(one.name == "price" for one in proposed.drivers):
-        taken = [ProposedAmount("price", "called so; the driver's, since it is no price to the product by its name",
-                                driver=driver.name)] if driver else still[:1]
-    has_price = bool(taken) or any(one.name == "price" for one in proposed.drivers)
-    proposed.money += [one if has_price else replace(one, why=f"{one.why}; nothing is told in money until there is a "
-                                                              "price") for one in amounts if one.kind == "cost"]
-    proposed.money += taken
-    proposed.left += [(one.column.name, "it is a price that never changes, and another price is there")
-                      for one in still if one not in taken and one.column is not None]
-
-
-def _is_own_price(column: Column) -> bool:
-    """Whether a price is that of the item itself, not a rival's."""
-    others = _parts_of(column.name) - {"price", "prices", "preis", "prix"}
-    return column.says("price") == 3 or others <= _OWN_PRICE
-
-
-def _parts_of(name: str) -> set[str]:
-    return {part for part in re.split(r"[\W_\d]+", _spaced(name).lower()) if part}
-
-
-def _attribute(column: Column, facts: Facts, roles: Roles) -> ProposedAttribute | None:
-    """The attribute that a column is: the same in all rows of an item, or of a region, and not of all; else None."""
-    if column.is_constant or any(mark in column.name for mark in ("{region}", "{item}")):
-        return None
-    known = column.codes[0] >= 0
-    for axis, key in (("item", roles.item), ("region", roles.region)):
-        owners = facts.column(key).codes[0] if key else np.zeros(0)
-        there = known & (owners >= 0) if key else known
-        if not key or not there.any():
-            continue
-        values = pd.Series(column.codes[0][there]).groupby(owners[there])
-        size = values.size()
-        if values.nunique().max() > 1 or len(size) < 2 or size.max() < _ENOUGH_TO_TELL:
-            continue
-        kind, why, date_format = _attribute_kind(column)
-        if kind == "text" and len(column.distinct) == len(size) > 2:
-            return None  # another name of the same, by which nothing is found or added up
-        return ProposedAttribute(_slug(column.name), column.name, cast(Axis, axis),
-                                 f"it is the same in all rows of each of {len(size)} {axis}s", kind, why, date_format)
-    return None
-
-
-def _attribute_kind(column: Column) -> tuple[str, str, str | None]:
-    """The kind, why, and how dates are written."""
-    if column.is_yes_no:
-        return "yes_no", f"all values are yes or no, as {' and '.join(map(repr, column.distinct[:2]))}", None
-    dates = readings_of(column.distinct) if not column.is_number or column.says("date") else []
-    if dates and dates[0].by == "D" and dates[0].share == 1:
-        return "date", f"dates, as {column.example()!r}", dates[0].date_format
-    if column.is_number and not _is_code(column) and not np.isnan(column._of_distinct[0]).any():
-        return "number", f"numbers, as {column.example()!r}", None
-    return "text", f"{len(column.distinct)} different values, as {column.example()!r}", None
-
-
-def _is_code(column: Column) -> bool:
-    """Whether whole numbers are names: article 4711, class 12, 007."""
-    return column.is_number and column.is_whole and (
-        bool(_CODE.search(plain(_spaced(column.name)))) or any(re.fullmatch(r"0\d+", text) for text in column.distinct))
-
-
-def _name_attributes(proposed: Proposed) -> None:
-    """Give each a name of its own that is allowed and no driver's."""
-    taken = {driver.name for driver in proposed.drivers}
-    for place, one in enumerate(proposed.attributes, 1):
-        base = one.name or f"attribute_{place}"
-        base = f"{one.of}_{base}" if base in RESERVED else base
-        one.name = next(name for name in (base, *(f"{base[:36]}_{number}" for number in range(2, 999)))
-                        if name not in taken)
-        taken.add(one.name)
 
 
 def _clearness(column: Column) -> int:
@@ -331,14 +151,14 @@ def _templates(columns: list[Column], facts: Facts, roles: Roles) -> dict[str, l
     return found
 
 
-def _driver(column: Column, table: _Table, proposed: Proposed, is_template: bool = False) -> ProposedDriver | None:
+def _driver(column: Column, table: DemandRows, proposed: Proposed, is_template: bool = False) -> ProposedDriver | None:
     """The driver that a column is; None where it is none, and then why is noted."""
     why = _no_driver(column, table, is_template)
     if why:
         proposed.left.append((column.name, why))
         return None
     kind, kind_why = _kind(column)
-    made = ProposedDriver(_slug(column.name), column.name, kind, kind_why, source=column,
+    made = ProposedDriver(slug(column.name), column.name, kind, kind_why, source=column,
                           label=" ".join(column.name.split()))
     values = _values(column, kind)
     if kind == "number":
@@ -359,7 +179,7 @@ def _values(column: Column, kind: str) -> npt.NDArray[np.float64]:
     return np.full(len(column.texts), np.nan)
 
 
-def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
+def _no_driver(column: Column, table: DemandRows, is_template: bool) -> str:
     """Why a column is no driver; empty where it may be one."""
     if "{region}" in column.name or "{item}" in column.name:
         return "its name holds what stands for the row's own region or item in dataset files; rename it"
@@ -393,7 +213,7 @@ def _no_driver(column: Column, table: _Table, is_template: bool) -> str:
         correlation = table.correlation(column.numbers)
         is_result = column.says("afterwards") >= 2 or (column.says("money") >= 2 and not column.says("price")) or (
             column.says("demand") >= 2 and not column.says("price"))
-        if (is_result and abs(correlation) >= _HARDLY) or (correlation >= _TELLS_DEMAND and not (
+        if (is_result and abs(correlation) >= HARDLY) or (correlation >= _TELLS_DEMAND and not (
                 column.says("promo") or column.says("open"))):
             return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it "
                     "is known before, declare it")
@@ -440,11 +260,12 @@ def _kind(column: Column) -> tuple[str, str]:
     return "category", f"{len(column.distinct)} different texts: {shown}"
 
 
-def _note_placeholders(made: ProposedDriver, column: Column, table: _Table, values: npt.NDArray[np.float64]) -> None:
+def _note_placeholders(made: ProposedDriver, column: Column, table: DemandRows,
+                       values: npt.NDArray[np.float64]) -> None:
     known = values[np.isfinite(values)]
     unsold, sold = (table.demand == 0) & np.isfinite(values), (table.demand > 0) & np.isfinite(values)
     is_zero = values == 0
-    if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
+    if unsold.sum() >= ENOUGH_TO_TELL and sold.sum() >= ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
             is_zero[sold].mean() <= 0.01):
         made.placeholders = [0.0]
         made.placeholders_why = "0 stands in the rows in which nothing was sold and hardly elsewhere: not known"
@@ -462,12 +283,12 @@ def _note_placeholders(made: ProposedDriver, column: Column, table: _Table, valu
                                        "not known"]))
 
 
-def _note_effect(made: ProposedDriver, column: Column, table: _Table, values: npt.NDArray[np.float64]) -> None:
+def _note_effect(made: ProposedDriver, column: Column, table: DemandRows, values: npt.NDArray[np.float64]) -> None:
     if made.kind == "category":
         return
     correlation = table.correlation(values)
     if column.says("price"):
-        if not _is_own_price(column):
+        if not is_own_price(column):
             made.effect_why = "it may not be the item's own price; 'decreasing' if it is"
         elif correlation > 0.2:
             made.effect_why = f"a price, but demand rises with it here (correlation {correlation:.2f}): look at it"
@@ -483,11 +304,7 @@ def _note_effect(made: ProposedDriver, column: Column, table: _Table, values: np
             made.effect, made.effect_why = "increasing", f"{word} does not lower demand"
 
 
-def _spaced(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-
-
-def _note_future(made: ProposedDriver, column: Column, table: _Table, values: npt.NDArray[np.float64]) -> None:
+def _note_future(made: ProposedDriver, column: Column, table: DemandRows, values: npt.NDArray[np.float64]) -> None:
     is_there = column.codes[0] >= 0
     known = np.isfinite(table.demand) & ~np.isnat(table.days) if len(table.days) == len(is_there) else is_there
     if len(table.days) == len(is_there) and known.any():
@@ -520,7 +337,7 @@ def _note_future(made: ProposedDriver, column: Column, table: _Table, values: np
     _fit_default(made, table, values)
 
 
-def _fit_default(made: ProposedDriver, table: _Table, values: npt.NDArray[np.float64]) -> None:
+def _fit_default(made: ProposedDriver, table: DemandRows, values: npt.NDArray[np.float64]) -> None:
     """Propose another default where that of the kind contradicts the last year's rows."""
     if made.future != "given" or made.kind == "category":
         return
@@ -555,11 +372,6 @@ def _changes_much(values: npt.NDArray[np.float64], series: npt.NDArray[np.int64]
     if known.sum() < 10 or np.std(now[known]) == 0 or np.std(before[known]) == 0:
         return False
     return float(np.corrcoef(now[known], before[known])[0, 1]) < 0.9
-
-
-def _slug(name: str) -> str:
-    word = re.sub(r"[^a-z0-9]+", "_", plain(_spaced(name))).strip("_")
-    return word[:36] if word[:1].isalpha() else f"driver_{word}"[:36].strip("_") if word else ""
 
 
 def _name(drivers: list[ProposedDriver]) -> None:

@@ -21,13 +21,13 @@ from demand_assets.proposals.column_roles import Roles, roles_of
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.periods import Reading, readings_of
-from demand_assets.proposals.rows import check_key_measures, gaps, several_rows, totals
+from demand_assets.proposals.rows_of_a_period import check_key_measures, gaps, several_rows, totals
 from demand_assets.proposals.stock import take_stock
 from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, Group, groups_in, sampled
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
-from demand_assets.sources.overlaps import STANDS_TWICE
+from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""

@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.money import COLUMNS
+from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS
 from demand_assets.forecasting.model.enough_history import needed_periods
 from demand_assets.forecasting.store.journal import Entry
 from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel

@@ -12,13 +12,13 @@ from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.readings import distinct_values, read_dates, read_numbers
 from demand_assets.forecasting.validation.row_rules import is_running, starts
-from demand_assets.sources.aggregates import SplitSums, aggregates_among, by_days, told
-from demand_assets.sources.ambiguous_dates import DateDoubts
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.look_alike_names import look_alike, same_in_words, same_names
-from demand_assets.sources.overlaps import RowMarks
-from demand_assets.sources.spoilt_names import dates_in_words, why_spoilt
-from demand_assets.sources.totals import totals_among
+from demand_assets.sources.doubts.aggregates import SplitSums, aggregates_among, by_days, told
+from demand_assets.sources.doubts.ambiguous_dates import DateDoubts
+from demand_assets.sources.doubts.look_alike_names import look_alike, same_in_words, same_names
+from demand_assets.sources.doubts.overlaps import RowMarks
+from demand_assets.sources.doubts.spoilt_names import dates_in_words, why_spoilt
+from demand_assets.sources.doubts.totals import totals_among
 
 Numbers = npt.NDArray[np.int32]
 

@@ -21,7 +21,8 @@ from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
-from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.store.uploads import NAME, stock_column, upload_source
 from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers

@@ -12,8 +12,9 @@ import pyarrow as pa
 from demand_assets.forecasting.contract.plugins import SOURCES, PluginError, plugin, told
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
-from demand_assets.forecasting.dataset.dataset_file import Dataset, PluggedSource
-from demand_assets.forecasting.store.exhaustion import exhausted
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import PluggedSource
+from demand_assets.forecasting.store.waiting_for_room import exhausted
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment

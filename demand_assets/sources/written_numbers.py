@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.dataset.dataset_file import FileSource
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.currencies import currencies_of, without_currency
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]

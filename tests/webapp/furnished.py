@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     ADMIN,
@@ -36,9 +36,10 @@ from webapp.db.database import db, now, writing
 from webapp.groups.changes import add_group
 from webapp.notices.events import Told, tell
 from webapp.notices.new_events import bad_data_words
-from webapp.notices.webhook_views import make_webhook
+from webapp.notices.webhooks import make_webhook
 from webapp.order_up_to.lead_times import set_rule as set_order_up_to_rule
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.scim.tokens import make_token as make_scim_token

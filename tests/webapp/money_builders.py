@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from demand_assets.forecasting.dataset.attributes import Attribute
-from demand_assets.forecasting.dataset.money import Money
+from demand_assets.forecasting.dataset.prices_and_costs import Money
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from webapp.services import Services
 

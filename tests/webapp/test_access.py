@@ -29,7 +29,8 @@ from tests.webapp.fakes import FakeDagster
 from tests.webapp.scenario_forms import press, saved, send
 from webapp.access import Actor, role_needed
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 
 pytestmark = pytest.mark.slow
 

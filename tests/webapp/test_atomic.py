@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from demand_assets.forecasting.forecast.totals import Bounds
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from tests.webapp import account_changes as accounts
 from tests.webapp import scim_changes as scim
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
@@ -33,6 +33,7 @@ from webapp.groups.changes import add_group, change_group, remove_group
 from webapp.models.actions import carry_out, store_act
 from webapp.order_up_to import lead_times as order_up_to
 from webapp.overrides import overrides
+from webapp.overrides.wanted_override import Cell, WantedOverride
 from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS, Readiness
 from webapp.region_items.open_overrides import open_overrides
@@ -167,7 +168,7 @@ def one_forecast(_: World) -> None:
 
 
 def override(way: Any, amount: float, days: int = 2) -> Callable[[World], Any]:
-    wanted = overrides.WantedOverride(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair", f"form {amount}")
+    wanted = WantedOverride(date(2026, 7, 1), date(2026, 7, days), way, amount, "a fair", f"form {amount}")
     return lambda _: overrides.place(wanted, {KETTLE.key: part(30.0), ODD.key: part(10.0)})
 
 
@@ -175,8 +176,8 @@ def saved_cells(_: World) -> None:
     """One is overridden anew, the override of another is removed."""
     held = [one for each in open_overrides(KEYS).values() for one in each]
     seen = {day: overrides.mark_of(one for one in held if one.date == f"2026-07-0{day}") for day in (1, 2)}
-    overrides.place_cells([overrides.Cell(date(2026, 7, 1), "value", 100.0, "a fair", seen[1]),
-                           overrides.Cell(date(2026, 7, 2), None, 0.0, "", seen[2])], "a grid",
+    overrides.place_cells([Cell(date(2026, 7, 1), "value", 100.0, "a fair", seen[1]),
+                           Cell(date(2026, 7, 2), None, 0.0, "", seen[2])], "a grid",
                           {KETTLE.key: part(30.0), ODD.key: part(10.0)})
 
 

@@ -22,7 +22,7 @@ from webapp.accounts.users import end_sessions
 from webapp.audit.record import record
 from webapp.db.database import writing
 from webapp.db.locks import locked
-from webapp.http.bodies import is_door
+from webapp.http.request_bodies import is_door
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import User

@@ -12,7 +12,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.numbers_and_dates import for_scripts
-from webapp.serving.answer import Period
+from webapp.serving.forecast_of_selection import Period
 from webapp.serving.history import Backtest, History
 
 Column = list[float | None]

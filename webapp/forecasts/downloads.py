@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, in_money
+from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, in_money
 from demand_assets.forecasting.forecast.totals import Bounds, Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.access import needs
@@ -25,15 +25,15 @@ from webapp.language.translations import gettext as _
 from webapp.overrides.applied import Overridden, overridden, override_words
 from webapp.overrides.in_money import unit_money_of
 from webapp.pages.download_files import Cell, Sheet, book_of, exact, file_of, requested_format, rounded
-from webapp.pages.money import in_currency, rounded_money, rounded_price
 from webapp.pages.numbers_and_dates import plural
+from webapp.pages.rounded_money import in_currency, rounded_money, rounded_price
 from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.labels import version_words
-from webapp.region_items.money import units_in_money
+from webapp.region_items.prices_and_costs import units_in_money
 from webapp.region_items.rows import rows_by_key
 from webapp.scenarios.driver_changes import ScenarioForm
 from webapp.services import services
-from webapp.serving.answer import Answer
+from webapp.serving.forecast_of_selection import Answer
 from webapp.serving.history import History
 from webapp.serving.line_item import mark_of
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of

@@ -18,16 +18,11 @@ from webapp.accuracy.lead_chart import LeadAccuracy
 from webapp.forecasts.period_table import InMoney, Measure, PeriodTable, table_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import pgettext
-from webapp.overrides.overrides import (
-    LEAST_PERCENT,
-    LONGEST_COMMENT,
-    MOST_PERCENT,
-    MOST_UNITS,
-    mark_of,
-)
-from webapp.pages.money import decimals_of, rounded_money, rounded_price
+from webapp.overrides.overrides import mark_of
+from webapp.overrides.wanted_override import LEAST_PERCENT, LONGEST_COMMENT, MOST_PERCENT, MOST_UNITS
 from webapp.pages.numbers_and_dates import for_scripts
-from webapp.serving.answer import Period
+from webapp.pages.rounded_money import decimals_of, rounded_money, rounded_price
+from webapp.serving.forecast_of_selection import Period
 from webapp.serving.history import History
 
 BACK: dict[Frequency, int] = {"D": 91, "W": 52, "M": 24, "Q": 8}

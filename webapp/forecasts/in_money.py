@@ -1,11 +1,11 @@
 """What the forecast page and its files tell of an answer in money."""
 
-from demand_assets.forecasting.dataset.money import KINDS
+from demand_assets.forecasting.dataset.prices_and_costs import KINDS
 from webapp.forecasts.period_table import InMoney
 from webapp.overrides.applied import Overridden
 from webapp.overrides.in_money import answer_in_money, scenario_in_money, unit_money_of
 from webapp.services import services
-from webapp.serving.answer import Answer
+from webapp.serving.forecast_of_selection import Answer
 from webapp.stored_forecasts.group_answer import GroupAnswer
 
 

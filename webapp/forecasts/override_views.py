@@ -17,7 +17,6 @@ from webapp.overrides.form import parse_cells, parse_override
 from webapp.overrides.overrides import (
     CellsError,
     ChangedMeanwhileError,
-    OverrideError,
     kept_of,
     mark_of,
     place,
@@ -26,6 +25,7 @@ from webapp.overrides.overrides import (
     undo,
 )
 from webapp.overrides.views import store_down
+from webapp.overrides.wanted_override import OverrideError
 from webapp.pages.numbers_and_dates import period
 from webapp.pages.reader_locale import number
 from webapp.tables import Override

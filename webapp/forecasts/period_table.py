@@ -13,14 +13,14 @@ from flask import Flask
 from markupsafe import Markup
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
+from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum, UnitMoney
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.language.translations import gettext as _
 from webapp.language.translations import pgettext
-from webapp.pages.money import in_currency, money, unit_price
 from webapp.pages.numbers_and_dates import NOTHING, decimals_for, signed, units
 from webapp.pages.reader_locale import number
-from webapp.serving.answer import Period
+from webapp.pages.rounded_money import in_currency, money, unit_price
+from webapp.serving.forecast_of_selection import Period
 from webapp.serving.history import History
 from webapp.tables import Override
 

@@ -18,7 +18,7 @@ from webapp.pages.reader_locale import number
 from webapp.region_items.rows import pooled_row, rows_of
 from webapp.region_items.selection import MOST_LISTED, Arguments, parse_selection
 from webapp.services import services
-from webapp.serving.answer import MOST_REGION_ITEMS
+from webapp.serving.selection_sizes import MOST_REGION_ITEMS
 from webapp.tables import PooledRow, RegionItemRow
 
 PAGE_SIZE = 50

@@ -17,13 +17,13 @@ from webapp.adjustments.adjustments import told_count
 from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
-from webapp.forecasts.changes import changes_of
 from webapp.forecasts.chart_data import chart_of
 from webapp.forecasts.grid import grid_of
 from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.in_words import in_words
 from webapp.forecasts.period_table import table_of
 from webapp.forecasts.query import PAGE_SIZE, TABS, ForecastQuery, parse_forecast_query
+from webapp.forecasts.recent_changes import changes_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.applied import overridden, overridden_group, override_words
@@ -31,17 +31,18 @@ from webapp.overrides.form import OverrideForm
 from webapp.pages.reader_locale import number
 from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.groups import find_groups
-from webapp.region_items.overview_query import View, find_page, parse_view
+from webapp.region_items.overview_table.query import View, find_page, parse_view
 from webapp.region_items.own_pooled_or_naive import table_of as evidence_of
 from webapp.region_items.rows import open_retrains
 from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
-from webapp.serving.answer import MOST_REGION_ITEMS, Answer, plan_of, under, words_of
 from webapp.serving.explanation import MOST_EXACT, Explanation, explain
+from webapp.serving.forecast_of_selection import Answer, plan_of, under, words_of
 from webapp.serving.history import backtest_of
 from webapp.serving.line_item import analogues_of, served_by_words
+from webapp.serving.selection_sizes import MOST_REGION_ITEMS
 from webapp.serving.sentences import of_miss
 from webapp.stored_forecasts.group_answer import group_of
 from webapp.stored_forecasts.group_page import last_year_of

@@ -21,7 +21,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked, locked_rows, once_more
-from webapp.http.bodies import ASKS_ONLY, LONGEST_AT_DOORS, has_form, is_door
+from webapp.http.request_bodies import ASKS_ONLY, LONGEST_AT_DOORS, has_form, is_door
 from webapp.language.translations import lazy_gettext as _l
 from webapp.services import services
 from webapp.settings import Settings

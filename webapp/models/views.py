@@ -10,11 +10,11 @@ from webapp.db.database import now
 from webapp.http.choices import one_of
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
-from webapp.models.accuracy import accuracy_of, compare
 from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
+from webapp.models.version_accuracy import accuracy_of, compare
 from webapp.models.versions import all_versions, find_decisions, version_of, versions_of
 from webapp.pages.listing import parse_page
-from webapp.region_items.overview_query import View, find_page
+from webapp.region_items.overview_table.query import View, find_page
 from webapp.region_items.production import by_hand_words
 from webapp.region_items.rows import rows_of
 from webapp.services import services

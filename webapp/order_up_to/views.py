@@ -6,7 +6,7 @@ from flask import Blueprint, Flask, abort, flash, redirect, render_template, req
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from demand_assets.forecasting.dataset.money import KINDS
+from demand_assets.forecasting.dataset.prices_and_costs import KINDS
 from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToError
 from webapp.access import needs
 from webapp.administration.segment_rules import LARGEST_ID, TooManyRulesError
@@ -17,7 +17,7 @@ from webapp.order_up_to.lead_times import of_file, remove_rule, rules, set_rule
 from webapp.order_up_to.quantities import lines_of
 from webapp.pages.download_files import Cell, exact, requested_format, spooled_file_of
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
-from webapp.pages.money import in_currency, rounded_money
+from webapp.pages.rounded_money import in_currency, rounded_money
 from webapp.pages.typed_numbers import TypedNumberError, read_number
 from webapp.region_items.attributes import Filter, arguments_of, conditions_of, declared, parse_filters
 from webapp.region_items.segments import SegmentError, is_seen, parsed_segment, refuse_unseen

@@ -16,7 +16,8 @@ from webapp.pages.numbers_and_dates import amount
 from webapp.region_items.open_overrides import apply, open_overrides, open_overrides_among, period_override
 from webapp.region_items.rows import rows_of
 from webapp.services import services
-from webapp.serving.answer import MOST_REGION_ITEMS, Period, plan_of
+from webapp.serving.forecast_of_selection import Period, plan_of
+from webapp.serving.selection_sizes import MOST_REGION_ITEMS
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 from webapp.tables import Override
 

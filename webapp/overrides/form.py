@@ -8,7 +8,7 @@ from typing import Any, Literal
 from werkzeug.datastructures import MultiDict
 
 from webapp.language.translations import gettext as _
-from webapp.overrides.overrides import MOST_AT_ONCE, WAYS, Cell, OverrideError, WantedOverride
+from webapp.overrides.wanted_override import MOST_AT_ONCE, WAYS, Cell, OverrideError, WantedOverride
 from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from demand_assets.forecasting.forecast.money import MoneySum, SummedMoney, UnitMoney
+from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum, SummedMoney, UnitMoney
 from demand_assets.forecasting.forecast.totals import span_of
 from webapp.overrides.applied import Overridden
-from webapp.region_items.money import units_in_money
+from webapp.region_items.prices_and_costs import units_in_money
 from webapp.services import services
-from webapp.serving.answer import Answer
-from webapp.serving.money import money_of, summed_in_money
+from webapp.serving.answer_in_money import money_of, summed_in_money
+from webapp.serving.forecast_of_selection import Answer
 from webapp.stored_forecasts.group_answer import GroupAnswer
 
 

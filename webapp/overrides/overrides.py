@@ -8,15 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
-from math import isfinite
-from typing import Any, get_args
-from unicodedata import category
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from sqlalchemy import ColumnElement, func, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.forecast.overrides import Way, shares
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.access import Actor, actor
 from webapp.audit.record import record
@@ -27,6 +24,8 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.locked_periods import locked_for
+from webapp.overrides.spreading import forecasts_on, shared_out, spread
+from webapp.overrides.wanted_override import MOST_AT_ONCE, Cell, OverrideError, WantedOverride, check, too_many
 from webapp.pages.reader_locale import number
 from webapp.region_items.labels import selection_words
 from webapp.region_items.open_overrides import open_overrides
@@ -34,18 +33,8 @@ from webapp.region_items.rows import locked_region_items
 from webapp.stored_forecasts.computing import tell_totals
 from webapp.tables import Catalogue, Override, RegionItemRow, StoredForecast
 
-WAYS: tuple[Way, ...] = get_args(Way)
-LEAST_PERCENT, MOST_PERCENT = -100.0, 1000.0
-MOST_UNITS = 1e12
-LONGEST_COMMENT = 500
-MOST_AT_ONCE = 20_000
-"""Periods of region-items that one form may override."""
 MOST_TOLD = 200
 """Overrides that one entry of the audit log lists; the others stay in the table of overrides as well."""
-
-
-class OverrideError(ValueError):
-    """What cannot be overridden; the message says what is allowed."""
 
 
 class CellsError(OverrideError):
@@ -68,20 +57,6 @@ class ChangedMeanwhileError(OverrideError):
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One period of a grid, as a planner wants its override."""
-
-    date: date
-    way: Way | None
-    """None: the override is to be removed."""
-    amount: float
-    """As that of ``WantedOverride``."""
-    comment: str
-    seen: str
-    """``mark_of`` the overrides of the period that the planner saw."""
-
-
-@dataclass(frozen=True)
 class CellsResult:
     """What became of the cells of a grid."""
 
@@ -93,20 +68,6 @@ class CellsResult:
     """Overrides that were removed, with nothing in their place."""
     is_new: bool
     """As that of ``OverrideResult``."""
-
-
-@dataclass(frozen=True)
-class WantedOverride:
-    """An override as a planner asks for it."""
-
-    first: date
-    last: date
-    way: Way
-    amount: float
-    """Percent for each region-item; or units a period, of all region-items together."""
-    comment: str
-    token: str
-    """Of the form or request: the same one sent twice makes it once."""
 
 
 @dataclass(frozen=True)
@@ -152,11 +113,11 @@ def place(wanted: WantedOverride, parts: Mapping[str, Part], by: Actor | None = 
         by: whoever sent this request unless given.
     Raises: OverrideError: it cannot be done; nothing was changed.
     """
-    _check(wanted)
+    check(wanted)
     who = by or actor()
     batch = _batch_of(wanted, parts)
     rows = [Override(batch=batch, key=key, date=str(at), way=wanted.way, amount=amount, comment=wanted.comment,
-                     made_by=who.email) for key, at, amount in _spread(wanted, parts)]
+                     made_by=who.email) for key, at, amount in spread(wanted, parts)]
     with writing():
         # overrides of a region-item are changed one after the other
         region_items = locked_region_items({one.key for one in rows})
@@ -179,7 +140,7 @@ def put(rows: Sequence[Override], replaced: Sequence[Override], region_items: It
     Raises: OverrideError: a period of them is locked, or they are too many.
     """
     if len(rows) > MOST_AT_ONCE:
-        raise _too_many(len(rows))
+        raise too_many(len(rows))
     _refuse_locked(rows, who)
     at = now()
     _close(replaced, who, at)
@@ -355,22 +316,22 @@ def _rows_of_cells(cells: Sequence[Cell], token: str, parts: Mapping[str, Part],
     if not cells or len({one.date for one in cells}) < len(cells):
         raise OverrideError(_("Change at least one period, and each once."))
     if (most := len(cells) * len(parts)) > MOST_AT_ONCE:
-        raise _too_many(most)
+        raise too_many(most)
     rows: list[Override] = []
     wrong: dict[date, str] = {}
     made = sorted((one for one in cells if one.way is not None), key=lambda one: one.date)
-    forecasts = _forecasts(parts, {one.date for one in made})
+    forecasts = forecasts_on(parts, {one.date for one in made})
     batch = uuid5(NAMESPACE_URL, "\n".join([token, repr(made), *sorted(parts)])).hex
     for one in made:
         wanted = WantedOverride(one.date, one.date, one.way or "value", one.amount, one.comment, token)
         try:
-            _check(wanted)
+            check(wanted)
             if one.date not in forecasts:
                 raise OverrideError(_("Only periods ahead can be overridden, as far as they are forecast."))
         except OverrideError as error:
             wrong[one.date] = str(error)
             continue
-        shared = _shared_out(wanted, {one.date: forecasts[one.date]})
+        shared = shared_out(wanted, {one.date: forecasts[one.date]})
         rows += [Override(batch=batch, key=key, date=str(at), way=one.way, amount=amount, comment=one.comment,
                           made_by=who.email) for key, at, amount in shared]
     if wrong:
@@ -384,75 +345,6 @@ def _with_region_item_locked(override_id: int) -> Override | None:
         return None
     locked_region_items([key])
     return locked_one(Override, override_id)
-
-
-def _check(wanted: WantedOverride) -> None:
-    if wanted.way not in WAYS:
-        raise OverrideError(_("An override by %(way)s is not possible; choose %(ways)s.",
-                              way=repr(str(wanted.way)[:40]), ways=f" {_('or')} ".join(WAYS)))
-    if not isfinite(wanted.amount):
-        raise OverrideError(_("%(amount)s is no number that can be forecast.", amount=wanted.amount))
-    if wanted.way == "value" and not 0 <= wanted.amount <= MOST_UNITS:
-        raise OverrideError(_("%(amount)s units are not possible; a number from 0 to %(most)s is.",
-                              amount=f"{wanted.amount:,g}", most=f"{MOST_UNITS:,.0f}"))
-    if wanted.way == "percent" and (not LEAST_PERCENT <= wanted.amount <= MOST_PERCENT or not wanted.amount):
-        raise OverrideError(_("A change by %(amount)s %% is not possible; one from %(least)s to %(most)s %% is, other "
-                              "than 0.", amount=f"{wanted.amount:g}", least=f"{LEAST_PERCENT:g}",
-                              most=f"{MOST_PERCENT:g}"))
-    if not wanted.comment or len(wanted.comment) > LONGEST_COMMENT:
-        raise OverrideError(_("Give a comment of at most %(most)s characters, so that others understand it.",
-                              most=LONGEST_COMMENT))
-    if any(category(character) == "Cc" for character in wanted.comment):
-        raise OverrideError(_("The comment cannot be kept as it is. Leave out its control characters."))
-    if not wanted.token or len(wanted.token) > LONGEST_COMMENT:
-        raise OverrideError(_("The form lacks its token; open the page again."))
-    if wanted.first > wanted.last:
-        raise OverrideError(_("The last date, %(last)s, comes before the first, %(first)s.", last=wanted.last,
-                              first=wanted.first))
-
-
-def _spread(wanted: WantedOverride, parts: Mapping[str, Part]) -> list[tuple[str, date, float]]:
-    """Key, period and amount of each override."""
-    days = {key: part.dates.astype("datetime64[D]").tolist() for key, part in parts.items()}
-    first, last = (min((each[0] for each in days.values() if each), default=None),
-                   max((each[-1] for each in days.values() if each), default=None))
-    if first is None or last is None:
-        raise OverrideError(_("There is no forecast to override yet."))
-    if wanted.first < first or wanted.last > last:
-        raise OverrideError(_("Only periods ahead can be overridden, as far as they are forecast: from %(first)s to "
-                              "%(last)s, not from %(wanted_first)s to %(wanted_last)s.", first=first, last=last,
-                              wanted_first=wanted.first, wanted_last=wanted.last))
-    forecasts = _forecasts(parts, {at for each in days.values() for at in each if wanted.first <= at <= wanted.last})
-    count = sum(len(each) for each in forecasts.values())
-    if not count:
-        raise OverrideError(_("No period begins from %(first)s to %(last)s; choose other dates.", first=wanted.first,
-                              last=wanted.last))
-    if count > MOST_AT_ONCE:
-        raise _too_many(count)
-    return _shared_out(wanted, forecasts)
-
-
-def _forecasts(parts: Mapping[str, Part], dates: Collection[date]) -> dict[date, dict[str, float]]:
-    """Period -> key -> the model's forecast in units, of those of the dates that are forecast."""
-    found: dict[date, dict[str, float]] = {}
-    for key, part in parts.items():
-        for at, units in zip(part.dates.astype("datetime64[D]").tolist(), part.forecast.tolist(), strict=True):
-            if at in dates:
-                found.setdefault(at, {})[key] = units
-    return found
-
-
-def _shared_out(wanted: WantedOverride, forecasts: Mapping[date, Mapping[str, float]]) -> list[tuple[str, date, float]]:
-    """Key, period and amount of each override: a percent for each, a value spread over them."""
-    if wanted.way == "percent":
-        return [(key, at, wanted.amount) for at, each in forecasts.items() for key in each]
-    return [(key, at, wanted.amount * share) for at, each in forecasts.items() for key, share in shares(each).items()]
-
-
-def _too_many(count: int) -> OverrideError:
-    return OverrideError(_("%(num)s periods of region-items are too many to be overridden at once; at most %(most)s "
-                           "can be. Choose fewer region-items or dates.", num=number(count),
-                           most=number(MOST_AT_ONCE)))
 
 
 def _batch_of(wanted: WantedOverride, parts: Iterable[str]) -> str:

@@ -15,8 +15,8 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.overrides.applied import override_amount
 from webapp.overrides.locked_periods import locked_for
+from webapp.overrides.override_accuracy import GROUPS, MOST_JUDGED, Score, judge, score_of
 from webapp.overrides.overrides import is_ahead
-from webapp.overrides.scores import GROUPS, MOST_JUDGED, Score, judge, score_of
 from webapp.pages.download_files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.numbers_and_dates import amount

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, func, select
 
 from webapp.db.database import db
-from webapp.region_items.overview_query import View
+from webapp.region_items.overview_table.query import View
 from webapp.region_items.rows import rows_by_key
 from webapp.tables import EarlierMove, RegionItemRow
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, distinct, func, select
 from webapp.db.database import db
 from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import place_of
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.tables import RegionItemRow
 
 Measure = Literal["live", "backtest"]

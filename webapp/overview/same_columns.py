@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, func, literal, or_, select
 from webapp.db.database import db
 from webapp.language.translations import lazy_gettext
 from webapp.pages.numbers_and_dates import day, share, signed_share, units
-from webapp.region_items.overview_columns import USUAL_COLUMNS
-from webapp.region_items.overview_flags import FLAGS
-from webapp.region_items.overview_query import STATUSES, Page, View, conditions
+from webapp.region_items.overview_table.columns import USUAL_COLUMNS
+from webapp.region_items.overview_table.flags import FLAGS
+from webapp.region_items.overview_table.query import STATUSES, Page, View, conditions
 from webapp.tables import RegionItemRow
 
 NOT_KNOWN = lazy_gettext("not known")

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
 from webapp.db.database import db
 from webapp.personal.seen_region_items import sees_everything
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.stored_forecasts.by_period import SumByPeriod
 from webapp.stored_forecasts.filtered_totals import interval_of
 from webapp.tables import GroupForecast, RegionItemRow

@@ -22,9 +22,9 @@ from webapp.pages.listing import parse_page
 from webapp.panels.panels import new_counts, panels_of
 from webapp.panels.views import asked_finds
 from webapp.region_items.attributes import ARGUMENT, arguments_of, declared, filterable, next_level, words_of
-from webapp.region_items.overview_columns import offered_columns, offered_orders
-from webapp.region_items.overview_flags import FLAGS
-from webapp.region_items.overview_query import (
+from webapp.region_items.overview_table.columns import offered_columns, offered_orders
+from webapp.region_items.overview_table.flags import FLAGS
+from webapp.region_items.overview_table.query import (
     EVERYTHING,
     PAGE_SIZES,
     STATUSES,
@@ -46,7 +46,7 @@ bp = Blueprint("overview", __name__)
 
 SINCE_WORDS = {1: lazy_gettext("since yesterday"), 3: lazy_gettext("since three days ago"),
                7: lazy_gettext("since a week ago")}
-"""Days back -> words, of ``overview_query.SINCE_DAYS``."""
+"""Days back -> words, of ``overview_table.query.SINCE_DAYS``."""
 
 
 @bp.get("/")

@@ -11,8 +11,8 @@ from webapp.db.database import db
 from webapp.pages.listing import Query
 from webapp.pages.long_names import in_full
 from webapp.region_items.attributes import ARGUMENT, arguments_of, levels, next_level
-from webapp.region_items.overview_flags import FLAGS
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.flags import FLAGS
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.tables import AttributeValue, Catalogue, RegionItemRow
 
 LISTED = 100

@@ -12,7 +12,7 @@ from webapp.access import needs
 from webapp.db.database import db
 from webapp.panels.panels import LONGEST_FIND, Panel, panels_of
 from webapp.region_items.attributes import ARGUMENT, Filter, parsed
-from webapp.region_items.overview_query import View, conditions, parse_view
+from webapp.region_items.overview_table.query import View, conditions, parse_view
 from webapp.services import services
 from webapp.tables import RegionItemRow
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.money import KINDS
+from demand_assets.forecasting.dataset.prices_and_costs import KINDS
 from webapp.db.stored_json import StoredJson
 from webapp.pages.download_files import Cell, exact
-from webapp.pages.money import rounded_money, rounded_price
+from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.published_plans.plan_tables import COVERAGE, parts_of
 from webapp.region_items.attributes import declared
 from webapp.region_items.labels import version_words

@@ -16,14 +16,14 @@ import pyarrow.parquet as pq
 from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.forecast.money import in_money
+from demand_assets.forecasting.forecast.revenue_and_margin import in_money
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.personal.seen_region_items import sees_everything
 from webapp.region_items.attributes import attributes_of
-from webapp.region_items.money import units_in_money
 from webapp.region_items.open_overrides import apply, open_overrides
+from webapp.region_items.prices_and_costs import units_in_money
 from webapp.region_items.rows import known_keys
 from webapp.services import services
 from webapp.stored_forecasts.computing import LoadedForecast, stored_forecasts_of

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attributes, Axis, as_written
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.money import KINDS
+from demand_assets.forecasting.dataset.prices_and_costs import KINDS
 from webapp.db.chunked import chunked
 from webapp.db.database import db, writing
 from webapp.http.choices import one_of

@@ -9,7 +9,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 
 from demand_assets.forecasting.dataset.attributes import Axis
-from demand_assets.forecasting.forecast.money import MoneySum, UnitMoney
+from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum, UnitMoney
 from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now

@@ -15,7 +15,7 @@ from webapp.db.locks import insert_absent, locked
 from webapp.language.translations import gettext as _
 from webapp.pages.numbers_and_dates import plural as counted
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
-from webapp.region_items.overview_query import matching_keys, parse_view
+from webapp.region_items.overview_table.query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, rows_of
 from webapp.tables import RegionItemRow, Selection
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from webapp.access import actor
 from webapp.db.database import db
 from webapp.personal.visible_views import is_visible, visible_view
-from webapp.region_items.overview_query import View
+from webapp.region_items.overview_table.query import View
 from webapp.saved_views.opening import gone_from, kept_arguments, opened, start_of
 from webapp.tables import Catalogue, Favourite, SavedView
 

@@ -13,10 +13,10 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.personal.visible_views import is_visible
 from webapp.region_items.attributes import ARGUMENT, filterable
-from webapp.region_items.overview_columns import offered_columns, offered_orders
-from webapp.region_items.overview_flags import FLAGS
-from webapp.region_items.overview_query import STATUSES, View, matching_keys
-from webapp.region_items.overview_query import parse_view as parse_overview
+from webapp.region_items.overview_table.columns import offered_columns, offered_orders
+from webapp.region_items.overview_table.flags import FLAGS
+from webapp.region_items.overview_table.query import STATUSES, View, matching_keys
+from webapp.region_items.overview_table.query import parse_view as parse_overview
 from webapp.tables import Catalogue, SavedView, SavedViewItem, StartView
 
 KEPT = (ARGUMENT, "q", "status", "flag", "sort", "size", "columns", "since", "same")

@@ -17,8 +17,8 @@ from webapp.pages.listing import Kind, find_page, in_order, parse_view
 from webapp.personal.favourites import TooManyFavouritesError, favourites_among, set_favourite
 from webapp.personal.visible_views import is_visible, visible_view
 from webapp.region_items.attributes import ARGUMENT
-from webapp.region_items.overview_query import conditions, matching_keys
-from webapp.region_items.overview_query import parse_view as parse_overview
+from webapp.region_items.overview_table.query import conditions, matching_keys
+from webapp.region_items.overview_table.query import parse_view as parse_overview
 from webapp.region_items.rows import rows_of
 from webapp.region_items.selection import link_arguments, parse_selection, ticked_keys
 from webapp.saved_views.changes import (

@@ -6,7 +6,7 @@ from datetime import date
 
 import pandas as pd
 
-from demand_assets.forecasting.forecast.money import prices_and_costs
+from demand_assets.forecasting.forecast.revenue_and_margin import prices_and_costs
 from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, over_all
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
@@ -15,7 +15,7 @@ from demand_assets.forecasting.whatif.scenario import PLAN, Scenario, ScenarioEr
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
-from webapp.region_items.money import amounts_of
+from webapp.region_items.prices_and_costs import amounts_of
 from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, PlanAndScenario, Result

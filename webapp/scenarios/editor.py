@@ -19,9 +19,10 @@ from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenari
 from webapp.scenarios.plans.plan import DriverPlan, named_region_items, plan_text, read_plan
 from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.scenarios.repository import COPY, LONGEST_DESCRIPTION, LONGEST_NAME
-from webapp.scenarios.request import MOST_REGION_ITEMS, ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
+from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
 from webapp.scenarios.selection import selected, ticks_of
 from webapp.services import Services
+from webapp.serving.selection_sizes import MOST_OF_A_SCENARIO
 from webapp.tables import RegionItemRow, StoredForecast
 
 MOST_TOLD = 3
@@ -232,9 +233,9 @@ def _named_by(text: str, services: Services, errors: list[str]) -> tuple[list[st
                         region=example.region, item=example.item) if example else
                       _("Nothing is selected, and the plan names no region-item of the dataset. Tick regions, items or "
                         "single region-items, or name them in columns region and item."))
-    elif len(named) > MOST_REGION_ITEMS:
+    elif len(named) > MOST_OF_A_SCENARIO:
         errors.append(_("The plan names %(num)s region-items; a scenario holds at most %(most)s. Make two scenarios of "
-                        "it.", num=reader_locale.number(len(named)), most=MOST_REGION_ITEMS))
+                        "it.", num=reader_locale.number(len(named)), most=MOST_OF_A_SCENARIO))
         named = set()
     keys = [key for key in known if key in named]
     return keys, keys

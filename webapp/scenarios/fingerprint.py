@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.money import Money
+from demand_assets.forecasting.dataset.prices_and_costs import Money
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.stored_json import StoredJson

@@ -22,9 +22,6 @@ from webapp.scenarios.plans.plan import PlanRow
 from webapp.services import Services
 from webapp.tables import StoredForecast
 
-MOST_REGION_ITEMS = 500
-"""In one scenario."""
-
 
 @dataclass(frozen=True)
 class ScopedDriverChange:

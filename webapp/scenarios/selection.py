@@ -13,7 +13,7 @@ from webapp.language.translations import ngettext as _n
 from webapp.pages.reader_locale import number
 from webapp.region_items.labels import NAMES_TOLD
 from webapp.region_items.selection import stored_keys
-from webapp.scenarios.request import MOST_REGION_ITEMS
+from webapp.serving.selection_sizes import MOST_OF_A_SCENARIO
 from webapp.tables import RegionItemRow
 
 MOST_LISTED = 2000
@@ -30,7 +30,7 @@ class Offered:
     items: Sequence[str]
     total: int
     """Region-items in the dataset."""
-    most: int = MOST_REGION_ITEMS
+    most: int = MOST_OF_A_SCENARIO
 
 
 def offered() -> Offered:
@@ -54,7 +54,7 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue)
     wanted, count = query, len(asked)
     picked: list[str] = []
-    if count <= MOST_REGION_ITEMS:
+    if count <= MOST_OF_A_SCENARIO:
         known = set(db.session.scalars(query.where(RegionItemRow.key.in_(asked))))
         picked = [key for key in asked if key in known]
         if unknown := [key for key in asked if key not in known]:
@@ -70,9 +70,9 @@ def selected(fields: MultiDict[str, str], errors: list[str]) -> tuple[list[str],
         if items and not everything:
             wanted = wanted.where(RegionItemRow.item.in_(items))
         found |= set(db.session.scalars(wanted))
-    if max(len(found), count) > MOST_REGION_ITEMS:
+    if max(len(found), count) > MOST_OF_A_SCENARIO:
         errors.append(_("These are %(num)s region-items; a scenario holds at most %(most)s. Tick fewer regions or "
-                        "items.", num=number(max(len(found), count)), most=MOST_REGION_ITEMS))
+                        "items.", num=number(max(len(found), count)), most=MOST_OF_A_SCENARIO))
         return [], picked
     return list(db.session.scalars(query.where(RegionItemRow.key.in_(found)).order_by(RegionItemRow.position))), picked
 

@@ -40,12 +40,13 @@ from webapp.scenarios.repository import (
     duplicate,
     find_page,
 )
-from webapp.scenarios.request import MOST_REGION_ITEMS, ScenarioRequest, asked_words
+from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Result, Summary
 from webapp.scenarios.selection import offered
 from webapp.scenarios.staleness import states_of
 from webapp.scenarios.states import is_waiting, stamp
 from webapp.services import services
+from webapp.serving.selection_sizes import MOST_OF_A_SCENARIO
 from webapp.tables import SavedScenario
 
 bp = Blueprint("scenarios", __name__, url_prefix="/scenarios")
@@ -85,9 +86,9 @@ def new() -> ResponseReturnValue:
 def select() -> ResponseReturnValue:
     """From a selection in the overview to the editor."""
     keys = ticked_keys(request.form)
-    if len(keys) > MOST_REGION_ITEMS:
+    if len(keys) > MOST_OF_A_SCENARIO:
         abort(422, _("These are %(num)s region-items; a scenario holds at most %(most)s.", num=number(len(keys)),
-                     most=MOST_REGION_ITEMS))
+                     most=MOST_OF_A_SCENARIO))
     return _editor(parse_editor(services(), MultiDict([("ri", key) for key in keys])))
 
 

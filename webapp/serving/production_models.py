@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError
-from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.version_files import damage_is_told, verified
 from webapp.language.translations import gettext as _

@@ -334,20 +334,12 @@
   // What a text does to a cell: {changes, told}.
   const kept = (store, key, before, after) => ({ store, key, before, after });
   const refuse = (key, text, why) => ({ changes: [kept("wrong", key, wrong.get(key), { text: text.trim().slice(0, 40), why })], refused: true });
-  const spreads = {
-    forecast: { weight: forecast, told: _("in proportion to the forecast"), equally: _("equally, as nothing is forecast") },
-    equal: { weight: () => 1, told: _("equally") },
-    last_year: { weight: (place) => value("last_year", place), told: _("in proportion to last year"), equally: _("equally, as nothing was sold last year") },
-  };
   const spread = (total, places) => {
-    const rule = spreads[byId("grid-spread").value];
-    let weights = places.map(rule.weight), told = rule.told;
-    if (!weights.every(known)) return { why: _("Last year is not known for all %(periods)s; spread the sum in another way.", { periods: manyPeriods() }) };
-    if (!(weights.reduce((sum, each) => sum + each, 0) > 0)) { weights = places.map(() => 1); told = rule.equally; }
-    const whole = weights.reduce((sum, each) => sum + each, 0), step = total / places.length >= 1 ? 100 : 1e6;
-    const amounts = weights.map((each) => Math.floor((total * each / whole) * step) / step), largest = weights.indexOf(Math.max(...weights));
-    amounts[largest] = Math.round((amounts[largest] + total - amounts.reduce((sum, each) => sum + each, 0)) * 1e9) / 1e9;
-    return { amounts, told: _("%(units)s spread over %(periods)s %(how)s.", { units: `${amountWords(total)} ${data.unit}`, periods: plural(places.length, data.period), how: told }) };
+    const by = byId("grid-spread").value;
+    const weights = places.map({ forecast, equal: () => 1, last_year: (place) => value("last_year", place) }[by]);
+    const found = gridSpreading.over(by, total, weights);
+    if (!found) return { why: _("Last year is not known for all %(periods)s; spread the sum in another way.", { periods: manyPeriods() }) };
+    return { amounts: found.amounts, told: _("%(units)s spread over %(periods)s %(how)s.", { units: `${amountWords(total)} ${data.unit}`, periods: plural(places.length, data.period), how: found.how }) };
   };
   const overrideBy = (column, text) => {
     const places = ahead(column), read = typedNumbers.readChange(text), { limits } = data;

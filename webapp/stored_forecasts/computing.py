@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import (
+from demand_assets.forecasting.forecast.revenue_and_margin import (
     NOTHING_KNOWN,
     MoneySum,
     UnitMoney,
@@ -37,8 +37,8 @@ from webapp.db.chunked import chunked
 from webapp.db.database import Base, db, now, writing
 from webapp.region_items.forecast_figures import keep_move, note_made, note_money, note_total, want_totals
 from webapp.region_items.live_accuracy import forget_monitored
-from webapp.region_items.money import amounts_of
 from webapp.region_items.open_overrides import with_open_overrides
+from webapp.region_items.prices_and_costs import amounts_of
 from webapp.region_items.rows import locked_region_items, pooled_row, rows_by_key
 from webapp.services import Services
 from webapp.serving.history import windows_of

@@ -12,7 +12,7 @@ from demand_assets.forecasting.forecast import totals
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.rows import rows_by_key
-from webapp.serving.answer import Period
+from webapp.serving.forecast_of_selection import Period
 from webapp.serving.history import Backtest, History
 from webapp.stored_forecasts.computing import LoadedForecast, stored_forecasts_of
 from webapp.stored_forecasts.histories import GroupHistory

@@ -25,7 +25,7 @@ from webapp.region_items.attributes import (
     owners_of,
     parsed,
 )
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.stored_forecasts.filtered_totals import Conditions, filtered_totals, tell_intervals
 from webapp.tables import AttributeValue, GroupForecast, RegionItemRow
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import unescape
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, SummedMoney, UnitMoney
+from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, SummedMoney, UnitMoney
 from demand_assets.forecasting.forecast.totals import SummedParts, forecast_of
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.chunked import chunked

@@ -14,14 +14,14 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import past_prices
+from demand_assets.forecasting.forecast.revenue_and_margin import past_prices
 from demand_assets.forecasting.forecast.totals import Bounds
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.stored_json import StoredJson
-from webapp.region_items.money import amounts_of
+from webapp.region_items.prices_and_costs import amounts_of
 from webapp.scenarios.repository import open_scenarios
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import LineItemResult, Result

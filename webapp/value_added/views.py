@@ -13,8 +13,8 @@ from webapp.http.choices import one_of
 from webapp.language.translations import ENGLISH, in_language, lazy_gettext
 from webapp.language.translations import gettext as _
 from webapp.pages.download_files import Cell, exact, file_of, requested_format
-from webapp.pages.money import in_currency, rounded_money
 from webapp.pages.numbers_and_dates import day, period, period_words
+from webapp.pages.rounded_money import in_currency, rounded_money
 from webapp.services import services
 from webapp.value_added.comparing import (
     AXES,

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.db.database import db
-from webapp.overrides.scores import judge, score_of
+from webapp.overrides.override_accuracy import judge, score_of
 from webapp.services import Services
 from webapp.tables import Adjustment, RegionItemRow, Retrain, RetrainItem, SavedScenario, StoredForecast
 from webapp.work_list.states import Cause

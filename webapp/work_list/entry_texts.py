@@ -11,7 +11,6 @@ from webapp.language.periods import PERIOD
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.language.translations import ngettext as _n
-from webapp.pages.money import money
 from webapp.pages.numbers_and_dates import (
     amount,
     day,
@@ -23,6 +22,7 @@ from webapp.pages.numbers_and_dates import (
     units,
 )
 from webapp.pages.reader_locale import number
+from webapp.pages.rounded_money import money
 from webapp.pages.stored_words import stored_words
 from webapp.region_items.labels import forecast_link
 from webapp.scenarios.repository import by_tokens

@@ -16,9 +16,9 @@ from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
 from webapp.pages.download_files import Cell, exact, file_of, requested_format
 from webapp.pages.listing import find_page
-from webapp.pages.money import rounded_money
 from webapp.pages.numbers_and_dates import day
 from webapp.pages.reader_locale import number
+from webapp.pages.rounded_money import rounded_money
 from webapp.pages.stored_words import stored_words
 from webapp.region_items.attributes import groupable
 from webapp.region_items.rows import known_keys

@@ -11,7 +11,7 @@ from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
 from sqlalchemy.exc import DBAPIError
 
 from demand_assets.dagster_instance.runs.ended_or_put_back import end_run
-from demand_assets.forecasting.store.exhaustion import Patience, causes_of, exhausted
+from demand_assets.forecasting.store.waiting_for_room import Patience, causes_of, exhausted
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.interruption")
 

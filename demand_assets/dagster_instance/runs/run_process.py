@@ -20,7 +20,7 @@ import dagster as dg
 from dagster._utils.interrupts import capture_interrupts
 
 from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
-from demand_assets.forecasting.store.exhaustion import tried_until_there_is_room
+from demand_assets.forecasting.store.waiting_for_room import tried_until_there_is_room
 from demand_assets.forecasting.telemetry import log_lines
 
 log = logging.getLogger("demand_assets.dagster_instance.runs.run_process")

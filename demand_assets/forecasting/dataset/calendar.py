@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.calendar_events import Event
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Frequency
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.dataset.source_entries import FileSource, SqlSource
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -277,8 +278,6 @@ def other_meanings(then: Mapping[str, Any], now: Mapping[str, Any], region: str,
 
 
 def _check_source(entries: Mapping[str, Any]) -> None:
-    from demand_assets.forecasting.dataset.dataset_file import FileSource, SqlSource
-
     kinds: dict[str, type[FileSource] | type[SqlSource]] = {"file": FileSource, "sql": SqlSource}
     if str(entries.get("kind")) not in kinds:
         raise ValueError(f"source.kind = {entries.get('kind')!r}: a table of events is read from 'file' or 'sql'")

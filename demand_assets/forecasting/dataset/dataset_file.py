@@ -2,34 +2,33 @@
 
 import tomllib
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Literal, cast
 
-from pydantic import (
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin
-from demand_assets.forecasting.dataset.attributes import Attribute, Axis, Hierarchies, check_declared
+from demand_assets.forecasting.dataset.attributes import Attribute, Hierarchies, check_declared
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.column_entries import Columns
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
 from demand_assets.forecasting.dataset.gate_entries import Gate
-from demand_assets.forecasting.dataset.money import COLUMNS, Kind, Money, UnitAmount
 from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
+from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, Kind, Money, UnitAmount
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
+from demand_assets.forecasting.dataset.source_entries import (
+    OUR_SOURCES,
+    AttributeTable,
+    AttributeTables,
+    DemandSource,
+    FileSource,
+    PluggedSource,
+    PredecessorTable,
+)
 from demand_assets.forecasting.dataset.stock_entries import STOCK_ENTRIES
 from demand_assets.forecasting.dataset.validation_thresholds import Rules
 
@@ -39,224 +38,6 @@ HORIZONS = {"D": 28, "W": 8, "M": 6, "Q": 4}
 
 class DatasetFileError(ValueError):
     """A dataset file that cannot be used; the message names each wrong entry."""
-
-
-def _checked_date(value: str | None) -> str | None:
-    if value is not None:
-        date.fromisoformat(value)
-    return value
-
-
-class Columns(StrictEntry):
-    """The source's names for our columns; drivers name their own."""
-
-    date: str = "date"
-    region: str | None = "region"
-    """Empty when the source has one region only, which is then called ``all``."""
-    item: str | None = "item"
-    """Empty when the source has one item only, which is then called ``all``."""
-    demand: str = "demand"
-    stock: str | None = Field(default=None, min_length=1)
-    """Units on hand at the end of the period: 0 and less is out of stock."""
-    available: str | None = Field(default=None, min_length=1)
-    """Whether the item could be bought throughout the period: yes or no, or the share of it, 0 to 1. Anything but yes
-    and 1 is out of stock."""
-    drivers: dict[str, str] = Field(default={})
-    """Driver name -> column of the source, where they differ. ``{item}`` and ``{region}`` in the column's name stand
-    for the row's own, as in ``price = "price{item}"`` for a table with one price column for each item."""
-    expressions: dict[str, str] = Field(default={})
-    """Column of ours -> an expression over the source's columns, as in ``demand = "exp(logmove)"``."""
-    date_start: str | None = None
-    """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
-    date_format: str | None = None
-    """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
-
-    week_dated: Literal["first_day", "last_day"] = "first_day"
-    """Which day of a week its date is; weeks that are dated on their last are shown by their first."""
-    time_zone: str | None = None
-    """The time zone whose days, weeks and months stamps stand for, as in ``Europe/Berlin``; stamps that name none are
-    taken as UTC then. Unless given, the date of a stamp counts as it is written."""
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_zone(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                ZoneInfo(value)
-            except (ValueError, OSError, ZoneInfoNotFoundError):
-                raise ValueError(f"{value!r} is no time zone; write one as in 'Europe/Berlin' or 'UTC'") from None
-        return value
-
-    @field_validator("date_format")
-    @classmethod
-    def _has_year(cls, value: str | None) -> str | None:
-        if value is not None and not any(part in value for part in _WITH_YEAR):
-            raise ValueError(f"{value!r} says no year, and without one dates would all be of 1900; deliver the year in "
-                             "the same column, as in 31.01.2024 and '%d.%m.%Y'")
-        return value
-
-    @field_validator("region", "item", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("date_start")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        return _checked_date(value)
-
-
-_WITH_YEAR = ("%Y", "%y", "%G", "%c", "%x")
-"""What says the year in a format of dates."""
-
-
-class SimulatedSource(StrictEntry):
-    """Demand with known truth, made on the fly."""
-
-    kind: Literal["simulated"]
-    regions: int = Field(default=4, ge=1, le=10_000)
-    items: int = Field(default=12, ge=1, le=100_000)
-    years: float = Field(default=3, gt=0, le=20)
-    seed: int = 0
-    today: str | None = None
-    """Demand ends the day before; the real today unless given."""
-    seconds_per_day: float | None = Field(default=None, gt=0)
-    """Let a simulated day pass in so many seconds from the first start on, to watch the loop; else in a real day."""
-    stock_outs: float = Field(default=0.0, ge=0, lt=0.9)
-    """The share of periods that end out of stock because more was wanted than was there; beside those few in which the
-    world has none of an item, whatever is wanted."""
-    confounded: bool = False
-    """Promos come with price cuts and prices rise with demand, so that effects cannot be told apart naively."""
-
-    @field_validator("today")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        return _checked_date(value)
-
-
-class FileSource(StrictEntry):
-    """CSV or Parquet: a path, a glob, or an object-store URL such as ``s3://bucket/demand/*.parquet``."""
-
-    kind: Literal["file"]
-    path: str
-    format: Literal["auto", "csv", "parquet", "excel"] = "auto"
-    options: dict[str, str | int | float | bool] = Field(default={})
-    """Passed to fsspec (endpoint, credentials …)."""
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
-    """Between the columns of a CSV file; found in its header unless given."""
-    decimal: Literal[".", ","] | None = None
-    """The decimal mark of numbers that are text; settled by each column as a whole unless given."""
-    thousands: Literal[".", ",", " ", "'"] | None = None
-    """What groups the thousands of numbers that are text; a space stands for every kind of space. Spaces and
-    apostrophes between groups of three digits are read without it."""
-    encoding: str = "utf-8"
-    """Of a CSV file; UTF-16 is found by its byte order mark."""
-    skip_lines: int = Field(default=0, ge=0)
-    """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
-    holds the wanted names."""
-    sheet: str | None = None
-    """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
-    layout: Literal["auto", "long", "wide"] = "auto"
-    """A row a period, or a column for each date with demand in it."""
-    most_unpacked_gb: float | None = Field(default=None, gt=0, le=1000)
-    """What one file may hold once unpacked; unless given, 8 GB and at most 250 times its size."""
-    uploads: str | None = Field(default=None, min_length=1)
-    """A folder on this machine in which the web app keeps what programs upload, read beside ``path``; uploads are
-    refused unless it is given. A relative one is taken from the dataset file's folder."""
-
-    @model_validator(mode="after")
-    def _marks_differ(self) -> "FileSource":
-        if self.decimal is not None and self.decimal == self.thousands:
-            raise ValueError(f"decimal and thousands are both {self.decimal!r}; only one of them can be")
-        return self
-
-    @field_validator("uploads")
-    @classmethod
-    def _is_folder(cls, value: str | None) -> str | None:
-        if value is not None and "://" in value:
-            raise ValueError(f"uploads are kept in a folder of this machine, not at {value!r}")
-        return value
-
-
-class SqlSource(StrictEntry):
-    """A database by URL, with a table or a query."""
-
-    kind: Literal["sql"]
-    url: str
-    table: str | None = None
-    query: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> "SqlSource":
-        if (self.table is None) == (self.query is None):
-            raise ValueError("give either a table or a query")
-        return self
-
-
-OUR_SOURCES = ("simulated", "file", "sql")
-
-
-class PluggedSource(StrictEntry):
-    """A source that a package plugs in, with entries of its own."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: Name
-    """The name of its entry point."""
-
-    @property
-    def entries(self) -> dict[str, Any]:
-        """What the source itself is told."""
-        return dict(self.model_extra or {})
-
-
-def _source_tag(source: object) -> str | None:
-    kind = source.get("kind") if isinstance(source, dict) else getattr(source, "kind", None)
-    return None if kind is None else str(kind) if kind in OUR_SOURCES else "plugged"
-
-
-DemandSource = Annotated[
-    Annotated[SimulatedSource, Tag("simulated")] | Annotated[FileSource, Tag("file")]
-    | Annotated[SqlSource, Tag("sql")] | Annotated[PluggedSource, Tag("plugged")],
-    Discriminator(_source_tag, custom_error_type="source_kind", custom_error_message=(
-        f"kind is missing; write one of {', '.join(OUR_SOURCES)}, or that of a source that is plugged in"))]
-
-
-class AttributeTable(StrictEntry):
-    """A table with a row for each item, or each region, and its attributes in columns."""
-
-    key: str
-    """The column that holds the item, or the region."""
-    source: Annotated[FileSource | SqlSource, Field(discriminator="kind")]
-
-
-class AttributeTables(StrictEntry):
-    """Where attributes stand that are not in the rows of demand."""
-
-    item: AttributeTable | None = None
-    region: AttributeTable | None = None
-
-    def of(self, axis: Axis) -> AttributeTable | None:
-        """The table of items, or of regions."""
-        return self.item if axis == "item" else self.region
-
-
-class PredecessorTable(StrictEntry):
-    """A table with a row for each item that replaces another, beside the rows of ``[[predecessors]]``."""
-
-    item: str = "item"
-    """The column with the new item."""
-    replaces: str = "replaces"
-    """The column with the item in whose place it is sold."""
-    region: str = ""
-    """The column with the region; where it is empty, or there is none, the row counts everywhere."""
-    scale: str = ""
-    """The column with the units of the new item for each unit of the other; 1 where it is empty, or there is none."""
-    date: str = ""
-    """The column with the first day on which the new item is sold in the other's place."""
-    date_format: str | None = None
-    """How the date is written, as in ``%d/%m/%Y``; ISO 8601 unless given."""
-    source: Annotated[FileSource | SqlSource, Field(discriminator="kind")]
 
 
 class Backtesting(StrictEntry):

@@ -22,8 +22,8 @@ from demand_assets.forecasting.forecast.sold_span import SoldSpan
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import bounds
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel, ServedBy
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
 from demand_assets.forecasting.series.censored_demand import observed_periods

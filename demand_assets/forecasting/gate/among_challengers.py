@@ -12,9 +12,9 @@ from demand_assets.forecasting.dataset.gate_entries import Gate
 from demand_assets.forecasting.gate.contest import contestant
 from demand_assets.forecasting.gate.gate import judge
 from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.training.challengers import Choice, compete
-from demand_assets.forecasting.model.training.own import Trained
+from demand_assets.forecasting.model.training.own_model import Trained
 from demand_assets.forecasting.series.metrics import in_percent
 
 CONTEST = "challengers"

@@ -18,7 +18,7 @@ from demand_assets.forecasting.gate.drift import (
     periods_since,
 )
 from demand_assets.forecasting.model.baseline import BASELINE
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, wape

@@ -8,7 +8,7 @@ class LearnedFrom:
     """What a model is made of: the same of all gives the same model."""
 
     data_hash: str
-    """Of demand with its adjustments, and of its drivers; ``model.own.data_hash``. Empty where it is not known."""
+    """Of demand with its adjustments, and of its drivers: ``own_model.data_hash``. Empty where it is not known."""
     pooled_version: int | None
     """What it stands on, which also says how it is fitted."""
     code_version: str

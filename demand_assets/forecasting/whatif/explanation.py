@@ -24,8 +24,8 @@ from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
 from demand_assets.forecasting.model.boosters import Rows, inverse
 from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 

@@ -18,9 +18,10 @@ from demand_assets.forecasting.contract.region_item import RegionItem, one_form
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attributes, Axis, Value
 from demand_assets.forecasting.dataset.calendar import Calendar
-from demand_assets.forecasting.dataset.dataset_file import AttributeTable, Dataset, FileSource
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.money import Money
+from demand_assets.forecasting.dataset.prices_and_costs import Money
+from demand_assets.forecasting.dataset.source_entries import AttributeTable, FileSource
 from demand_assets.forecasting.validation.readings import (
     of_unclear_order,
     read_categories,

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 import numpy as np
 
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
-from demand_assets.forecasting.dataset.dataset_file import Dataset, PredecessorTable
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.predecessors import BY_TABLE, Link, Predecessors, checked_scale, faults
+from demand_assets.forecasting.dataset.source_entries import PredecessorTable
 from demand_assets.forecasting.validation.readings import (
     UNCLEAR_ORDER,
     of_unclear_order,

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as, one_form
 from demand_assets.forecasting.contract.source import BROKEN_LINE, as_text
-from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource, SqlSource
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import FileSource, SqlSource
 from demand_assets.forecasting.validation.readings import read_categories
 from demand_assets.sources.columns import THE_ONLY_ONE, WHOLE_AS_FRACTION
 from demand_assets.sources.files import Files

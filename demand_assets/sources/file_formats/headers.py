@@ -9,7 +9,8 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.validation.readings import read_dates
 from demand_assets.sources.columns import ColumnPlan
 

@@ -18,7 +18,8 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, Layout, fits, header_line, layout_of

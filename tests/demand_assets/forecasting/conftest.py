@@ -12,13 +12,14 @@ import pytest
 from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.contract.plugins import MODELS
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 
 KETTLES = RegionItem("north", "kettle")
 HERE = FileSource(kind="file", path="nowhere.csv")

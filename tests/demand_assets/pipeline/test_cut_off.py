@@ -105,7 +105,7 @@ def test_runs_that_nobody_named_are_not_taken_for_one(pipeline: Pipeline, one: R
 @pytest.mark.parametrize("moment", [0, 3, 6])
 def test_a_disk_that_is_full_for_a_moment_fails_no_region_item(
         pipeline: Pipeline, one: RegionItem, moment: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demand_assets.forecasting.store.exhaustion.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("demand_assets.forecasting.store.waiting_for_room.PAUSE_SECONDS", 0.0)
     asked = replace(FIRST, request_id=f"full at {moment}")
     with full_from(moment, 3) as commits:
         outcomes = list(pipeline.carry([one], set(RETRAINED_ASSETS), asked))
@@ -121,7 +121,7 @@ def test_a_disk_that_is_full_for_a_moment_fails_no_region_item(
 
 def test_a_full_disk_under_the_demand_store_and_the_journal_is_waited_for(
         pipeline: Pipeline, one: RegionItem, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demand_assets.forecasting.store.exhaustion.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("demand_assets.forecasting.store.waiting_for_room.PAUSE_SECONDS", 0.0)
     turns, replace_file = count(), Path.replace
 
     def sometimes_full(self: Path, target: str | Path) -> Path:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.browser.screens import FAIR, LONG_SALE, RUN, SALE
 from tests.webapp.conftest import (
@@ -38,9 +38,10 @@ from webapp.access import Actor
 from webapp.accounts.tokens import make_token
 from webapp.db.database import db, now, writing
 from webapp.notices.events import Told, tell
-from webapp.notices.webhook_views import make_webhook
+from webapp.notices.webhooks import make_webhook
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.published_plans.publishing import WantedPlan, publish
 from webapp.published_plans.readiness import WORDS as WRONG
 from webapp.published_plans.readiness import Readiness

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 from tests.waiting import eventually
 from tests.webapp.browser.screens import LONG_SALE, SALE, WHAT_IF
 from tests.webapp.conftest import KETTLE
-from webapp.region_items.overview_columns import COLUMNS
+from webapp.region_items.overview_table.columns import COLUMNS
 
 WITH_COST = ("margin", "cost")
 """Columns of datasets that say what a unit costs."""

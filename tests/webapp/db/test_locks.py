@@ -34,6 +34,7 @@ from webapp.db.database import Base, db, now, writing
 from webapp.db.locks import insert_absent, locked_one, once_more
 from webapp.models.actions import store_act
 from webapp.overrides import overrides
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.region_items.catalogue import rows_to_follow
 from webapp.region_items.rows import locked_pooled
 from webapp.region_items.selection import link_arguments
@@ -429,5 +430,5 @@ def part() -> Part:
 
 def place(form: str, keys: Sequence[str], units: float) -> overrides.OverrideResult:
     days = date(2026, 7, 1)
-    return overrides.place(overrides.WantedOverride(days, days + timedelta(days=1), "value", units, "a fair", form),
+    return overrides.place(WantedOverride(days, days + timedelta(days=1), "value", units, "a fair", form),
                            {key: part() for key in keys}, by())

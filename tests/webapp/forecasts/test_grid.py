@@ -22,7 +22,8 @@ from webapp.db.database import writing
 from webapp.forecasts import query
 from webapp.forecasts.grid import BACK
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import Cell, WantedOverride, place, place_cells
+from webapp.overrides.overrides import place, place_cells
+from webapp.overrides.wanted_override import Cell, WantedOverride
 from webapp.pages.download_files import rounded
 from webapp.services import Services
 

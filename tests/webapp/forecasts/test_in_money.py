@@ -32,7 +32,7 @@ from tests.webapp.overview.builders import cells, judge_all
 from webapp import create_app
 from webapp.db.database import db, writing
 from webapp.forecasts import query
-from webapp.region_items.money import follow_entries
+from webapp.region_items.prices_and_costs import follow_entries
 from webapp.stored_forecasts.computing import due_keys, make, tell_totals
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import GroupForecast, Override, RegionItemRow

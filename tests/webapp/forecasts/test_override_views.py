@@ -15,7 +15,8 @@ from tests.webapp.forecasts.builders import chart_on
 from tests.webapp.published_plans.builders import lock, published_row
 from webapp.db.database import db
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.region_items.open_overrides import open_overrides
 from webapp.services import Services
 

@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import ask, change, chart_on
@@ -20,7 +20,7 @@ from webapp.forecasts import query, views
 from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
-from webapp.serving.answer import plan_of
+from webapp.serving.forecast_of_selection import plan_of
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.tables import ArchivedForecast, RegionItemRow, Selection
 

@@ -16,7 +16,7 @@ from webapp import create_app
 from webapp.db.database import db, writing
 from webapp.notices.events import Told, choose
 from webapp.notices.sending import CUT_OFF, DIGEST_HOUR, MOST_ATTEMPTS, SIGNATURE, give_up_cut_off
-from webapp.notices.webhook_views import make_webhook
+from webapp.notices.webhooks import make_webhook
 from webapp.settings import Settings
 from webapp.tables import Delivery, Webhook
 

@@ -17,7 +17,8 @@ from tests.webapp.conftest import EMAIL, KETTLE, ODD, page, post, text_of
 from tests.webapp.order_up_to.builders import TWO_DAYS_AT_90, forecast_of, keep_forecasts
 from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.tables import AuditEntry, OrderUpToRule
 
 SOUTH = RegionItem("south", "kettle")

@@ -20,12 +20,8 @@ from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides import overrides
 from webapp.overrides.overrides import (
-    MOST_AT_ONCE,
-    Cell,
     CellsError,
     ChangedMeanwhileError,
-    OverrideError,
-    WantedOverride,
     mark_of,
     open_in,
     place,
@@ -33,6 +29,7 @@ from webapp.overrides.overrides import (
     remove,
     undo,
 )
+from webapp.overrides.wanted_override import MOST_AT_ONCE, Cell, OverrideError, WantedOverride
 from webapp.region_items.open_overrides import apply, open_overrides
 from webapp.tables import AuditEntry, Override, StoredForecast
 

@@ -17,7 +17,8 @@ from tests.webapp.published_plans.builders import lock, published, published_row
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.tables import ForecastFigures, Override, PublishedPart, PublishedPlan, StoredForecast
 
 BEN = Actor("ben@example.com", "planner", "browser")

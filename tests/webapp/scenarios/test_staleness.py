@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.adjustments.builders import adjust, remove
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, REGION_ITEMS, Background, demand_of, text_of
@@ -17,7 +17,8 @@ from tests.webapp.scenario_forms import press, saved, shown
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place, undo
+from webapp.overrides.overrides import place, undo
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.services import Services
 from webapp.settings import Settings
 from webapp.tables import SavedScenario

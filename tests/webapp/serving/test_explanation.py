@@ -11,16 +11,16 @@ from flask.testing import FlaskClient
 
 from demand_assets.forecasting.challengers.model_classes import OURS
 from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
-from webapp.serving.answer import plan_of, under
 from webapp.serving.before_and_after_retrain import parts_between
 from webapp.serving.explanation import MOST_EXACT, difference_of, explain, explain_lines
+from webapp.serving.forecast_of_selection import plan_of, under
 
 OTHER = REGION_ITEMS[1]
 CUT = {"change-0-driver": "price", "change-0-action": "percent", "change-0-value": "-20",

@@ -4,8 +4,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from tests.webapp.conftest import (
     DATASET,
     EMAIL,

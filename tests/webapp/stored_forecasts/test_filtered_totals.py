@@ -17,7 +17,8 @@ from webapp import create_app
 from webapp.access import Actor
 from webapp.db.database import db, now
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.pages.numbers_and_dates import units
 from webapp.region_items.open_overrides import with_open_overrides
 from webapp.stored_forecasts import filtered_totals

@@ -15,9 +15,9 @@ from sqlalchemy import select, update
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.forecast.money import MoneySum
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.money_builders import LANDED, declare_money
@@ -27,9 +27,9 @@ from webapp.forecasts import query
 from webapp.overrides.applied import overridden, overridden_group
 from webapp.overrides.in_money import answer_in_money
 from webapp.region_items.forecast_figures import want_every_forecast, want_forecast
-from webapp.region_items.money import units_in_money
+from webapp.region_items.prices_and_costs import units_in_money
 from webapp.services import Services
-from webapp.serving.answer import Period, plan_of
+from webapp.serving.forecast_of_selection import Period, plan_of
 from webapp.serving.history import backtest_of
 from webapp.stored_forecasts import sums as sums_module
 from webapp.stored_forecasts.computing import stored_forecasts_of, tell_totals

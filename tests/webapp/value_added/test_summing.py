@@ -18,7 +18,8 @@ from tests.webapp.value_added.builders import ANNA, WEEK, WEEK_BEFORE, Judged, s
 from webapp import create_app
 from webapp.access import COMMAND
 from webapp.db.database import db, writing
-from webapp.overrides.overrides import WantedOverride, place
+from webapp.overrides.overrides import place
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.settings import Settings
 from webapp.stored_forecasts.computing import make
 from webapp.tables import ArchivedForecast, JudgedForecasts, Override, ValueAdded

@@ -1,14 +1,11 @@
-"""What every operation of the API has: a role that it needs, an answer in JSON, an ETag, problems that it may tell."""
+"""What every operation of the API has: a role that it needs, an answer in JSON, problems that it may tell."""
 
-import json
 from collections.abc import Callable
 from functools import wraps
-from hashlib import blake2b
 from http import HTTPStatus
-from math import isinf
 from typing import Any, cast
 
-from flask import Response, abort, current_app, g, request
+from flask import Response, current_app, g, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel
@@ -16,11 +13,12 @@ from pydantic import BaseModel
 from webapp.access import PEOPLE, actor
 from webapp.accounts.refusals_in_audit_log import note_refused_token
 from webapp.accounts.tokens import SHOWN, actor_of, found_by
+from webapp.api.conventions.etags import tagged
 from webapp.api.conventions.idempotency import answered_once
+from webapp.api.conventions.json_bodies import unreadable
 from webapp.http.costly_reads import TooManyAtOnceError, costly_reads
 from webapp.http.problems import MIMETYPE, PREFIX, problem
 from webapp.http.rate_limits import bearer_token, guesses_too_often
-from webapp.personal import seen_region_items as seen
 from webapp.tables import RoleName
 
 Answer = BaseModel | Response
@@ -28,15 +26,6 @@ Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None
 View = Callable[..., Answer]
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
 HASTY = ("GET", "HEAD")
-
-DEEPEST = 20
-"""Objects and lists in one another, in a body."""
-MOST_NAMES = 200
-"""Of one object in a body."""
-MOST_VALUES = 1_200_000
-"""In a body: 10,000 rows with 100 drivers each, and what is around them."""
-LONGEST_NUMBER = 40
-"""Characters."""
 
 
 def resource(name: str, words: str) -> APIBlueprint:
@@ -95,41 +84,14 @@ def costly(view: Callable[..., Answer]) -> View:
     return answer
 
 
-def unless_known(*marks: object) -> None:
-    """Answer 304 where whoever asks knows the newest state, before it is computed.
-
-    Args:
-        marks: what changes whenever the answer to the same address does.
-    """
-    g.etag = _digest(repr((actor().email, seen.mark(), request.full_path, marks)).encode())
-    if request.if_none_match.contains_weak(g.etag):
-        abort(_unchanged(g.etag))
-
-
 def _response(answer: Answer, status: int) -> Response:
     if isinstance(answer, Response):
         return answer
     content = answer.model_dump_json().encode()
     response = Response(content, status, mimetype="application/json")
     if request.method in HASTY:
-        etag = g.get("etag") or _digest(content)
-        if request.if_none_match.contains_weak(etag):
-            return _unchanged(etag)
-        response.set_etag(etag, weak=True)
-        response.headers["Cache-Control"] = "private, no-cache"
-        response.vary.add("Authorization")
+        return tagged(response, content)
     return response
-
-
-def _unchanged(etag: str) -> Response:
-    response = Response(status=304)
-    response.set_etag(etag, weak=True)
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=12).hexdigest()
 
 
 def _open_door() -> Response | None:
@@ -151,7 +113,7 @@ def _open_door() -> Response | None:
     if any("\x00" in str(value) for values in (request.args.values(), (request.view_args or {}).values())
            for value in values):
         return problem(422, "The address holds a NUL character. Leave it out.")
-    return _unreadable() if "body" in view.__annotations__ else None
+    return unreadable() if "body" in view.__annotations__ else None
 
 
 def _note_refused(secret: str) -> None:
@@ -162,75 +124,3 @@ def _note_refused(secret: str) -> None:
     else:
         why = "revoked" if token.revoked_at else "its owner is deactivated" if not token.user.active else "expired"
         note_refused_token(secret[:SHOWN], token.user.email, why)
-
-
-def _unreadable() -> Response | None:
-    """Why the body is no JSON object; None when it is one."""
-    if request.mimetype != "application/json":
-        return problem(415, f"The body is {request.mimetype or 'of no type'!r}; send JSON, and say so: `Content-Type: "
-                            "application/json`.")
-    try:
-        body = json.loads(request.get_data(), parse_constant=_refused, parse_int=_int, parse_float=_float,
-                          object_pairs_hook=_object)
-    except _TooMuchError as error:
-        return problem(422, str(error))
-    except RecursionError:
-        return problem(400, TOO_DEEP)
-    except ValueError as error:
-        return problem(400, f"The body is no readable JSON: {str(error)[:100]}.")
-    if not isinstance(body, dict):
-        return problem(422, "The body is no JSON object. The document at /api/v1/openapi.json says what it holds.")
-    return _unfit(body)
-
-
-TOO_DEEP = (f"The body has objects and lists more than {DEEPEST} deep in one another. The document at "
-            "/api/v1/openapi.json says what it holds.")
-
-
-class _TooMuchError(Exception):
-    """A body with more in one place than any operation takes."""
-
-
-def _unfit(body: dict[str, Any]) -> Response | None:
-    """Why the body is deeper or longer than any operation takes; None when it is not."""
-    level: list[Any] = [body]
-    count = 0
-    for _ in range(DEEPEST):
-        level = [child for one in level if isinstance(one, dict | list)
-                 for child in (one.values() if isinstance(one, dict) else one)]
-        count += len(level)
-        if count > MOST_VALUES:
-            return problem(413, f"The body holds more than {MOST_VALUES:,} values. Send fewer rows at once.")
-        if not level:
-            return None
-    return problem(422, TOO_DEEP) if any(isinstance(one, dict | list) for one in level) else None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MOST_NAMES:
-        raise _TooMuchError(f"An object in the body has {len(pairs):,} names; at most {MOST_NAMES} are read. The "
-                            "document at /api/v1/openapi.json says which there are.")
-    return dict(pairs)
-
-
-def _int(text: str) -> int:
-    return int(_short(text))
-
-
-def _float(text: str) -> float:
-    number = float(_short(text))
-    if isinf(number):
-        raise _TooMuchError(f"The body holds the number {text}, which is larger than any that is known here. Send "
-                            "numbers of at most 1e12.")
-    return number
-
-
-def _short(text: str) -> str:
-    if len(text) > LONGEST_NUMBER:
-        raise _TooMuchError(f"The body holds a number of {len(text):,} characters; at most {LONGEST_NUMBER} are read. "
-                            "Round it.")
-    return text
-
-
-def _refused(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")

@@ -17,7 +17,8 @@ from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.lead_chart import miss_of
 from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.adjustments.adjustments import LONGEST_REASON, MOST_UNITS, AdjustmentError, WantedAdjustment, adjust, remove
-from webapp.api.conventions.operations import answers, needs, resource, unless_known
+from webapp.api.conventions.etags import unless_known
+from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.shapes import Day, IdPath, KeyPath, Named, PageQuery, RequestPart, ResponsePart, Text, Yes
 from webapp.api.resources.region_items import Rule, name_of, row_of

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from demand_assets.forecasting.contract.periods import Frequency
-from demand_assets.forecasting.dataset.money import UnitAmount
+from demand_assets.forecasting.dataset.prices_and_costs import UnitAmount
 from demand_assets.forecasting.model.intervals import LEVELS
 from webapp.access import actor
 from webapp.api.conventions.operations import answers, needs, resource

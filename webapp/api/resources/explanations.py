@@ -14,8 +14,9 @@ from webapp.forecasts.in_words import in_words
 from webapp.forecasts.query import parse_forecast_query
 from webapp.region_items.labels import group_titles
 from webapp.services import services
-from webapp.serving.answer import MOST_REGION_ITEMS, plan_of
 from webapp.serving.explanation import MOST_EXACT, explain
+from webapp.serving.forecast_of_selection import plan_of
+from webapp.serving.selection_sizes import MOST_REGION_ITEMS
 
 bp = resource("explanations", "What forecasts are made of.")
 

@@ -13,10 +13,11 @@ from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney
+from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, MoneySum, UnitMoney
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
-from webapp.api.conventions.operations import answers, costly, needs, resource, unless_known
+from webapp.api.conventions.etags import unless_known
+from webapp.api.conventions.operations import answers, costly, needs, resource
 from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
     AttributeFilter,
@@ -46,17 +47,17 @@ from webapp.http.problems import WrongField, problem
 from webapp.overrides.applied import Overridden, overridden, overridden_group
 from webapp.overrides.in_money import answer_in_money
 from webapp.pages.long_names import in_full
-from webapp.pages.money import rounded_money, rounded_price
+from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.personal.seen_region_items import mark, sees_everything
 from webapp.region_items.attributes import conditions_of, parsed
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
-from webapp.serving.answer import Answer, Period, plan_of, under
+from webapp.serving.answer_in_money import money_of, summed_in_money
 from webapp.serving.explanation import MOST_EXACT, explain
+from webapp.serving.forecast_of_selection import Answer, Period, plan_of, under
 from webapp.serving.line_item import LineItem
-from webapp.serving.money import money_of, summed_in_money
 from webapp.stored_forecasts.filtered_totals import filtered_totals, tell_intervals
 from webapp.stored_forecasts.group_answer import GroupAnswer, group_of
 from webapp.stored_forecasts.group_page import filtered_rest, group_conditions, kinds, rest_of

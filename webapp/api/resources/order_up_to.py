@@ -11,9 +11,9 @@ from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.shapes import AttributeFilter, Day, Name, Named, PageQuery, ResponsePart, Text, finite
 from webapp.api.resources.region_items import name_of
 from webapp.order_up_to.quantities import Line, lines_of
-from webapp.pages.money import rounded_money
+from webapp.pages.rounded_money import rounded_money
 from webapp.region_items.attributes import parsed
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.services import services
 from webapp.tables import RegionItemRow
 

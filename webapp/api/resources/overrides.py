@@ -16,7 +16,8 @@ from webapp.api.conventions.shapes import Day, IdPath, Key, Number, PageQuery, P
 from webapp.api.resources.region_items import row_of
 from webapp.http.problems import problem
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, WantedOverride, is_ahead, place, remove, undo
+from webapp.overrides.overrides import is_ahead, place, remove, undo
+from webapp.overrides.wanted_override import LONGEST_COMMENT, OverrideError, WantedOverride
 from webapp.tables import Override
 
 bp = resource("overrides", "What planners put in place of the model's forecast; the model's own stays beside it.")

@@ -14,7 +14,8 @@ from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.censored_demand import sold
 from demand_assets.forecasting.store.stored_files import NotInStoreError
-from webapp.api.conventions.operations import answers, needs, resource, unless_known
+from webapp.api.conventions.etags import unless_known
+from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
     AttributeFilter,
@@ -33,11 +34,11 @@ from webapp.api.conventions.shapes import (
 )
 from webapp.data_quality.quarantine import refused_rows
 from webapp.pages.long_names import in_full
-from webapp.pages.money import rounded_money, rounded_price
+from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.personal.visible_views import visible_view
 from webapp.region_items.attributes import attributes_of, parsed
-from webapp.region_items.overview_flags import FLAGS
-from webapp.region_items.overview_query import View, conditions
+from webapp.region_items.overview_table.flags import FLAGS
+from webapp.region_items.overview_table.query import View, conditions
 from webapp.region_items.rows import rows_of
 from webapp.saved_views.opening import opened
 from webapp.services import services

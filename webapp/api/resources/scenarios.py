@@ -29,7 +29,7 @@ from webapp.api.conventions.shapes import (
 from webapp.api.resources.forecasts import ChangeRequest, fields_of, refuse_changes
 from webapp.api.resources.overrides import OverridesResponse
 from webapp.http.problems import PREFIX, problem
-from webapp.overrides.overrides import OverrideError
+from webapp.overrides.wanted_override import OverrideError
 from webapp.pages.long_names import in_full
 from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, UndecidedError, apply
 from webapp.scenarios.applying.situation import OnChanged, OnOverrides

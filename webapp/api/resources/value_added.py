@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import make_cursor, read_cursor
 from webapp.api.conventions.shapes import Day, Interval, PageQuery, ResponsePart, Text, TokenPath
-from webapp.pages.money import rounded_money
+from webapp.pages.rounded_money import rounded_money
 from webapp.scenarios.repository import by_token
 from webapp.value_added.comparing import ComparedRows, Method, compare
 from webapp.value_added.targets import Target, current

@@ -11,7 +11,7 @@ from webapp.background.pacing import QUIET, Paced
 from webapp.data_quality.uploads import finish_upload
 from webapp.db.written_since import rest_of
 from webapp.region_items.attributes import follow
-from webapp.region_items.money import follow_entries
+from webapp.region_items.prices_and_costs import follow_entries
 from webapp.services import Services
 from webapp.systems.signs_of_life import Heard
 

@@ -9,7 +9,8 @@ from webapp.access import Actor, actor
 from webapp.db.database import db, writing
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
-from webapp.overrides.overrides import LONGEST_COMMENT, OverrideError, OverrideResult, put
+from webapp.overrides.overrides import OverrideResult, put
+from webapp.overrides.wanted_override import LONGEST_COMMENT, OverrideError
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.scenarios import states

@@ -17,7 +17,8 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.overrides.locked_periods import Locked, locked_for
-from webapp.overrides.overrides import LEAST_PERCENT, MOST_PERCENT, is_ahead, open_among
+from webapp.overrides.overrides import is_ahead, open_among
+from webapp.overrides.wanted_override import LEAST_PERCENT, MOST_PERCENT
 from webapp.region_items.open_overrides import period_override
 from webapp.scenarios.result import LineItemResult, Result
 from webapp.scenarios.staleness import ChangedSince, State, states_of

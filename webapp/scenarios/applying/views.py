@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import actor, needs
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
-from webapp.overrides.overrides import OverrideError
+from webapp.overrides.wanted_override import OverrideError
 from webapp.pages.reader_locale import number
 from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, apply
 from webapp.scenarios.applying.situation import (

@@ -24,9 +24,9 @@ from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import is_of_last_year
 from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, used_columns
 from demand_assets.forecasting.model.bounded_forecasts import bounded
-from demand_assets.forecasting.model.own import fit_own, own_factor
+from demand_assets.forecasting.model.own_model import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
-from demand_assets.forecasting.model.pooled import FARTHEST_APART, Fit, PooledModel
+from demand_assets.forecasting.model.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.demand_class import demand_class

@@ -20,8 +20,8 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.forecast.scoring import BadFrameError, score
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled import PooledModel
+from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.loadable.shipped_code import DATASET_FILE
 from demand_assets.forecasting.registry.loadable.store_note import DEMAND_STORE, store_url

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.runs.interruption import carry_out
-from demand_assets.forecasting.store.exhaustion import Patience
+from demand_assets.forecasting.store.waiting_for_room import Patience
 from demand_assets.settings import Settings
 
 DONE: list[str] = []
@@ -67,7 +67,7 @@ def noted() -> None:
 @pytest.mark.parametrize(("first", "times", "waits"), [(0, 100, True), (2, 7, False)])
 def test_a_run_goes_on_by_itself_once_its_end_can_be_told(tmp_path: Path, first: int, times: int,
                                                           waits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demand_assets.forecasting.store.exhaustion.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("demand_assets.forecasting.store.waiting_for_room.PAUSE_SECONDS", 0.0)
     DONE.clear()
     prepare_home(tmp_path, Settings(DAGSTER_STORAGE="pooled", DAGSTER_DATABASE_URL=""))
     with open_instance(tmp_path) as instance:

@@ -14,9 +14,9 @@ from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.gate.contest import contest, same_forecasts
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.pooled import PooledModel
-from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, weekly_demand

@@ -8,7 +8,7 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, Evidence, SharePrior, prior_of
-from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.own_model import train
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
 
 RANDOM = np.random.default_rng(3)

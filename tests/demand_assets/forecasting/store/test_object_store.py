@@ -11,7 +11,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry

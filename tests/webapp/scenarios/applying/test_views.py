@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, Background, hidden, page, post, text_of
@@ -18,7 +18,8 @@ from tests.webapp.scenario_forms import press, saved, scenario_of, shown
 from webapp.access import Actor
 from webapp.db.database import db, writing
 from webapp.overrides.applied import parts_ahead
-from webapp.overrides.overrides import WantedOverride, place, undo
+from webapp.overrides.overrides import place, undo
+from webapp.overrides.wanted_override import WantedOverride
 from webapp.region_items.open_overrides import open_overrides, with_open_overrides
 from webapp.scenarios.result import LineItemResult, Result
 from webapp.stored_forecasts.computing import make

@@ -16,7 +16,7 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.serving import ServingModel
-from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore

@@ -19,14 +19,14 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError, booster_of
-from demand_assets.forecasting.model.own import ForecastModel
+from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled import DETAILS_FILE, PooledModel
-from demand_assets.forecasting.model.training.own import train
-from demand_assets.forecasting.model.training.pooled import train_pooled
+from demand_assets.forecasting.model.pooled_model import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.forecasting.store.exhaustion import DISK, exhausted
+from demand_assets.forecasting.store.waiting_for_room import DISK, exhausted
 from demand_assets.forecasting.whatif.explanation import explain
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from tests.demand_assets.forecasting.conftest import pooled_over, weekly_demand

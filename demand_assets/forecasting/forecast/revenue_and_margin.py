@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.money import COLUMNS, KINDS, Kind, UnitAmount
+from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, KINDS, Kind, UnitAmount
 from demand_assets.forecasting.forecast.totals import Dates, Span, days_of
 from demand_assets.forecasting.series.gapped import Floats
 

@@ -14,8 +14,8 @@ from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own import ForecastModel
-from demand_assets.forecasting.model.training.own import train
+from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError

@@ -3,9 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import NOTHING_KNOWN, MoneySum, UnitMoney, UnitPrices, unit_money
+from demand_assets.forecasting.forecast.revenue_and_margin import (
+    NOTHING_KNOWN,
+    MoneySum,
+    UnitMoney,
+    UnitPrices,
+    unit_money,
+)
 from demand_assets.forecasting.forecast.totals import Part
-from webapp.region_items.money import amounts_of, units_in_money
+from webapp.region_items.prices_and_costs import amounts_of, units_in_money
 from webapp.serving.history import History
 from webapp.serving.line_item import LineItem
 from webapp.tables import Override

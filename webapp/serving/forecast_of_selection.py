@@ -25,8 +25,6 @@ from webapp.tables import Override, RegionItemRow
 
 MOST_TOLD = 3
 """Region-items that share a notice and are named in it."""
-MOST_REGION_ITEMS = 500
-"""Forecast as a page asks; the sums of more are read from the stored forecasts."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import KETTLE, ODD, demand_of, page, text_of
 from tests.webapp.overrides.builders import rows_of
 from webapp.db.database import db, writing
-from webapp.overrides.scores import judge
+from webapp.overrides.override_accuracy import judge
 from webapp.services import Services
 from webapp.tables import ArchivedForecast, Override, StoredForecast
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demand_assets.sources.totals import holds_a_total, is_called_a_total, totals_among
+from demand_assets.sources.doubts.totals import holds_a_total, is_called_a_total, totals_among
 
 NAMES = [
     "Total", "TOTAL", "Totaal", "Итого", "Gesamt", "Gesamtumsatz", "Summe", "Total général", "Totale",

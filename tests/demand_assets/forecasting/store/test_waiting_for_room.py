@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.store.exhaustion import (
+from demand_assets.forecasting.store.waiting_for_room import (
     DISK,
     FILES,
     LONGEST_PAUSE_SECONDS,

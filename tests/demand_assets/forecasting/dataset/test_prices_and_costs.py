@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
-from demand_assets.forecasting.dataset.money import UnitAmount
+from demand_assets.forecasting.dataset.prices_and_costs import UnitAmount
 
 HEAD = 'frequency = "D"\ncurrency = "€"\n[source]\nkind = "file"\npath = "sales.csv"\n'
 PRICE_DRIVER = '[[drivers]]\nname = "price"\nkind = "number"\n'

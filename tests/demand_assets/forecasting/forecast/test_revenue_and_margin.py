@@ -8,7 +8,14 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.money import Known, MoneySum, UnitMoney, as_kept, past_prices, unit_money
+from demand_assets.forecasting.forecast.revenue_and_margin import (
+    Known,
+    MoneySum,
+    UnitMoney,
+    as_kept,
+    past_prices,
+    unit_money,
+)
 
 DATES = np.datetime64("2026-07-01") + np.arange(3)
 NAN = float("nan")

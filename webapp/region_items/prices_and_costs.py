@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.money import KINDS
-from demand_assets.forecasting.forecast.money import as_kept
+from demand_assets.forecasting.dataset.prices_and_costs import KINDS
+from demand_assets.forecasting.forecast.revenue_and_margin import as_kept
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.database import db, writing

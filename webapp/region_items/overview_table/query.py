@@ -17,8 +17,8 @@ from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import parse_page, place_of
 from webapp.personal.visible_views import is_picked_in, visible_view
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, levels, parse_filters
-from webapp.region_items.overview_columns import COLUMNS, ORDERS, USUAL_COLUMNS, offered_columns, offered_orders
-from webapp.region_items.overview_flags import FLAGS
+from webapp.region_items.overview_table.columns import COLUMNS, ORDERS, USUAL_COLUMNS, offered_columns, offered_orders
+from webapp.region_items.overview_table.flags import FLAGS
 from webapp.region_items.own_pooled_or_naive import CONTESTANTS
 from webapp.region_items.rows import rows_by_key
 from webapp.tables import RegionItemRow

@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import called
 from demand_assets.proposals.column_roles import Roles
-from demand_assets.proposals.measures import different_measures
+from demand_assets.proposals.different_measures import different_measures
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask

@@ -8,7 +8,7 @@ from openpyxl import load_workbook
 
 from tests.webapp.money_builders import declare_money
 from webapp.pages.download_files import Exact, file_of
-from webapp.pages.money import in_currency, money, rounded_money, rounded_price, unit_price
+from webapp.pages.rounded_money import in_currency, money, rounded_money, rounded_price, unit_price
 
 
 @pytest.mark.parametrize(("currency", "value", "kept", "words"), [

@@ -25,7 +25,7 @@ from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling
-from demand_assets.forecasting.model.own import (
+from demand_assets.forecasting.model.own_model import (
     ForecastModel,
     ModelCard,
     data_hash,
@@ -35,7 +35,7 @@ from demand_assets.forecasting.model.own import (
     sold_hash,
 )
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior
-from demand_assets.forecasting.model.pooled import Fit, PooledModel
+from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.demand_class import demand_class

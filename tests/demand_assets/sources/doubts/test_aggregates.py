@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.sources import open_source
-from demand_assets.sources.aggregates import aggregates_among
+from demand_assets.sources.doubts.aggregates import aggregates_among
 from tests.demand_assets.sources.shop import file_dataset
 
 COUNTRIES = ("DE", "FR", "UK", "US", "CA")

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import func
 from sqlalchemy.sql.elements import ColumnElement
 
-from demand_assets.forecasting.dataset.money import KINDS, Kind
+from demand_assets.forecasting.dataset.prices_and_costs import KINDS, Kind
 from webapp.language.translations import lazy_gettext as _l
-from webapp.pages.money import in_currency
+from webapp.pages.rounded_money import in_currency
 from webapp.services import services
 from webapp.tables import RegionItemRow
 

@@ -1,0 +1,75 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
+from demand_assets.forecasting.gate.automatic_retrains import nominate, standing
+from demand_assets.forecasting.gate.monitoring import Observation
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+KETTLES, TOASTERS = RegionItem("north", "kettle"), RegionItem("north", "toaster")
+FINE = Observation(KETTLES, version=1, observed_at=NOW, promoted_at=NOW - timedelta(days=3), new_periods=3, wape=0.1,
+                   wape_backtest=0.1, bias=0.0, drift=0.0, drifted="demand", volume=10.0)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"wape": 0.2}, "accuracy decayed"), ({"new_periods": 7, "drift": 0.5}, "demand drifted"),
+    ({"new_periods": 7}, "new demand: 7 periods"), ({"promoted_at": NOW - timedelta(days=40)}, "age: promoted 40 days"),
+])
+def test_each_reason_nominates(daily: Dataset, change: dict, says: str) -> None:
+    nominated = nominate([replace(FINE, **change)], daily, NOW, {})
+
+    assert [one.reason.startswith(says) for one in nominated] == [True]
+
+
+def test_a_good_model_is_left_alone(daily: Dataset) -> None:
+    assert nominate([FINE], daily, NOW, {}) == []
+
+
+def test_a_pinned_model_is_not_retrained_by_itself(daily: Dataset) -> None:
+    decayed = replace(FINE, wape=0.5)
+
+    assert len(nominate([decayed], daily, NOW, {})) == 1
+    assert nominate([replace(decayed, pinned=True)], daily, NOW, {}) == []
+
+
+def test_the_largest_decay_times_volume_goes_first_within_the_budget(daily: Dataset) -> None:
+    dataset = daily.model_copy(update={"retraining": Retraining(budget_per_tick=1)})
+    small_but_bad = replace(FINE, wape=0.5, volume=1.0)
+    large_and_worse_than_it_was = replace(FINE, region_item=TOASTERS, wape=0.2, volume=100.0)
+
+    nominated = nominate([small_but_bad, large_and_worse_than_it_was], dataset, NOW, {})
+
+    assert [one.region_item for one in nominated] == [TOASTERS]
+
+
+def test_the_cool_down_is_kept(daily: Dataset) -> None:
+    decayed = replace(FINE, wape=0.5)
+
+    soon, later = (nominate([decayed], daily, NOW, {KETTLES: NOW - timedelta(hours=hours)}) for hours in (19, 21))
+
+    assert soon == []
+    assert len(later) == 1
+
+
+def test_why_none_is_retrained_is_told_in_numbers(daily: Dataset) -> None:
+    moved = replace(FINE, region_item=TOASTERS, wape=0.124, wape_backtest=0.11, drift=0.2, drifted="price",
+                    promoted_at=NOW - timedelta(days=9), pinned=True)
+
+    told = standing([FINE, moved], daily, NOW, {KETTLES})
+
+    assert nominate([FINE, moved], daily, NOW, {}) == []
+    assert told.split("; ") == [
+        "of 2 measured models in production none is to be retrained now", "best WAPE 10.0 %",
+        f"largest decay 1.13 times the backtest's WAPE, {TOASTERS} (limit 1.2)",
+        f"largest drift 0.20, price of {TOASTERS} (limit 0.25)",
+        f"most new demand 3 periods (limit {daily.horizon})", "oldest 9 days (limit 30)",
+        "1 retrained lately", "1 pinned"]
+
+
+def test_what_nobody_measured_is_not_called_good(daily: Dataset) -> None:
+    assert "none is known" in standing([], daily, NOW)
+    assert "WAPE" not in standing([replace(FINE, wape=float("nan"))], daily, NOW).split(";")[1]

@@ -1,0 +1,1 @@
+"""The table of region-items on the overview: its columns, its flags, and how its rows are found."""
