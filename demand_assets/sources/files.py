@@ -20,7 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
+from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text, written_out
 from demand_assets.forecasting.dataset.dataset_file import Dataset, FileSource
 from demand_assets.forecasting.store.uploads import NAME, stock_column, upload_source
 from demand_assets.forecasting.store.uploads import settled as with_uploads
@@ -132,7 +132,7 @@ class Files:
                      *self._dataset.driver_names]
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64 if name == "row" else object) for name in names})
         joined, is_uploaded = _joined(parts), positions >= loaded.uploads_from
-        return with_uploads(joined, is_uploaded, self._dataset) if is_uploaded.any() else joined
+        return with_uploads(written_out(joined), is_uploaded, self._dataset) if is_uploaded.any() else joined
 
     def _load(self) -> _Loaded:
         filesystem, files = self._files()
@@ -359,6 +359,9 @@ def not_read(path: str) -> str:
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all files; a column that is text in one file is text in all."""
+    if len(parts) == 1:
+        return parts[0]
+    parts = [written_out(part) for part in parts]
     for name in parts[0].columns:
         if len({part[name].dtype for part in parts}) > 1 and any(part[name].dtype == object for part in parts):
             for part in parts:
