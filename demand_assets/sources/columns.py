@@ -226,8 +226,8 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str, 
 def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dict[str, str]) -> "pd.Series[Any]":
     categories = column.astype("category")
     values = list(categories.cat.categories)
-    texts = [_one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
-             for value in values]
+    texts = [_one_form(value if isinstance(value, str) else as_text(
+        value.date() if isinstance(value, pd.Timestamp) else value, longest=None)) for value in values]
     if texts and all(isinstance(value, str) for value in values) and all(map(WHOLE_AS_FRACTION.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     short = {text: _known_as(text) for text in texts}

@@ -69,7 +69,7 @@ class _Loaded:
     tables: tuple[Table, ...]
     catalogue: Catalogue
     numbers: Mapping[RegionItem, int]
-    order: npt.NDArray[np.int64]
+    order: npt.NDArray[np.integer[Any]]
     """Row positions over all files, sorted by the number of the region-item."""
     starts: npt.NDArray[np.int64]
     """Where the rows of each number begin in ``order``, and at last the end."""
@@ -119,7 +119,7 @@ class Files:
         loaded = self._load()
         numbers = [loaded.numbers[entry] for entry in set(region_items) if entry in loaded.numbers]
         positions = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *(
-            loaded.order[loaded.starts[number]:loaded.starts[number + 1]] for number in numbers)]))
+            loaded.order[loaded.starts[number]:loaded.starts[number + 1]] for number in numbers)]), kind="stable")
         parts, start = [], 0
         for table, end in zip(loaded.tables, loaded.ends, strict=True):
             inside = positions[(positions >= start) & (positions < end)]
@@ -346,9 +346,11 @@ def format_of(path: str) -> str | None:
     return next((kind for kind, suffixes in _SUFFIXES.items() if path.lower().endswith(suffixes)), None)
 
 
-def _by_number(owner: Numbers) -> npt.NDArray[np.int64]:
-    """Row positions by the number of the region-item, in the file's order within each; small numbers sort faster."""
-    return np.argsort(owner.astype(np.uint16) if owner.max() <= np.iinfo(np.uint16).max else owner, kind="stable")
+def _by_number(owner: Numbers) -> npt.NDArray[np.integer[Any]]:
+    """Row positions by the number of the region-item, in the file's order within each; small numbers sort faster, and
+    small positions are held in half the memory."""
+    order = np.argsort(owner.astype(np.uint16) if owner.max() <= np.iinfo(np.uint16).max else owner, kind="stable")
+    return order.astype(np.min_scalar_type(-len(order)), copy=False)
 
 
 def not_read(path: str) -> str:

@@ -130,7 +130,7 @@ def test_what_becomes_of_a_region_item_does_not_depend_on_those_beside_it(rows, 
 def test_texts_may_be_categories_of_which_some_have_no_row(rows, frequency):
     of = dataset(frequency, MARKED, horizon=1)
     raw = marked_rows([*clean_rows(KETTLE, frequency), *rows]).astype(
-        {name: str for name in ("date", "demand", "price", "promo", "event")})
+        dict.fromkeys(("date", "demand", "price", "promo", "event"), str))
     kept = raw.assign(**{name: pd.Categorical(raw[name], ["5 %", *reversed(raw[name].unique())])
                          for name in raw if name not in ("row", "mark")})
     asked = [KETTLE, TOASTER]
