@@ -50,13 +50,14 @@ def product_checked(given: argparse.Namespace) -> dict[str, Any]:
     from collections.abc import Iterator
 
     from demand_assets.forecasting.contract.clock import Clock
-    from demand_assets.pipeline.parallel import side_by_side
+    from demand_assets.pipeline.parallel import side_by_side, warm_up
     from demand_assets.pipeline.run import PROCESSES_FROM, TAKEN_IN_TOGETHER
     from demand_assets.sources import open_source
 
     dataset = _dataset(given)
     clock, units, rows = Clock(), 0.0, 0
     with _Timed() as timed:
+        warm_up(os.cpu_count() or 1, ["demand_assets.forecasting.validation.rows_to_demand"])
         source = open_source(dataset)
         with clock("catalogue"):
             catalogue = source.catalogue()

@@ -4,7 +4,7 @@ Python runs one thread of a process at a time, and much of a small model's train
 some seconds to start, and then the second core is really used.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from importlib import import_module
@@ -66,14 +66,14 @@ def _executor(workers: int, in_processes: bool) -> Iterator[Executor]:
         raise
 
 
-def warm_up(workers: int) -> None:
-    """Let processes start and import what training needs, while this process does something else."""
+def warm_up(workers: int, libraries: Sequence[str] = LIBRARIES) -> None:
+    """Let processes start and import what training needs, or these, while this process does something else."""
     if workers > 1 and not current_process().daemon:
         processes = get_reusable_executor(max_workers=workers, timeout=IDLE_SECONDS)
         for _ in range(workers):
-            processes.submit(_import_libraries)
+            processes.submit(_import_libraries, libraries)
 
 
-def _import_libraries() -> None:
-    for name in LIBRARIES:
+def _import_libraries(libraries: Sequence[str]) -> None:
+    for name in libraries:
         import_module(name)

@@ -51,7 +51,7 @@ from demand_assets.pipeline.outcomes import (
     Part,
     RequestedBy,
 )
-from demand_assets.pipeline.parallel import side_by_side
+from demand_assets.pipeline.parallel import side_by_side, warm_up
 from demand_assets.pipeline.renewal_of_pooled import pays_to_renew, pooled_or_none
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
 from demand_assets.pipeline.train_stage import Train, TrainStage
@@ -205,6 +205,8 @@ class Pipeline:
             mends: whether the raw rows of before do where the source does not answer.
         """
         plots = len(region_items) <= PLOTS_UP_TO
+        if len(region_items) >= PROCESSES_FROM:  # they start while the source is looked through
+            warm_up(self.cores, ["demand_assets.pipeline.take_in"])
         try:
             state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
             catalogue = self.source.catalogue()

@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
 from demand_assets.forecasting.contract.plugins import PluginError
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.contract.source import written_out
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.inspected_features import features_table
 from demand_assets.forecasting.series.censored_demand import observed
@@ -59,8 +60,9 @@ class TakeInStage:
             going = [outcome.region_item for outcome in made if outcome.status == "done"]
 
         if "raw_demand" in task.assets and task.raw is not None:
-            groups = dict(iter(task.raw.groupby(["region", "item"], sort=False, observed=True)))
-            nothing = task.raw.iloc[:0]
+            raw = written_out(task.raw)
+            groups = dict(iter(raw.groupby([task.raw["region"], task.raw["item"]], sort=False, observed=True)))
+            nothing = raw.iloc[:0]
             each("raw_demand", "store raw", lambda one: self._store_raw(
                 one, groups.get((one.region, one.item), nothing), task.source_state))
         if "demand" in task.assets and going:

@@ -243,6 +243,4 @@ def _distinct(dates: pd.Series) -> tuple[npt.NDArray[np.integer[Any]], pd.Series
         places, values = pd.factorize(dates)
         return places, pd.Series(values)
     places, found = distinct_values(dates)
-    is_there = np.bincount(places[places >= 0], minlength=len(found)) > 0  # of categories some may not
-    numbers = np.append(np.cumsum(is_there) - 1, -1)
-    return numbers[places], pd.Series(np.asarray(found, dtype=object)[is_there], dtype=object)
+    return places, pd.Series(np.asarray(found, dtype=object), dtype=object)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -189,7 +190,7 @@ class ColumnPlan:
         """
         table = table.reset_index(drop=True)
         regions, items = self.names(table, "region"), self.names(table, "item")
-        ours = {"region": regions.astype(object), "item": items.astype(object), "row": rows,
+        ours = {"region": regions, "item": items, "row": rows,
                 "date": _uniform(self.dates(table)), "demand": _uniform(self.demand(table))}
         if (entry := self._dataset.stock_entry) is not None:
             ours[entry] = _uniform(self._recipes[entry].make(table))
@@ -225,17 +226,21 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str, 
 def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dict[str, str]) -> "pd.Series[Any]":
     categories = column.astype("category")
     values = list(categories.cat.categories)
-    texts = [one_form(as_text(value.date() if isinstance(value, pd.Timestamp) else value, longest=None))
-             for value in values]
+    texts = [_one_form(value if isinstance(value, str) else as_text(
+        value.date() if isinstance(value, pd.Timestamp) else value, longest=None)) for value in values]
     if texts and all(isinstance(value, str) for value in values) and all(map(WHOLE_AS_FRACTION.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
-    short = {text: known_as(text) for text in texts}
+    short = {text: _known_as(text) for text in texts}
     long_names |= {inside: text for text, inside in short.items() if inside != text}
     texts = [renamed.get(short[text], short[text]) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
     named = pd.Categorical.from_codes(codes, categories=pd.Index(distinct), validate=False)
     return pd.Series(named, index=column.index)
+
+
+_one_form, _known_as = lru_cache(1 << 16)(one_form), lru_cache(1 << 16)(known_as)
+"""Of names, which stand in every piece of a source alike."""
 
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":
@@ -255,12 +260,15 @@ def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Ser
 
 
 def _uniform(column: "pd.Series[Any]", is_text: bool = False) -> "pd.Series[Any]":
-    """The column with values of one type: text for all where types are mixed, so that it can be stored.
+    """The column with values of one type: text for all where types are mixed, so that it can be stored; categories
+    where all of them are text and none is missing.
 
     Args:
         is_text: whether whole numbers are names, which a fraction would round.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
+        if pd.api.types.infer_dtype(column.cat.categories) == "string" and not column.hasnans:
+            return column
         column = column.astype(column.cat.categories.dtype if len(column.cat.categories) else object)
     if column.dtype != object:
         return column

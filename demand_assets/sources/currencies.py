@@ -15,7 +15,7 @@ _COLLOQUIAL = {"€": "EUR", "Euro": "EUR", "euro": "EUR", "$": "USD", "US$": "U
                "SFr.": "CHF", "sFr.": "CHF", "kr": "kr", "kr.": "kr", "Kr": "kr", "zl": "PLN", "zł": "PLN", "￥": "¥",
                "¥": "¥"}
 _NUMBER = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
-_MORE_THAN_A_NUMBER = r"[\p{L}\p{Sc}]"
+_MORE_THAN_A_NUMBER = r"[\p{L}\p{Sc}].*\d|\d.*[\p{L}\p{Sc}]"
 _SPACE = r"\p{Zs}*"
 
 

@@ -66,9 +66,16 @@ class Source(Protocol):
 
         Returns: columns region, item (text), row (the source's row number, from 1), date, demand and every declared
             driver under our names; values as the source has them (text where a column holds what is no number).
-            Rows beyond the last demand, with demand null, carry known future drivers. No order is promised.
+            Rows beyond the last demand, with demand null, carry known future drivers. No order is promised. A column of
+            text without a missing value may be categories, of which some may have no row: ``written_out``.
         Raises: SourceError: the source cannot be read or lacks a column.
         """
+
+
+def written_out(raw: pd.DataFrame) -> pd.DataFrame:
+    """Rows as a source gives them, with texts in place of categories."""
+    return raw.assign(**{name: column.astype(column.cat.categories.dtype) for name, column in raw.items()
+                         if isinstance(column.dtype, pd.CategoricalDtype)})
 
 
 def as_text(value: Any, longest: int | None = 200) -> str:

@@ -1,6 +1,7 @@
 """The rules that look at dates, applied to a whole panel at once; each gives the rows that it accepts."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ Mask = npt.NDArray[np.bool_]
 _STRAY_GAP_DAYS = 2 * 365
 _STRAY_SHARE = 0.01
 _DAY_MINUTES = 24 * 60
-_LATEST_EAST = 10 * 60
+LATEST_EAST = 10 * 60
 """The time in UTC at which days begin furthest in the east."""
 _ENOUGH_STAMPS = 5
 _NEARLY_ALL = 0.8
@@ -42,12 +43,20 @@ def accept_dates(refusals: Refusals, dates: ReadDates, owner: Ordinals, size: in
     return np.asarray(~unreadable & ~rarer)
 
 
+def by_owner(owner: Ordinals, values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """The rows, which lie together by owner, in the order of their values within each; as they stand where they are in
+    that order, which is seen much faster than sorted."""
+    if ((values[1:] >= values[:-1]) | (owner[1:] != owner[:-1])).all():
+        return np.arange(len(owner))
+    return np.lexsort((values, owner))
+
+
 def midnights_elsewhere(dates: ReadDates, rows: npt.NDArray[np.intp]) -> tuple[int, ...]:
     """The one or two times of the day, in minutes, at which nearly all stamps of these rows stand and which look like
     midnight of another time zone, told in UTC; none where they do not. Ahead in summer alone is 23:00 and 24:00.
     """
     minutes = dates.minute[rows]
-    if not (minutes >= _LATEST_EAST).any():
+    if not (minutes >= LATEST_EAST).any():
         return ()
     minutes = minutes[~np.isnat(dates.days[rows])]
     times, often = np.unique(minutes, return_counts=True)
@@ -58,7 +67,7 @@ def midnights_elsewhere(dates: ReadDates, rows: npt.NDArray[np.intp]) -> tuple[i
             pair = (time,) if later is None else (time, time + later)
             shares = [counted.get(at % _DAY_MINUTES, 0) for at in pair]
             least = 1.0 if dates.has_zone[rows].all() and pair[-1] < _DAY_MINUTES else _SELDOM * len(minutes)
-            if min(shares) < least or any(at < _LATEST_EAST or at % 30 for at in pair):
+            if min(shares) < least or any(at < LATEST_EAST or at % 30 for at in pair):
                 continue
             if pair[-1] == _DAY_MINUTES and not dates.has_zone[rows].any():
                 continue
@@ -96,9 +105,9 @@ def accept_stamps(refusals: Refusals, dates: ReadDates, owner: Ordinals, is_take
 def accept_strays(refusals: Refusals, days: Dates, owner: Ordinals, is_taken: Mask) -> Mask:
     """Refuse the few rows of a region-item that lie years before or after all others: typing errors, placeholders."""
     rows = np.flatnonzero(is_taken & refusals.panel["demand"].notna().to_numpy())
-    rows = rows[np.lexsort((days[rows], owner[rows]))]
-    jumps = np.flatnonzero((owner[rows][1:] == owner[rows][:-1])
-                           & (np.diff(days[rows]).astype(np.int64) > _STRAY_GAP_DAYS))
+    rows = rows[by_owner(owner[rows], days[rows])]
+    jumps = np.flatnonzero(np.diff(days[rows]).astype(np.int64) > _STRAY_GAP_DAYS)
+    jumps = jumps[owner[rows[jumps]] == owner[rows[jumps + 1]]]
     strays = np.zeros(len(days), dtype=bool)
     for jump in jumps:
         start, stop = np.searchsorted(owner[rows], [owner[rows[jump]], owner[rows[jump]] + 1])

@@ -263,7 +263,11 @@ def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any
 def distinct_values(column: "pd.Series[Any]") -> "tuple[npt.NDArray[np.integer[Any]], pd.Index[Any]]":
     """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(), column.cat.categories.astype(object)
+        codes, categories = column.cat.codes.to_numpy(), column.cat.categories.astype(object)
+        is_there = np.bincount(codes[codes >= 0], minlength=len(categories)) > 0
+        if is_there.all():
+            return codes, categories
+        return np.append(np.cumsum(is_there) - 1, -1)[codes], categories[is_there]
     values = column.astype(object)
     try:
         return pd.factorize(values)

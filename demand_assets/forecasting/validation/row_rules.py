@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -26,7 +25,13 @@ from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays, accept_weekdays
+from demand_assets.forecasting.validation.date_rules import (
+    accept_dates,
+    accept_stamps,
+    accept_strays,
+    accept_weekdays,
+    by_owner,
+)
 from demand_assets.forecasting.validation.readings import (
     ReadDates,
     distinct_values,
@@ -138,7 +143,8 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     """The rows of these region-items, read and held to the rules."""
     owners = {(entry.region, entry.item): place for place, entry in enumerate(region_items)}
     owner = _owners(raw, owners)
-    together = np.argsort(owner, kind="stable")[np.count_nonzero(owner < 0):]  # what is looked at together lies so
+    small = owner.astype(np.min_scalar_type(-len(owners) - 1))  # is sorted faster
+    together = np.argsort(small, kind="stable")[np.count_nonzero(owner < 0):]  # what is looked at together lies so
     panel, owner = raw.iloc[together].reset_index(drop=True), owner[together]
     refusals = Refusals(panel)
     columns = dataset.columns
@@ -195,8 +201,7 @@ class _Rows:
 
 def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
     """The place of each row's region-item among those asked for, -1 for others."""
-    regions, region_names = pd.factorize(raw["region"])
-    items, item_names = pd.factorize(raw["item"])
+    (regions, region_names), (items, item_names) = _coded(raw["region"]), _coded(raw["item"])
     places = np.full((len(region_names) + 1, len(item_names) + 1), -1, dtype=np.int64)
     region_place = {name: place for place, name in enumerate(region_names)}
     item_place = {name: place for place, name in enumerate(item_names)}
@@ -206,12 +211,20 @@ def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
     return np.asarray(places[regions, items])  # -1, missing, looks at the last row and column
 
 
+def _coded(names: "pd.Series[Any]") -> "tuple[npt.NDArray[np.integer[Any]], pd.Index[Any]]":
+    """The place of each row's name among these, -1 where it is missing; some may have no row."""
+    if isinstance(names.dtype, pd.CategoricalDtype):
+        return names.cat.codes.to_numpy(), names.cat.categories
+    return pd.factorize(names)
+
+
 def _read_demand(refusals: Refusals, dataset: Dataset, days: Dates, is_taken: Mask,
                  today: pd.Timestamp) -> tuple[Floats, Mask]:
     """Demand, NaN where unknown, no number, or of a period that is not over; and where a declared placeholder stood."""
     column = refusals.panel["demand"]
     demand, unreadable = read_numbers(column)
-    is_placeholder = np.isin(demand, dataset.rules.placeholders or ())
+    is_placeholder = np.isin(demand, placeholders) if (placeholders := dataset.rules.placeholders) else np.zeros(
+        len(demand), dtype=bool)
     demand[is_placeholder] = np.nan
     refusals.add(unreadable & is_taken, "demand", "not_a_number",
                  lambda n, value: _broken_line(value) if value.startswith(BROKEN_LINE) else
@@ -284,7 +297,7 @@ def _accept_sizes(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordi
                      lambda n, value: f"Demand {as_text(demand[n])} is negative; sales without returns are expected. "
                                "Set rules.negative = 'zero' to count such periods as zero.")
         demand[is_negative] = np.nan
-    limit = rules.absurd_multiple * _usual_largest(demand, owner, is_taken)
+    limit = rules.absurd_multiple * _usual_largest(demand, owner, is_taken, rules.absurd_multiple)
     is_absurd = is_taken & (demand > limit)
     is_absurd &= ~_recurs(np.flatnonzero(is_absurd), days, owner, is_taken, demand)
     refusals.add(is_absurd, "demand", "absurd",
@@ -306,19 +319,24 @@ def _recurs(rows: npt.NDArray[np.intp], days: Dates, owner: Ordinals, is_taken: 
     return found
 
 
-def _usual_largest(demand: Floats, owner: Ordinals, is_taken: Mask) -> Floats:
+def _usual_largest(demand: Floats, owner: Ordinals, is_taken: Mask, multiple: float) -> Floats:
     """For each row the 99th percentile of the region-item's positive demand; the three largest never count (in short
-    histories the largest), so that a few typing errors cannot raise it. Rows stand together by ``owner``."""
+    histories the largest), so that a few typing errors cannot raise it. Infinite where none of it is so many times the
+    smallest, let alone that. Rows stand together by ``owner``."""
     rows = np.flatnonzero(is_taken & (demand > 0))
-    size = int(owner.max()) + 1 if len(owner) else 0
+    sold, size = demand[rows], int(owner.max()) + 1 if len(owner) else 0
     bounds = np.searchsorted(owner[rows], np.arange(size + 1))
-    usual = np.full(size, np.inf)
-    for place, (start, stop) in enumerate(pairwise(bounds.tolist())):
+    usual, some = np.full(size, np.inf), np.flatnonzero(np.diff(bounds))
+    if len(some):
+        begins = bounds[some]
+        some = some[np.maximum.reduceat(sold, begins) > multiple * np.minimum.reduceat(sold, begins)]
+    for place in some.tolist():
+        start, stop = bounds[place:place + 2].tolist()
         count = stop - start
         aside = max(ceil(0.01 * count), 3 if count >= 20 else 1)
         if count > aside:
             at = count - 1 - aside
-            usual[place] = np.partition(demand[rows[start:stop]], at)[at]
+            usual[place] = np.partition(sold[start:stop], at)[at]
     return usual[owner]
 
 
@@ -419,6 +437,10 @@ def _several(refusals: Refusals, dataset: Dataset, rows: _Rows, is_taken: Mask) 
     nothing = np.zeros(len(rows.owner), dtype=bool)
     is_repeated, is_combined, is_refused = nothing.copy(), nothing.copy(), nothing.copy()
     at = np.flatnonzero(is_taken)
+    at = at[by_owner(rows.owner[at], rows.number[at])]
+    if ((np.diff(rows.number[at]) != 0) | (np.diff(rows.owner[at]) != 0)).all():
+        return is_repeated, is_combined, is_refused
+    at = np.sort(at)
     keys = pd.DataFrame({"owner": rows.owner[at], "number": rows.number[at]})
     is_one_of_several = keys.duplicated(keep=False).to_numpy()
     at = at[is_one_of_several]

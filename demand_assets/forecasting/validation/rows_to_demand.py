@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
-from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, Ordinals, in_words, period_dates
+from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import as_text
@@ -20,27 +19,33 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
-from demand_assets.forecasting.series.driver_values import carried, contradicted_default, in_quotes, tells_demand
+from demand_assets.forecasting.series.driver_values import (
+    ENOUGH_MISSING,
+    carried,
+    contradicted_default,
+    in_quotes,
+    tells_demand,
+)
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
+from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
+from demand_assets.forecasting.validation.placeholders import placeholders_among
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
-from demand_assets.forecasting.validation.schemas import PANEL_OWNER, demand_schema, raw_schema
+from demand_assets.forecasting.validation.schemas import (
+    PANEL_OWNER,
+    demand_schema,
+    has_columns,
+    raw_schema,
+    surely_fits,
+)
+from demand_assets.forecasting.validation.suspicions import Suspicions, may_hide_placeholders, suspicions_of
 
 Floats = npt.NDArray[np.float64]
-Columns = dict[str, npt.NDArray[Any]]
 
 
 LARGEST = 3
 """How many refused values are told."""
 _ENOUGH_TO_TELL = 5
 """Periods without demand from which on a driver's value in them may be told to be a placeholder."""
-
-
-_NINES = frozenset(float("9" * count) for count in range(2, 10)) | {99.99, 999.99, 9999.99, 99999.99}
-_MANY_NINES = 9999.0
-_ABOVE, _FAR_ABOVE = 2.0, 4.0
-"""How many times larger than all others a number of nines is that may mean "not known"."""
-_DIFFERENT = 3
-"""Other values, so that a price of 999 that never changes is none."""
 
 
 class RawDemandError(ValueError):
@@ -106,143 +111,263 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
         tables: the events of the calendar that stand in tables; of others nothing is known.
     Raises: RawDemandError: a column is missing.
     """
-    try:
-        raw_schema(dataset.of_source).validate(raw)
-    except SchemaError as error:
-        raise RawDemandError(f"Raw demand does not fit the dataset file: {error}. The file has changed since the "
-                             "source was read: materialise `raw_demand` again.") from error
+    if not has_columns(raw, dataset.of_source):
+        try:
+            raw_schema(dataset.of_source).validate(raw)
+        except SchemaError as error:
+            raise RawDemandError(f"Raw demand does not fit the dataset file: {error}. The file has changed since the "
+                                 "source was read: materialise `raw_demand` again.") from error
     panel = read_panel(raw, dataset.of_source, region_items, today)
-    order = np.lexsort((panel.number, panel.owner))
-    bounds = np.searchsorted(panel.owner[order], np.arange(len(region_items) + 1))
-    outcomes = []
-    for owner, refused in enumerate(_refused_of_each(panel, len(region_items))):
-        rows = order[bounds[owner]:bounds[owner + 1]]
-        outcomes.append(_outcome(region_items[owner], dataset, panel, rows, refused, last_date, tables))
-    return _held_to_schema(outcomes, dataset)
+    histories = histories_of(panel, dataset, len(region_items), last_date)
+    suspected = suspicions_of(panel, dataset, histories)
+    rows, periods = _rows_noted(panel, histories), _periods_of_all(dataset, panel, histories, suspected)
+    _add_calendar(dataset, periods, region_items, tables)
+    noted = _periods_noted(dataset, histories, periods)  # before anything is completed
+    told_by_missing = _complete_what_tells_demand(dataset, periods)
+    whole = _Whole(dataset, panel, histories, suspected, rows, periods, noted, told_by_missing,
+                   _as_table(periods.spans.columns), last_date, tables)
+    outcomes = [_outcome(whole, place, one, refused) if histories.has_demand[place] else
+                _without_demand(whole, place, one, refused)
+                for place, (one, refused) in enumerate(zip(region_items, _refused_of_each(panel, len(region_items)),
+                                                           strict=True))]
+    return _held_to_schema(outcomes, dataset, periods)
 
 
 @dataclass(frozen=True)
 class _Refused:
-    """What was refused of one region-item: schema Quarantine, and the arrays that are asked often, a place a row."""
+    """What was refused of one region-item: schema Quarantine, and its columns as arrays, a place a row."""
 
     table: pd.DataFrame
     position: npt.NDArray[np.intp]
     """In the panel."""
     column: npt.NDArray[np.object_]
     rule: npt.NDArray[np.object_]
+    value: npt.NDArray[np.object_]
+    date: npt.NDArray[np.object_]
 
 
 def _refused_of_each(panel: ReadPanel, size: int) -> Iterator[_Refused]:
-    """What was refused of each of so many region-items."""
+    """What was refused of each of so many region-items, whose rows lie together in the panel."""
     table = panel.refusals.table(panel.days)
-    owner = panel.owner[table["position"].to_numpy(dtype=np.int64)]
-    table = table.iloc[np.argsort(owner, kind="stable")]
-    position, column, rule = (table[name].to_numpy() for name in ("position", "column", "rule"))
+    position, *others = (table[name].to_numpy() for name in ("position", "column", "rule", "value", "date"))
+    bounds = np.searchsorted(panel.owner[position.astype(np.int64)], np.arange(size + 1)).tolist()
     table = table.loc[:, list(COLUMNS)]
-    bounds = np.searchsorted(np.sort(owner), np.arange(size + 1))
-    for start, stop in pairwise(bounds.tolist()):
-        yield _Refused(table.iloc[start:stop].reset_index(drop=True), position[start:stop], column[start:stop],
-                       rule[start:stop])
+    nothing = table.iloc[:0].reset_index(drop=True)
+    for start, stop in pairwise(bounds):
+        mine = _part_of(table, slice(start, stop)) if stop > start else nothing.copy()
+        yield _Refused(mine, position[start:stop], *(each[start:stop] for each in others))
 
 
-def _counts_of_rows(panel: ReadPanel, rows: npt.NDArray[np.intp], refused: _Refused) -> dict[str, int]:
-    """What was noted of one region-item's rows -> of how many."""
-    counts = {"rows": len(rows), "quarantined": len(np.unique(refused.position[refused.rule != "unfinished"]))}
-    counts |= {f"quarantined:{rule}": count for rule, count in Counter(refused.rule.tolist()).most_common()}
-    counts["repeated"] = int(panel.is_repeated[rows].sum())
-    counts["combined"] = int(panel.is_combined[rows].sum())
-    return counts | {f"placeholder:{name}": int(mask[rows].sum()) for name, mask in panel.placeholders.items()}
+@dataclass(frozen=True)
+class _RowsNoted:
+    """What was noted of the rows of each region-item."""
+
+    counts: list[dict[str, int]]
+    """``rows``, ``repeated`` … -> of how many, without what is refused."""
+    refused: list[int]
+    """Of how many something was refused, but for the harmless rules."""
+    leading_unknown: list[int]
+    negative_as_zero: list[int]
+    positive: Floats
+    """Units that were read, 0 where none, in the order of the histories."""
 
 
-def _counts_of_periods(dataset: Dataset, table: Columns, up_to_end: slice, last_known: int) -> dict[str, int]:
-    """What was noted of one region-item's periods -> of how many.
+def _rows_noted(panel: ReadPanel, histories: Histories) -> _RowsNoted:
+    size = len(histories.first)
 
-    Args:
-        table: a column each, an element a period.
-        up_to_end: the periods up to the end of demand; planned ones follow.
-        last_known: the place of the last one whose demand is known.
-    """
-    units = table["demand"][up_to_end]
-    is_censored = np.zeros(len(table["demand"]), dtype=bool) if dataset.stock_entry is None else (
-        ~np.isnan(table[AT_LEAST]))
-    censored = int(is_censored.sum())
-    counts = {"periods": len(units), "unknown_periods": int(np.isnan(units).sum()) - censored}
+    def counted(mask: npt.NDArray[np.bool_]) -> list[int]:
+        return np.bincount(panel.owner[mask], minlength=size).tolist() if mask.any() else [0] * size
+
+    names = ["rows", "repeated", "combined", *(f"placeholder:{name}" for name in panel.placeholders)]
+    each = [np.diff(histories.bounds).tolist(), counted(panel.is_repeated), counted(panel.is_combined),
+            *map(counted, panel.placeholders.values())]
+    leads = panel.is_taken & (panel.number < histories.first[panel.owner])
+    return _RowsNoted([dict(zip(names, values, strict=True)) for values in zip(*each, strict=True)],
+                      counted(panel.refusals.any), counted(leads), counted(panel.is_negative_as_zero & panel.is_taken),
+                      np.where(panel.read > 0, panel.read, 0.0)[histories.order])
+
+
+@dataclass(frozen=True)
+class _Periods:
+    """The periods of all region-items of whose demand something is known."""
+
+    region_items: npt.NDArray[np.intp]
+    """Their places in the panel, ascending."""
+    spans: Spans
+    is_past: npt.NDArray[np.bool_]
+    """Of each period, whether it lies before the end of demand; planned ones follow."""
+
+
+def _periods_of_all(dataset: Dataset, panel: ReadPanel, histories: Histories, suspected: Suspicions) -> _Periods:
+    those = np.flatnonzero(histories.has_demand)
+    number_of = np.cumsum(histories.has_demand) - 1
+    owner = panel.owner  # in the histories' order as well
+    is_wanted = panel.is_taken[histories.order] & histories.has_demand[owner]
+    is_wanted &= panel.number[histories.order] >= histories.first[owner]
+    first, end, weekday = (each[those] for each in (histories.first, histories.end, histories.weekday))
+    lost = _lost(panel, histories, suspected) if dataset.rules.gaps == "zero" else None
+    if lost is not None:
+        lost = number_of[lost[0]], lost[1]
+    spans = spans_of(dataset, panel, histories.order[is_wanted], number_of[owner[is_wanted]], first, end, weekday, lost)
+    return _Periods(those, spans, spans.number <= np.repeat(end, np.diff(spans.bounds)))
+
+
+def _periods_noted(dataset: Dataset, histories: Histories, periods: _Periods) -> list[dict[str, int]]:
+    """What was noted of the periods of each of those region-items -> of how many."""
+    spans, is_past = periods.spans, periods.is_past
+    if not len(periods.region_items):
+        return []
+    demand = spans.columns["demand"]
+    is_censored = ~np.isnan(spans.columns[AT_LEAST]) if dataset.stock_entry is not None else np.zeros(
+        len(demand), dtype=bool)
+    last_known = np.repeat(histories.last_known[periods.region_items], np.diff(spans.bounds))
+    unknown, censored = spans.counted(np.isnan(demand) & is_past), spans.counted(is_censored)
+    found = {"periods": spans.counted(is_past),
+             "unknown_periods": [one - other for one, other in zip(unknown, censored, strict=True)]}
     if dataset.stock_entry is not None:
-        counts |= {"censored_periods": censored, "newest_censored": int(is_censored[last_known:].sum())}
-    return counts | {f"unknown:{driver.name}": int(pd.isna(table[driver.name][up_to_end]).sum())
-                     for driver in dataset.drivers}
+        found |= {"censored_periods": censored,
+                  "newest_censored": spans.counted(is_censored & (spans.number >= last_known))}
+    found |= {f"unknown:{driver.name}": spans.counted(pd.isna(spans.columns[driver.name]) & is_past)
+              for driver in dataset.drivers}
+    found["filled_zero"] = spans.counted(spans.is_filled)
+    return [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
 
 
-def _outcome(region_item: RegionItem, dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
-             refused: _Refused, last_date: pd.Timestamp | None, tables: EventTables | None) -> Validated:
-    quarantine, counts = refused.table, _counts_of_rows(panel, rows, refused)
-    units = _units(panel, rows, refused)
-    stamped = _stamped_before_midnight(dataset, panel, rows)
+def _add_calendar(dataset: Dataset, periods: _Periods, region_items: Sequence[RegionItem],
+                  tables: EventTables | None) -> None:
+    """Add the columns of the drivers that the calendar makes."""
+    if not dataset.has_calendar:
+        return
+    spans = periods.spans
+    each = [_of_calendar({"date": spans.columns["date"][spans.of(place)]}, dataset, region_items[one], tables)
+            for place, one in enumerate(periods.region_items.tolist())]
+    for name in each[0] if each else ():
+        spans.columns[name] = np.concatenate([one[name] for one in each])
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What is known of all region-items of a panel before each is judged."""
+
+    dataset: Dataset
+    panel: ReadPanel
+    histories: Histories
+    suspected: Suspicions
+    rows: _RowsNoted
+    periods: _Periods
+    noted: list[dict[str, int]]
+    """As ``_periods_noted`` says."""
+    told_by_missing: dict[int, list[str]]
+    """As ``_complete_what_tells_demand`` says."""
+    table: pd.DataFrame
+    """The periods."""
+    last_date: pd.Timestamp | None
+    tables: EventTables | None
+
+    def counts(self, place: int, refused: _Refused) -> dict[str, int]:
+        """What was noted of one region-item's rows -> of how many."""
+        own = self.rows.counts[place]
+        offended = {row for row, rule in zip(refused.position.tolist(), refused.rule.tolist(), strict=True)
+                    if rule != "unfinished"}
+        return {"rows": own["rows"], "quarantined": len(offended), **{
+            f"quarantined:{rule}": count for rule, count in Counter(refused.rule.tolist()).most_common()}, **own}
+
+    def units(self, place: int, refused: _Refused) -> Units:
+        """What was read of one region-item, and what was refused of it."""
+        start, stop = self.histories.bounds[place:place + 2]
+        positive = self.rows.positive[start:stop]
+        repeated = float(positive[self.panel.is_repeated[self.histories.rows(place)]].sum()) if (
+            self.rows.counts[place]["repeated"]) else 0.0
+        return _units(self.panel, float(positive.sum()), repeated, refused)
+
+
+def _without_demand(whole: _Whole, place: int, region_item: RegionItem, refused: _Refused) -> Validated:
+    """The outcome of a region-item of whose demand nothing is known."""
+    dataset, panel, rows = whole.dataset, whole.panel, whole.histories.rows(place)
+    quarantine, counts, units = refused.table, whole.counts(place, refused), whole.units(place, refused)
     taken = rows[panel.is_taken[rows]]
-    observed = taken[~np.isnan(panel.demand[taken])]
-    known = observed[~panel.is_out[observed]]
-    if not len(known):
-        if len(taken) and quarantine.empty and last_date is not None and (
-                table := _not_sold_yet(dataset, panel, taken, last_date)) is not None:
-            counts["leading_unknown"] = len(observed)
-            table |= _of_calendar(table, dataset, region_item, tables)
-            return Validated(region_item, _as_table(table), quarantine, "", {**counts, "periods": 0}, units)
-        problem = _nothing_known(dataset, panel, rows, quarantine)
-        return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
-    first, last_known, last_observed = (int(panel.number[row]) for row in (known[0], known[-1], observed[-1]))
-    counts["leading_unknown"] = int((panel.number[taken] < first).sum())
-    counts["negative_as_zero"] = int(panel.is_negative_as_zero[taken].sum())
-    taken = taken[panel.number[taken] >= first]
-    weekday = int(panel.weekday[taken[0]])
-    dataset_end = panel.number_of(last_date, weekday) if last_date is not None else last_known
-    behind = int(dataset_end - last_known)
-    end = last_observed
-    if dataset.rules.gaps == "zero" and behind <= dataset.stale_periods:
-        end = max(end, dataset_end)
-    table, is_filled = _consecutive(dataset, panel, taken, int(end), weekday, lost=_lost_periods(panel, rows, int(end)))
-    table |= _of_calendar(table, dataset, region_item, tables)
-    up_to_end = slice(0, int(end - first) + 1)
-    counts |= _counts_of_periods(dataset, table, up_to_end, last_known - first) | {"filled_zero": int(is_filled.sum())}
-    told_by_missing = _complete_what_tells_demand(dataset, table, is_filled)
-    known_part = {name: values[up_to_end] for name, values in table.items()}
-    ended, observed_to = (pd.Timestamp(table["date"][number - first]) for number in (last_known, last_observed))
-    newest = _newest_refused(dataset, panel, rows, last_observed, weekday, observed_to, refused)
+    if len(taken) and quarantine.empty and whole.last_date is not None and (
+            table := _not_sold_yet(dataset, panel, taken, whole.last_date)) is not None:
+        counts["leading_unknown"] = int((~np.isnan(panel.demand[taken])).sum())
+        table |= _of_calendar(table, dataset, region_item, whole.tables)
+        return Validated(region_item, _as_table(table), quarantine, "", {**counts, "periods": 0}, units)
+    problem = _nothing_known(dataset, panel, rows, quarantine)
+    return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
+
+
+def _outcome(whole: _Whole, place: int, region_item: RegionItem, refused: _Refused) -> Validated:
+    dataset, panel, histories, suspected = whole.dataset, whole.panel, whole.histories, whole.suspected
+    rows, number = histories.rows(place), int(np.searchsorted(whole.periods.region_items, place))
+    mine = whole.periods.spans.of(number)
+    table = {name: values[mine] for name, values in whole.periods.spans.columns.items()}
+    first, last_known, last_observed, end = (int(each[place]) for each in (
+        histories.first, histories.last_known, histories.last_observed, histories.end))
+    quarantine, counts, units = refused.table, whole.counts(place, refused), whole.units(place, refused)
+    counts["leading_unknown"] = whole.rows.leading_unknown[place]
+    counts["negative_as_zero"] = whole.rows.negative_as_zero[place]
+    counts |= whole.noted[number]
+    known_part = {name: values[:end - first + 1] for name, values in table.items()}
+    ended, observed_to = (pd.Timestamp(table["date"][at - first]) for at in (last_known, last_observed))
+    newest = _newest_refused(dataset, panel, rows, last_observed, int(histories.weekday[place]), observed_to, refused
+                             ) if suspected.newest[place] else _Newest()
     counts["newest_refused"] = newest.periods
-    problem = ((stamped if stamped.startswith(_SURELY) else "") or _wrong_frequency(dataset, panel, rows)
-               or _much_refused(dataset, int(panel.refusals.any[rows].sum()), len(rows), quarantine)
+    stamped = _stamped_before_midnight(dataset, panel, rows) if suspected.midnights[place] else ""
+    problem = ((stamped if stamped.startswith(_SURELY) else "")
+               or (_wrong_frequency(dataset, panel, rows) if suspected.frequency[place] else "")
+               or _much_refused(dataset, whole.rows.refused[place], len(rows), quarantine)
                or _much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
-    problem = problem or _ended(dataset, behind, ended, last_date, newest.words, counts.get("newest_censored", 0))
+    problem = problem or _ended(dataset, int(histories.behind[place]), ended, whole.last_date, newest.words,
+                                counts.get("newest_censored", 0))
     contradicted = _contradicted(dataset, known_part)
     counts |= {f"{CONTRADICTED}{name}": 1 for name in contradicted}
-    notices = (newest.words, stamped, _sold_while_out(dataset, table, counts), *told_by_missing,
-               *contradicted.values(), *_look_like_placeholders(dataset, known_part),
-               *_stand_for_unknown(dataset, panel, rows))
-    return Validated(region_item, None if problem else _as_table(table), quarantine, problem, counts, units,
-                     tuple(filter(None, notices)), _as_table(table) if problem and is_sound else None)
+    notices = (newest.words, stamped, _sold_while_out(dataset, table, counts),
+               *whole.told_by_missing.get(number, ()), *contradicted.values(),
+               *_look_like_placeholders(dataset, known_part),
+               *(_stand_for_unknown(dataset, panel, rows) if suspected.placeholders[place] else ()))
+    made = _part_of(whole.table, mine) if not problem or is_sound else None
+    return Validated(region_item, None if problem else made, quarantine, problem, counts, units,
+                     tuple(filter(None, notices)), made if problem and is_sound else None)
 
 
-def _units(panel: ReadPanel, rows: npt.NDArray[np.intp], refused: _Refused) -> Units:
-    read = panel.read[rows]
-    positive = np.where(read > 0, read, 0.0)
-    repeated = float(positive[panel.is_repeated[rows]].sum())
-    is_of_demand = np.isin(refused.column, ("date", "demand")) & (refused.rule != "beyond_horizon")
+def _units(panel: ReadPanel, read: float, repeated: float, refused: _Refused) -> Units:
+    """The units that were read, and refused.
+
+    Args:
+        read: those of all rows, but for what is unfinished.
+        repeated: those of repeated rows.
+    """
+    is_of_demand = ((refused.column == "date") | (refused.column == "demand")) & (refused.rule != "beyond_horizon")
     if not is_of_demand.any():
-        return Units(read=float(positive.sum()), repeated=repeated)
+        return Units(read=read, repeated=repeated)
     sizes, rules = panel.read[refused.position[is_of_demand]], refused.rule[is_of_demand]
     columns = refused.column[is_of_demand]
-    texts, dates = (refused.table[name].to_numpy()[is_of_demand].tolist() for name in ("value", "date"))
+    texts, dates = (each[is_of_demand].tolist() for each in (refused.value, refused.date))
     values = [(text if column == "demand" else "") or (f"{size:.12g}" if size == size else "")
               for text, column, size in zip(texts, columns.tolist(), sizes.tolist(), strict=True)]
     counted = np.where(np.isfinite(sizes) & (sizes > 0), sizes, 0.0)
     is_offence = rules != "unfinished"
     order = np.argsort(-np.where(np.isnan(sizes), np.inf, sizes), kind="stable")
     return Units(
-        read=float(positive.sum() + counted[rules == "unfinished"].sum()),
+        read=read + float(counted[~is_offence].sum()),
         refused=float(counted[is_offence].sum()),
         by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules.tolist())},
         repeated=repeated,
         largest=tuple((dates[at], values[at], str(rules[at])) for at in order.tolist() if is_offence[at])[:LARGEST])
+
+
+def _lost(panel: ReadPanel, histories: Histories, suspected: Suspicions
+          ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+    """The region-items of whose demand something is known, and the periods of which something was refused, or may have
+    been."""
+    lost = np.flatnonzero(panel.refusals.of_demand & (panel.period != NO_PERIOD) & ~panel.is_stray)
+    lost = lost[histories.has_demand[panel.owner[lost]]]
+    found = [(panel.owner[lost], panel.period[lost])]
+    for place in np.flatnonzero(suspected.undated & histories.has_demand).tolist():
+        periods = _lost_periods(panel, histories.rows(place), int(histories.end[place]))
+        found.append((np.full(len(periods), place), periods))
+    owners, periods = zip(*found, strict=True)
+    return np.concatenate(owners), np.concatenate(periods)
 
 
 def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
@@ -346,21 +471,26 @@ def _delivered(dataset: Dataset) -> list[Driver]:
     return [driver for driver in dataset.drivers if driver.future != "calendar"]
 
 
-def _complete_what_tells_demand(dataset: Dataset, table: Columns, is_filled: npt.NDArray[np.bool_]) -> list[str]:
-    """Words for each driver whose missing values tell demand; in the table they are completed, so that no model learns
-    that nothing is sold without them."""
-    found = []
-    has_row = ~is_filled
+def _complete_what_tells_demand(dataset: Dataset, periods: _Periods) -> dict[int, list[str]]:
+    """Words for each driver whose missing values tell demand, by the number of the region-item; its values are
+    completed, so that no model learns that nothing is sold without them."""
+    spans, found = periods.spans, dict[int, list[str]]()
+    has_row = ~spans.is_filled
     for driver in _delivered(dataset):
-        values = table[driver.name]
-        if not tells_demand(table["demand"][has_row], values[has_row]):
-            continue
-        is_missing = pd.isna(values) & ~np.isnan(table["demand"])
-        table[driver.name] = carried(values, is_missing, driver, dataset.frequency, dataset.year_length)
-        found.append(f"{driver.title} is missing in {in_words(int(is_missing.sum()), dataset.frequency)} of which "
-                     "demand is known, and far more or less is sold in them: that it is missing would tell demand, "
-                     "which no plan does. Values as they were before are taken instead; deliver the driver "
-                     f"{driver.name} for every {WORDS[dataset.frequency][0]}, sold or not.")
+        missing = np.array(spans.counted(pd.isna(spans.columns[driver.name]) & has_row))
+        for number in np.flatnonzero(missing >= ENOUGH_MISSING).tolist():
+            mine = spans.of(number)
+            demand, values, is_there = (each[mine] for each in (
+                spans.columns["demand"], spans.columns[driver.name], has_row))
+            if not tells_demand(demand[is_there], values[is_there]):
+                continue
+            is_missing = pd.isna(values) & ~np.isnan(demand)
+            values[:] = carried(values, is_missing, driver, dataset.frequency, dataset.year_length)
+            found.setdefault(number, []).append(
+                f"{driver.title} is missing in {in_words(int(is_missing.sum()), dataset.frequency)} of which demand is "
+                "known, and far more or less is sold in them: that it is missing would tell demand, which no plan "
+                "does. Values as they were before are taken instead; deliver the driver "
+                f"{driver.name} for every {WORDS[dataset.frequency][0]}, sold or not.")
     return found
 
 
@@ -378,9 +508,11 @@ def _look_like_placeholders(dataset: Dataset, table: Columns) -> list[str]:
     units = table["demand"]
     found = []
     for driver in dataset.drivers:
-        if driver.kind != "number" or driver.placeholders is not None:
+        if not may_hide_placeholders(driver):
             continue
         is_zero = table[driver.name] == 0
+        if is_zero.sum() < _ENOUGH_TO_TELL:
+            continue
         unsold, sold = units == 0, units > 0
         if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
                 is_zero[sold].mean() <= 0.01):
@@ -398,7 +530,7 @@ def _stand_for_unknown(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.
                   f"rules.placeholders = [{value}] to declare that, or rules.placeholders = [] if it was really so."
                   for value, often in _strange_numbers(panel.read[rows])]
     for driver in dataset.drivers:
-        if driver.kind == "number" and driver.placeholders is None:
+        if may_hide_placeholders(driver):
             found += [f"{driver.title} is {value} {often} times, and nothing else comes near: it looks like \"not "
                       f"known\". Set placeholders = [{value}] for the driver {driver.name}, or placeholders = [] if it "
                       "was really so." for value, often in _strange_numbers(panel.read_drivers[driver.name][rows])]
@@ -408,22 +540,6 @@ def _stand_for_unknown(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.
 def _strange_numbers(values: Floats) -> list[tuple[str, int]]:
     """What looks like a placeholder, with all its digits, and how often it stands there."""
     return [(as_text(value), often) for value, often in placeholders_among(values)]
-
-
-def placeholders_among(values: Floats) -> list[tuple[float, int]]:
-    """The values that look like "not known" and how often they stand: nines far above all others, and a -1 or
-    negative nines where nothing else is below zero."""
-    if not ((values >= min(_NINES)) | (values <= -1.0)).any():
-        return []
-    known, often = np.unique(values[np.isfinite(values)], return_counts=True)
-    counts = dict(zip(known.tolist(), often.tolist(), strict=True))
-    others = [value for value in counts if value not in _NINES and -value not in (*_NINES, 1.0)]
-    if len(others) < _DIFFERENT:
-        return []
-    largest, smallest = max(others), min(others)
-    return [(value, count) for value, count in counts.items()
-            if (value in _NINES and value >= largest * (_FAR_ABOVE if value < _MANY_NINES or count == 1 else _ABOVE))
-            or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
 
 
 def _stock_column(dataset: Dataset) -> str:
@@ -445,50 +561,6 @@ def _sold_while_out(dataset: Dataset, table: Columns, counts: dict[str, int]) ->
             f"whose demand is then not known: check {_stock_column(dataset)}.")
 
 
-def _consecutive(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], end: int,
-                 weekday: int, begin: int | None = None,
-                 lost: npt.NDArray[np.int64] | None = None) -> tuple[Columns, npt.NDArray[np.bool_]]:
-    """The columns with one row a period from ``begin`` or the first of ``rows`` on, and which were filled with zero by
-    the rule for gaps, which holds up to ``end``; ``lost`` periods are no gaps. Drivers of filled periods are as they
-    would have been."""
-    first = int(panel.number[rows[0]]) if begin is None else begin
-    last = max(int(panel.number[rows[-1]]) if len(rows) else first, end)
-    if dataset.has_calendar:  # what a calendar makes is known as far as forecasts reach
-        last = max(last, max(first, end) + dataset.horizon)
-    numbers: Ordinals = np.arange(first, last + 1)
-    places = panel.number[rows] - first
-    demand = np.full(len(numbers), np.nan)
-    is_filled = np.zeros(len(numbers), dtype=bool)
-    if dataset.rules.gaps == "zero":
-        is_gap = np.ones(end - first + 1, dtype=bool)
-        is_gap[places[places < len(is_gap)]] = False
-        if lost is not None:
-            is_gap[lost[(lost >= first) & (lost <= end)] - first] = False
-        is_filled[:len(is_gap)] = is_gap
-        demand[is_filled] = 0.0
-    demand[places] = panel.demand[rows]
-    censored = np.full(len(numbers), np.nan)
-    is_out = np.zeros(len(numbers), dtype=bool)
-    if dataset.stock_entry is not None:
-        is_out[places] = panel.is_out[rows]
-        if is_filled.any() and dataset.stock_entry == "stock":  # those without a row begin as it ended
-            before = np.arange(len(numbers))
-            before = np.maximum.accumulate(np.where(np.isin(before, places), before, 0))
-            is_out |= is_filled & is_out[before]
-        is_out &= ~np.isnan(demand)
-        censored[is_out], demand[is_out] = demand[is_out], np.nan
-    columns: Columns = {
-        "date": period_dates(numbers, dataset.frequency, weekday).astype("datetime64[ns]"), "demand": demand}
-    for driver in dataset.of_source.drivers:  # with prices and costs
-        values = panel.drivers[driver.name]
-        column = np.full(len(numbers), driver.of_kind.missing, dtype=values.dtype)
-        column[places] = values[rows]
-        columns[driver.name] = carried(column, is_filled, driver, dataset.frequency, dataset.year_length)
-    if dataset.stock_entry is not None:
-        columns[AT_LEAST] = censored
-    return columns, is_filled & ~is_out
-
-
 def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
     """The drivers that the calendar makes, as columns."""
     if not dataset.has_calendar:
@@ -499,6 +571,14 @@ def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tabl
 def _as_table(columns: Columns) -> pd.DataFrame:
     """The columns as a table, what was sold out of stock the last of them."""
     return pd.DataFrame({name: columns[name] for name in sorted(columns, key=lambda name: name == AT_LEAST)})
+
+
+def _part_of(table: pd.DataFrame, rows: slice) -> pd.DataFrame:
+    """Some rows of a table of which no other part has them, numbered from 0; they are not copied, which takes longer
+    than all else that is done for a region-item."""
+    part = table.iloc[rows].copy(deep=False)
+    part.index = pd.RangeIndex(len(part))
+    return part
 
 
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],
@@ -513,7 +593,8 @@ def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]
     ahead = rows[~is_out]
     if len(ahead) and int(panel.number[ahead[0]]) <= end:
         return None
-    return _consecutive(dataset, panel, ahead, end - 1, weekday, begin=end)[0]
+    first, before, on = (np.array([value], dtype=np.int64) for value in (end, end - 1, weekday))
+    return spans_of(dataset, panel, ahead, np.zeros(len(ahead), dtype=np.intp), first, before, on).columns
 
 
 def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
@@ -622,10 +703,12 @@ def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Tim
             "stopped: restore the feed, or raise rules.stale_periods.")
 
 
-def _held_to_schema(outcomes: list[Validated], dataset: Dataset) -> list[Validated]:
+def _held_to_schema(outcomes: list[Validated], dataset: Dataset, periods: _Periods) -> list[Validated]:
     """The outcomes; demand that breaks schema Demand, which only a fault in the rules can bring about, is withheld."""
+    spans = periods.spans
+    sure = set(periods.region_items.tolist()) if surely_fits(spans.columns, spans.bounds, dataset) else set()
     tables = [validated.ended if validated.demand is None else validated.demand for validated in outcomes]
-    parts = {place: table for place, table in enumerate(tables) if table is not None}
+    parts = {place: table for place, table in enumerate(tables) if table is not None and place not in sure}
     if not parts:
         return outcomes
     panel = pd.concat(parts.values(), ignore_index=True)

@@ -1,8 +1,10 @@
 """The data dictionary: what each table holds, in what units, and what null means. Strict; each rule has its words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pa
 from pandera.typing import Series
@@ -114,11 +116,7 @@ def demand_schema(dataset: Dataset, of_panel: bool = False) -> pa.DataFrameSchem
     Args:
         of_panel: for several region-items at once, one below the other, told apart by a column ``region_item``.
     """
-    own, money = dataset.driver_names, dataset.money.as_drivers(dataset.currency)
-    sold_for = [driver for driver in money if driver.name not in own]
-    made = [driver for driver in dataset.drivers if driver.future == "calendar"]
-    read = [driver for driver in dataset.drivers if driver.future != "calendar"]
-    columns = {driver.name: _driver_column(driver) for driver in (*read, *sold_for, *made)}
+    columns = {driver.name: _driver_column(driver) for driver in _drivers_in(dataset)}
     if dataset.stock_entry is not None:
         columns[AT_LEAST] = pa.Column(float, pa.Check.ge(0), nullable=True, description=(
             "units sold in a period out of stock, whose demand was at least that and is null; null in all others"))
@@ -138,6 +136,52 @@ def raw_schema(dataset: Dataset) -> pa.DataFrameSchema:
     if dataset.stock_entry is not None:
         columns[dataset.stock_entry] = pa.Column(nullable=True, description="what says whether the item was in stock")
     return RawDemand.to_schema().add_columns(columns)
+
+
+def has_columns(raw: pd.DataFrame, dataset: Dataset) -> bool:
+    """Whether raw rows surely fit ``raw_schema``: all columns are there, and rows have numbers; fast."""
+    wanted = {*RawDemand.__annotations__, *dataset.driver_names, *filter(None, [dataset.stock_entry])}
+    return wanted <= set(raw.columns) and raw.columns.is_unique and raw["row"].dtype == np.int64
+
+
+def surely_fits(columns: Mapping[str, npt.NDArray[Any]], bounds: npt.NDArray[np.intp], dataset: Dataset) -> bool:
+    """Whether the demand of region-items surely fits ``demand_schema``; fast, and no where only that can tell.
+
+    Args:
+        columns: an element a period, those of one region-item after those of another.
+        bounds: where those of each begin, and at last the end; none is without periods.
+    """
+    drivers, has_stock = _drivers_in(dataset), dataset.stock_entry is not None
+    if [name for name in columns if name != AT_LEAST] != ["date", "demand", *(driver.name for driver in drivers)] or (
+            (AT_LEAST in columns) != has_stock):
+        return False
+    days, demand = columns["date"], columns["demand"]
+    amounts = [demand, columns[AT_LEAST]] if has_stock else [demand]
+    if days.dtype != "datetime64[ns]" or np.isnat(days).any() or any(
+            values.dtype != np.float64 or (values < 0).any() for values in amounts):
+        return False
+    step = 7 if dataset.frequency == "W" else 1
+    numbers = ordinals(days.astype("datetime64[D]"), "D" if dataset.frequency == "W" else dataset.frequency)
+    follows = np.diff(numbers, prepend=0) == step
+    follows[bounds[:-1]] = True
+    return bool(follows.all() and not np.isnan(demand[bounds[:-1]]).any()) and all(
+        _surely_fits_driver(columns[driver.name], driver) for driver in drivers)
+
+
+def _surely_fits_driver(values: npt.NDArray[Any], driver: Driver) -> bool:
+    if values.dtype != driver.of_kind.dtype:
+        return False
+    if driver.kind == "yes_no":
+        return bool((np.isnan(values) | (values == 0.0) | (values == 1.0)).all())
+    return driver.kind == "category" or not np.isinf(values).any()
+
+
+def _drivers_in(dataset: Dataset) -> list[Driver]:
+    """The drivers of a table of demand in its order, those of the calendar after prices and costs."""
+    own = dataset.driver_names
+    sold_for = [driver for driver in dataset.money.as_drivers(dataset.currency) if driver.name not in own]
+    made = [driver for driver in dataset.drivers if driver.future == "calendar"]
+    return [*(driver for driver in dataset.drivers if driver.future != "calendar"), *sold_for, *made]
 
 
 def _driver_column(driver: Driver) -> pa.Column:

@@ -170,7 +170,8 @@ class CsvTable:
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
-        return pd.DataFrame({name: column.at(positions, name in self._names) for name, column in self._columns.items()})
+        return pd.DataFrame({name: column.at(positions, name in self._names, self._is_kept(name))
+                             for name, column in self._columns.items()})
 
     def _is_kept(self, name: str) -> bool:
         """Whether a column is looked through as it is kept: text that is no part of an expression."""

@@ -1,6 +1,7 @@
 """Columns of which each distinct value is kept once, and a row holds its place among them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 from demand_assets.sources.file_formats.file_table import Positions
 
 CODED = pa.dictionary(pa.int32(), pa.string())
+_MOST_HELD = 1 << 16
+"""Distinct texts of a column that stay in memory as Python has them."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +33,30 @@ class Coded:
         places = encoded.indices.fill_null(-1).to_numpy()
         return Coded(pa.chunked_array([encoded.dictionary]), np.append(places, np.int32(-1))[self.places])
 
-    def at(self, rows: Positions | slice, as_kept: bool) -> "pd.Series[Any]":
+    def at(self, rows: Positions | slice, as_kept: bool, as_few: bool = False) -> "pd.Series[Any]":
         """The values of some rows.
 
         Args:
             as_kept: text as categories, of which there may be more than those rows have.
+            as_few: text as categories too, where there are no more of them than rows and none is missing.
         """
         places = self.places[rows]
-        if as_kept:
-            categories = pd.Index(self.distinct.to_pandas(), dtype=object)
-            return pd.Series(pd.Categorical.from_codes(places, categories, validate=False))
-        if is_text(self.distinct.type) and len(self.distinct) <= len(places):
-            return pd.Series(np.append(self.distinct.to_pandas().to_numpy(dtype=object), None)[places], dtype=object)
+        is_few = is_text(self.distinct.type) and len(self.distinct) <= len(places)
+        if as_kept or (as_few and is_few and places.min() >= 0):
+            return pd.Series(pd.Categorical.from_codes(places, self._texts(), validate=False))
+        if is_few:
+            return pd.Series(np.append(self._texts().to_numpy(), None)[places], dtype=object)
         return cast("pd.Series[Any]", self.distinct.take(pa.array(places, mask=places < 0)).to_pandas())
+
+    def _texts(self) -> "pd.Index[Any]":
+        return self._held_texts if len(self.distinct) <= _MOST_HELD else self._made_texts()
+
+    @cached_property
+    def _held_texts(self) -> "pd.Index[Any]":
+        return self._made_texts()
+
+    def _made_texts(self) -> "pd.Index[Any]":
+        return pd.Index(self.distinct.to_pandas(), dtype=object)
 
 
 def _places(chunk: pa.DictionaryArray) -> npt.NDArray[np.int32]:

@@ -39,7 +39,8 @@ class ParquetTable:
     the file, all of it is kept as short as it goes, for else it would be read for every few of them."""
 
     def __init__(self, filesystem: AbstractFileSystem, path: str, plan: ColumnPlan,
-                 constant: Mapping[str, str | None] | None = None, most_gb: float | None = None) -> None:
+                 constant: Mapping[str, str | None] | None = None, most_gb: float | None = None,
+                 rows_a_piece: int = ROWS_A_PIECE) -> None:
         self._filesystem, self._path, self._plan = filesystem, path, plan
         self._constant, self._marks = dict(constant or {}), dict[str, Marks]()
         self._names = plan.name_columns()
@@ -73,12 +74,14 @@ class ParquetTable:
         self._dictionaries = [field.name for field in schema if field.name in (plan.plain("region"), plan.plain("item"))
                               and (pa.types.is_string(field.type) or pa.types.is_large_string(field.type))]
         self._pieces = pieces_of([self._metadata.row_group(group).num_rows
-                                for group in range(self._metadata.num_row_groups)])
+                                for group in range(self._metadata.num_row_groups)], rows_a_piece)
         ends = np.cumsum([0, *(size for _, size in self._pieces)])
         self._starts: Positions = ends.astype(np.int64)
         self._kept: dict[int, pa.Table] = {}
         self._schema = pa.schema([])
-        self._most_kept = 1
+        self._is_scattered = False
+        self._whole: pa.Table | None = None
+        """All pieces as one, where region-items are scattered over them."""
 
     def evidence(self) -> dict[str, Evidence]:
         """What the columns of text that may hold numbers say about how these are written."""
@@ -101,12 +104,15 @@ class ParquetTable:
             parts = [builder.add(self._made(without_views(parquet.read_row_groups(groups, columns=keys))))
                      for groups, _ in self._pieces]
         together = sum(len(np.unique(part)) for part in parts)
-        if parts and together > _CLUSTERED * len(np.unique(np.concatenate(parts))):
-            self._most_kept = len(parts)
+        self._is_scattered = bool(parts) and together > _CLUSTERED * len(np.unique(np.concatenate(parts)))
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
+        if self._is_scattered:
+            if self._whole is None:
+                self._whole = self._all_pieces()
+            return self._made(self._whole.take(pa.array(positions)).cast(self._schema))
         parts = []
         for number in np.unique(np.searchsorted(self._starts, positions, side="right") - 1).tolist():
             start, stop = self._starts[number], self._starts[number + 1]
@@ -118,13 +124,27 @@ class ParquetTable:
     def _piece(self, number: int) -> pa.Table:
         """The wanted columns of some row groups, kept for the next time."""
         if number not in self._kept:
-            while len(self._kept) >= self._most_kept:
+            while len(self._kept) >= _CLUSTERED:
                 del self._kept[next(iter(self._kept))]
-            with self._filesystem.open(self._path, "rb") as file:
-                table = without_views(self._open(file).read_row_groups(self._pieces[number][0], columns=self._columns))
-            self._schema = table.schema
-            self._kept[number] = _shortened(table)
+            self._kept[number] = self._read(number)
         return self._kept[number]
+
+    def _read(self, number: int) -> pa.Table:
+        with self._filesystem.open(self._path, "rb") as file:
+            table = without_views(self._open(file).read_row_groups(self._pieces[number][0], columns=self._columns))
+        self._schema = table.schema
+        return _shortened(table)
+
+    def _all_pieces(self) -> pa.Table:
+        pieces, columns = [self._read(number).columns for number in range(len(self._pieces))], []
+        for field in self._schema:
+            parts = [of_piece.pop(0) for of_piece in pieces]  # so that no two columns are there twice
+            if len({part.type for part in parts}) > 1:
+                parts = [part.cast(field.type) for part in parts]
+            column = pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
+            columns.append(column.unify_dictionaries().combine_chunks())
+        return pa.table(columns, schema=pa.schema([field.with_type(column.type) for field, column in zip(
+            self._schema, columns, strict=True)]))
 
     def _made(self, table: pa.Table) -> pd.DataFrame:
         """Rows with the numbers of columns of text read, and with what the path says."""
@@ -146,11 +166,11 @@ def without_views(table: pa.Table) -> pa.Table:
     return table.cast(pa.schema([field.with_type(kinds.get(field.type, field.type)) for field in table.schema]))
 
 
-def pieces_of(sizes: Sequence[int]) -> list[tuple[list[int], int]]:
+def pieces_of(sizes: Sequence[int], most: int = ROWS_A_PIECE) -> list[tuple[list[int], int]]:
     """Row groups that are read together, and how many rows they have."""
     found: list[tuple[list[int], int]] = []
     for group, size in enumerate(sizes):
-        if found and found[-1][1] + size <= ROWS_A_PIECE:
+        if found and found[-1][1] + size <= most:
             found[-1] = ([*found[-1][0], group], found[-1][1] + size)
         else:
             found.append(([group], size))

@@ -1,6 +1,7 @@
 """What taking demand in tells of periods out of stock, and what it stores."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from demand_assets.defs.metadata import to_metadata
@@ -10,7 +11,7 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.pipeline.outcomes import INSPECTED
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage, numbers_of
 from demand_assets.sources import open_source
-from tests.demand_assets.forecasting.raw_demand import PROMO, dataset, days, raw, validate
+from tests.demand_assets.forecasting.raw_demand import KETTLE, PROMO, TODAY, dataset, days, raw, validate
 
 WEEKLY = {"name": "shop", "frequency": "W", "horizon": 4, "columns": {"stock": "left"}, "source": {
     "kind": "simulated", "regions": 1, "items": 2, "years": 2, "today": "2026-06-01", "stock_outs": 0.2}}
@@ -48,3 +49,14 @@ def test_a_default_that_the_past_contradicts_is_noted_with_the_load(default, not
     validated = validate(rows, dataset(drivers=({**PROMO, "future": "given", "default": default},)))
 
     assert numbers_of(validated).get("contradicted") == noted
+
+
+def test_texts_that_are_categories_are_stored_as_texts(tmp_path):
+    rows = raw(days(60), demand=["see note", *["5"] * 59])
+    kept = rows.astype(dict.fromkeys(["region", "item", "date", "demand"], "category"))
+    stage = TakeInStage(dataset(), DemandStore(str(tmp_path)))
+
+    part = stage.take_in(TakeIn([KETTLE], ["raw_demand", "demand"], kept, None, TODAY, plots=False))
+
+    assert [outcome.status for outcome in part.outcomes] == ["done"] * 2
+    pd.testing.assert_frame_equal(stage.store.read("raw_demand", KETTLE), rows)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
-from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.contract.source import SourceError, written_out
 from demand_assets.sources import open_source
 from tests.demand_assets.sources.shop import NORTH_7, SOUTH_7, SOUTH_ODD, file_dataset, sales
 
@@ -64,9 +64,22 @@ def test_long_names_are_kept_beside_the_short_ones_that_stand_for_them(tmp_path,
 
     assert set(catalogue.long_names.values()) == {long, longer}
     assert {catalogue.long_names[one.item] for one in catalogue.region_items} == {long, longer}
-    assert rows.groupby("item")["demand"].sum().to_dict() == table[table["shop"] == "north"].assign(
+    assert rows.groupby("item", observed=True)["demand"].sum().to_dict() == table[table["shop"] == "north"].assign(
         article=table["article"].map(known_as)).groupby("article")["sold"].sum().to_dict()
     assert not catalogue.refused
+
+
+def test_texts_that_occur_often_stay_as_the_file_keeps_them_and_are_written_out_as_they_were(tmp_path):
+    table = pd.concat([sales()] * 3, ignore_index=True)
+    write(table, tmp_path / "sales.csv")
+
+    rows = read(tmp_path / "sales.csv")
+
+    assert [name for name in rows if rows[name].dtype == "category"] == ["region", "item", "date", "promo"]
+    texts = written_out(rows)
+    assert not [name for name in texts if texts[name].dtype == "category"]
+    mine = table[(table["shop"] == "north") & (table["article"] == "7")]
+    assert (texts["date"].tolist(), texts["promo"].tolist()) == (mine["day"].tolist(), mine["offer"].tolist())
 
 
 def test_region_items_that_are_not_there_have_no_rows(file):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.plugins import SOURCES
-from demand_assets.forecasting.contract.source import Source, SourceError
+from demand_assets.forecasting.contract.source import Source, SourceError, written_out
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.sources import open_source
 from tests.demand_assets.sources.shop import NORTH_7, SOUTH_7, SOUTH_ODD, dataset, file_dataset, sales
@@ -38,7 +38,7 @@ def test_the_example_answers_what_a_file_of_the_same_rows_does(in_duckdb: Source
 
     assert in_duckdb.catalogue() == in_a_file.catalogue()
     wanted = [NORTH_7, SOUTH_ODD]
-    tables = [source.read(wanted).drop(columns="row").sort_values(["region", "date"], ignore_index=True)
+    tables = [written_out(source.read(wanted)).drop(columns="row").sort_values(["region", "date"], ignore_index=True)
               for source in (in_duckdb, in_a_file)]
     pd.testing.assert_frame_equal(*tables, check_dtype=False)
     assert len(tables[0]) == 8

@@ -1,4 +1,5 @@
-"""What holds for any rows whatever: nothing raises, and no row is lost."""
+"""What holds for any rows whatever: nothing raises, no row is lost, and it does not matter what lies beside them or how
+their texts are kept."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from demand_assets.forecasting.validation.rows_to_demand import validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel
 from demand_assets.forecasting.validation.schemas import Quarantine, demand_schema
 from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, TOASTER, TODAY, dataset
 
@@ -27,22 +28,44 @@ STEP = {"D": "D", "W": "7D", "M": "MS"}
 ROW_RULES = {"unreadable_date", "mixed_time_zones", "stray_date", "off_weekday", "conflicting", "beyond_horizon"}
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(ROWS, REPEATED, st.sampled_from("DWM"), st.sampled_from(["unknown", "zero"]),
-       st.sampled_from(["quarantine", "zero"]))
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_every_row_is_in_demand_or_in_quarantine_and_nothing_raises(rows, repeated, frequency, gaps, negative):
-    of = dataset(frequency, ({"name": "mark", "kind": "number"}, PRICE, PROMO, EVENT), horizon=1, gaps=gaps,
-                 negative=negative, quarantined_share=1.0, unknown_share=1.0, stale_periods=10_000)
-    clean = [(KETTLE, str(day.date()), 5, 9.9, True)
-             for day in pd.date_range(CLEAN[frequency], periods=30, freq=STEP[frequency])]
-    marked = [(mark, *row) for mark, row in enumerate([*clean, *rows], start=1)]
+MARKED = ({"name": "mark", "kind": "number"}, PRICE, PROMO, EVENT)
+
+
+def clean_rows(region_item, frequency):
+    return [(region_item, str(day.date()), 5, 9.9, True)
+            for day in pd.date_range(CLEAN[frequency], periods=30, freq=STEP[frequency])]
+
+
+def marked_rows(rows, repeated=()):
+    """Rows as a source gives them, each with a number of its own in the driver mark; some of them again at the end."""
+    marked = [(mark, *row) for mark, row in enumerate(rows, start=1)]
     marked += [marked[place % len(marked)] for place in repeated]
     raw = pd.DataFrame({"region": [row[1].region for row in marked], "item": [row[1].item for row in marked],
                         "row": np.arange(1, len(marked) + 1), "mark": [row[0] for row in marked],
                         **{name: pd.Series([row[place] for row in marked], dtype=object)
                            for place, name in enumerate(("date", "demand", "price", "promo"), start=2)}})
-    raw["event"] = raw["promo"]
+    return raw.assign(event=raw["promo"])
+
+
+def assert_same(found: Validated, expected: Validated) -> None:
+    """To the last bit."""
+    assert (found.region_item, found.problem, found.counts, found.units, found.notices) == (
+        expected.region_item, expected.problem, expected.counts, expected.units, expected.notices)
+    for name in ("demand", "quarantine", "ended"):
+        table, other = getattr(found, name), getattr(expected, name)
+        assert (table is None) == (other is None)
+        if table is not None:
+            pd.testing.assert_frame_equal(table, other, check_exact=True)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS, REPEATED, st.sampled_from("DWM"), st.sampled_from(["unknown", "zero"]),
+       st.sampled_from(["quarantine", "zero"]))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_every_row_is_in_demand_or_in_quarantine_and_nothing_raises(rows, repeated, frequency, gaps, negative):
+    of = dataset(frequency, MARKED, horizon=1, gaps=gaps,
+                 negative=negative, quarantined_share=1.0, unknown_share=1.0, stale_periods=10_000)
+    raw = marked_rows([*clean_rows(KETTLE, frequency), *rows], repeated)
 
     outcomes = validate_panel(raw, of, [KETTLE, TOASTER], pd.Timestamp("2024-06-20"), TODAY)
 
@@ -80,3 +103,37 @@ def test_clean_demand_comes_out_as_it_went_in_whatever_the_order(units, random):
     if len(known) >= 30:
         out = validated.demand.set_index("date")["demand"].dropna()
         assert out.to_dict() == {dates[place]: float(units[place]) for place in known}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS, st.booleans(), st.randoms(use_true_random=False), st.sampled_from("DW"),
+       st.sampled_from(["unknown", "zero"]), st.sampled_from([None, "sum", "mean", "last", "refuse"]))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_becomes_of_a_region_item_does_not_depend_on_those_beside_it(rows, is_clean, random, frequency, gaps,
+                                                                          several_rows):
+    of = dataset(frequency, MARKED, horizon=1, gaps=gaps, **({"several_rows": several_rows} if several_rows else {}))
+    rows = [*clean_rows(KETTLE, frequency), *(clean_rows(TOASTER, frequency) if is_clean else ()), *rows]
+    random.shuffle(rows)
+    raw = marked_rows([row for row in rows if "%" not in f"{row[3]}"])  # a percent sign counts for the whole column
+    end = pd.Timestamp("2024-06-20")
+
+    together = validate_panel(raw, of, [TOASTER, KETTLE], end, TODAY)
+
+    for one, found in zip((TOASTER, KETTLE), together, strict=True):
+        mine = raw[raw["item"] == one.item].sample(frac=1, random_state=1).sort_values("row")
+        assert_same(found, validate_panel(mine, of, [one], end, TODAY)[0])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ROWS, st.sampled_from("DWM"))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_texts_may_be_categories_of_which_some_have_no_row(rows, frequency):
+    of = dataset(frequency, MARKED, horizon=1)
+    raw = marked_rows([*clean_rows(KETTLE, frequency), *rows]).astype(
+        dict.fromkeys(("date", "demand", "price", "promo", "event"), str))
+    kept = raw.assign(**{name: pd.Categorical(raw[name], ["5 %", *reversed(raw[name].unique())])
+                         for name in raw if name not in ("row", "mark")})
+    asked = [KETTLE, TOASTER]
+
+    for found, expected in zip(*(validate_panel(each, of, asked, None, TODAY) for each in (kept, raw)), strict=True):
+        assert_same(found, expected)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.periods import ordinals, period_dates
+from demand_assets.forecasting.validation.placeholders import placeholders_among
 from demand_assets.forecasting.validation.readings import read_dates
-from demand_assets.forecasting.validation.rows_to_demand import placeholders_among, validate_panel
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, dataset, days, raw, validate
 
 VISITS = {"name": "visits", "kind": "number"}

@@ -3,11 +3,21 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.quarantine import RULES
-from demand_assets.forecasting.validation.schemas import Demand, Forecast, Quarantine, demand_schema
-from tests.demand_assets.forecasting.raw_demand import EVENT, PRICE, PROMO, dataset
+from demand_assets.forecasting.validation.schemas import (
+    Demand,
+    Forecast,
+    Quarantine,
+    demand_schema,
+    has_columns,
+    raw_schema,
+    surely_fits,
+)
+from tests.demand_assets.forecasting.raw_demand import EVENT, PRICE, PROMO, dataset, days, raw
 
 SHOP = dataset(drivers=(PRICE, PROMO, EVENT))
 
@@ -35,6 +45,42 @@ def test_demand_with_unknown_periods_is_taken():
 def test_demand_that_breaks_a_rule_is_refused_in_words(changes, words):
     with pytest.raises((SchemaError, SchemaErrors), match=words):
         demand_schema(SHOP).validate(demand(**changes))
+
+
+def panel_fits(table: pd.DataFrame, bounds: list[int]) -> bool:
+    return surely_fits({name: table[name].to_numpy() for name in table}, np.array(bounds), SHOP)
+
+
+def test_demand_that_fits_is_seen_to():
+    assert panel_fits(pd.concat([demand(), demand()]), [0, 4, 8])
+
+
+@settings(deadline=None)
+@given(st.sampled_from(["date", "demand", "price", "promo", "event"]), st.integers(0, 7), st.sampled_from(
+    [0.0, 1.0, 0.5, -1.0, np.inf, np.nan, None, "fair", pd.Timestamp("2024-01-02"), pd.NaT]), st.integers(1, 7))
+def test_what_the_schema_refuses_is_never_seen_to_fit(column, place, value, end):
+    table = pd.concat([demand(region_item=0), demand(region_item=1)], ignore_index=True)
+    values = table[column].astype(object)
+    values[place] = value
+    table[column] = values.infer_objects() if column != "event" else values
+    table["region_item"] = np.repeat([0, 1], [end, 8 - end])
+    table["date"] = np.where(table["region_item"] == 0, table["date"], table["date"].shift(end - 4))
+    try:
+        demand_schema(SHOP, of_panel=True).validate(table, lazy=True)
+    except (SchemaError, SchemaErrors):
+        assert not panel_fits(table.drop(columns="region_item"), [0, end, 8])
+
+
+@pytest.mark.parametrize("change", ["drop", "rename", "text"])
+def test_raw_rows_that_lack_something_are_never_seen_to_have_it(change):
+    rows = raw(days(3), price=1.0, promo=True, event="fair")
+    spoilt = {"drop": rows.drop(columns="price"), "rename": rows.rename(columns={"row": "line"}),
+              "text": rows.assign(row=["1", "two", "3"])}[change]
+
+    assert has_columns(rows, SHOP)
+    assert not has_columns(spoilt, SHOP)
+    with pytest.raises((SchemaError, SchemaErrors)):
+        raw_schema(SHOP).validate(spoilt)
 
 
 @pytest.mark.parametrize(("frequency", "step"), [("W", "7D"), ("M", "MS")])

@@ -1,0 +1,40 @@
+"""Numbers that look as if they meant "not known": nines far above all others, and -1 where nothing else is negative."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+_NINES = frozenset(float("9" * count) for count in range(2, 10)) | {99.99, 999.99, 9999.99, 99999.99}
+_MANY_NINES = 9999.0
+_ABOVE, _FAR_ABOVE = 2.0, 4.0
+"""How many times larger than all others a number of nines is that may mean "not known"."""
+_DIFFERENT = 3
+"""Other values, so that a price of 999 that never changes is none."""
+_STRANGE = np.array(sorted({-1.0, *_NINES, *(-value for value in _NINES)}))
+
+
+def look_strange(values: Floats) -> Mask:
+    """Where a value stands that ``placeholders_among`` may give; fast."""
+    found = np.zeros(len(values), dtype=bool)
+    at = np.flatnonzero((values >= min(_NINES)) | (values <= -1.0))
+    near = np.minimum(np.searchsorted(_STRANGE, values[at]), len(_STRANGE) - 1)
+    found[at] = _STRANGE[near] == values[at]
+    return found
+
+
+def placeholders_among(values: Floats) -> list[tuple[float, int]]:
+    """The values that look like "not known" and how often they stand: nines far above all others, and a -1 or
+    negative nines where nothing else is below zero."""
+    if not ((values >= min(_NINES)) | (values <= -1.0)).any():
+        return []
+    known, often = np.unique(values[np.isfinite(values)], return_counts=True)
+    counts = dict(zip(known.tolist(), often.tolist(), strict=True))
+    others = [value for value in counts if value not in _NINES and -value not in (*_NINES, 1.0)]
+    if len(others) < _DIFFERENT:
+        return []
+    largest, smallest = max(others), min(others)
+    return [(value, count) for value, count in counts.items()
+            if (value in _NINES and value >= largest * (_FAR_ABOVE if value < _MANY_NINES or count == 1 else _ABOVE))
+            or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
