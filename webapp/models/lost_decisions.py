@@ -21,6 +21,8 @@ SETTLED = timedelta(seconds=20)
 """After a retrain's end: what its journal says has come by then."""
 LATELY = timedelta(days=2)
 """Retrains that ended earlier are asked for no more, not even by an app that begins anew."""
+ASKED_AT_ONCE = 5
+"""Questions of one turn: an app that begins anew has many retrains to ask for, and the newest do not wait for them."""
 EVENTS: Mapping[str, Literal["promoted", "kept"]] = {"promote": "promoted", "keep": "kept"}
 
 
@@ -41,21 +43,27 @@ class LostDecisions:
         self._registry = registry
         self._asked: set[tuple[int, datetime]] = set()
         """Retrains, with their ends: one that grew ends again."""
+        self._going: tuple[int, datetime, str] | None = None
+        """The one whose pages are asked for."""
         self._token = ""
 
     def is_due(self) -> bool:
         """Whether a retrain is to be asked for."""
-        return self._next() is not None
+        return self._going is not None or self._next() is not None
 
     def read_some(self) -> None:
-        """Ask for the next page of the versions of one retrain, and take up their decisions.
+        """Ask for some pages of the versions of retrains, and take up their decisions.
 
         Raises: RegistryDownError: the registry does not answer; the same page is asked for again.
         """
-        found = self._next()
-        if found is None:
-            return
-        retrain_id, finished_at, request_id = found
+        for _ in range(ASKED_AT_ONCE):
+            if self._going is None:
+                self._going = self._next()
+            if self._going is None:
+                return
+            self._read(*self._going)
+
+    def _read(self, retrain_id: int, finished_at: datetime, request_id: str) -> None:
         run_id = request_id.removeprefix(RUN)
         page = self._registry.made_for("request_id" if run_id == request_id else "dagster_run_id", run_id, self._token)
         with writing():
@@ -69,13 +77,15 @@ class LostDecisions:
         self._token = page.token
         if not page.token:
             self._asked.add((retrain_id, finished_at))
+            self._going = None
 
     def _next(self) -> tuple[int, datetime, str] | None:
-        """The oldest retrain that is to be asked for: its id, its end, and its request."""
+        """The retrain that ended last of those to be asked for: its id, its end, and its request."""
         at = now()
         has_closed = exists().where(RetrainItem.retrain_id == Retrain.id, RetrainItem.closed_by_us)
         ended = db.session.execute(select(Retrain.id, Retrain.finished_at, Retrain.request_id).where(
-            Retrain.finished_at > at - LATELY, Retrain.finished_at < at - SETTLED).order_by(Retrain.id)).all()
+            Retrain.finished_at > at - LATELY, Retrain.finished_at < at - SETTLED).order_by(
+                Retrain.finished_at.desc())).all()
         try:
             for retrain_id, finished_at, request_id in ended:
                 if finished_at is None or (retrain_id, finished_at) in self._asked:

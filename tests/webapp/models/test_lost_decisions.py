@@ -84,11 +84,13 @@ def test_a_decision_that_a_later_retrain_hides_is_taken_up(
 
 
 def test_of_many_each_page_is_asked_for_once_and_an_outage_loses_none(
-        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster, registry: FakeRegistry) -> None:
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster, registry: FakeRegistry,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     ones = REGION_ITEMS[:5]
     request_id = killed(app, client, background, dagster, ones)
     registry.made["request_id", request_id] = [decided(one, 2, "promote", request_id) for one in ones]
     lost = LostDecisions(registry)
+    monkeypatch.setattr("webapp.models.lost_decisions.ASKED_AT_ONCE", 1)
     with app.app_context():
         lost.read_some()
     registry.is_down = True
@@ -142,3 +144,27 @@ def test_a_run_that_nobody_named_is_asked_for_by_its_id(app: Flask, background: 
 
     assert asked(app, LostDecisions(registry)) == 1
     assert states(app) == {KETTLE.key: ("kept", 2)}
+
+
+def test_the_retrain_that_ended_last_is_asked_for_first(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster, registry: FakeRegistry) -> None:
+    for key in (KETTLE.key, ODD.key):
+        ask_for_retrain(client, [key])
+        background.send()
+    with app.app_context():
+        requests = db.session.scalars(select(Retrain.request_id).order_by(Retrain.id)).all()
+    for carried in dagster.carried:
+        carried.state = "failed"
+    background.follow()
+    with app.app_context():
+        for retrain, minutes in zip(db.session.scalars(select(Retrain).order_by(Retrain.id)), (5, 60), strict=True):
+            retrain.ended_at = now() - timedelta(minutes=minutes)
+        db.session.commit()
+    background.follow()
+    with app.app_context():
+        for retrain in db.session.scalars(select(Retrain)):
+            retrain.finished_at = retrain.ended_at
+        db.session.commit()
+
+    assert asked(app, LostDecisions(registry)) == 1
+    assert [value for _, value, _ in registry.requests_asked] == list(requests)
