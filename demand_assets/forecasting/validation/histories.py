@@ -12,7 +12,8 @@ from demand_assets.forecasting.contract.periods import Ordinals, ordinals, perio
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.driver_values import carried
-from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel, by_owner
+from demand_assets.forecasting.validation.date_rules import by_owner
+from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel
 
 Columns = dict[str, npt.NDArray[Any]]
 Places = npt.NDArray[np.intp]
