@@ -96,7 +96,7 @@ class Spans:
         if not mask.any():
             return [0] * (len(self.bounds) - 1)
         so_far = np.concatenate([[0], np.cumsum(mask)])
-        return np.diff(so_far[self.bounds]).tolist()
+        return list(map(int, np.diff(so_far[self.bounds])))
 
 
 def spans_of(dataset: Dataset, panel: ReadPanel, rows: Places, owner: Places, first: Ordinals, end: Ordinals,
