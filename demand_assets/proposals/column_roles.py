@@ -365,7 +365,7 @@ def _days_of(column: Column, reading: Reading) -> Dates:
     if len(reading.days) == len(column.distinct):
         days = reading.days
     else:  # of many distinct values, only some were tried
-        from demand_assets.forecasting.validation.readings import read_dates
+        from demand_assets.forecasting.validation.written_dates import read_dates
         days = read_dates(pd.Series(column.distinct, dtype=object), reading.by, reading.date_format).days
     return np.append(days, np.datetime64("NaT"))[column.codes[0]]
 

@@ -113,7 +113,7 @@ def _wide(names: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
     best: tuple[tuple[str, ...], Reading | None] = ((), None)
     for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):]):
         for reading in readings_of(some):
-            from demand_assets.forecasting.validation.readings import read_dates
+            from demand_assets.forecasting.validation.written_dates import read_dates
             days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
             found = tuple(name for name, day in zip(names, days, strict=True) if day == day)
             if len(found) >= _ENOUGH_DATES and len(found) > len(best[0]):

@@ -10,13 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import (
-    MONTHS,
     WORDS,
     Dates,
     Frequency,
     Ordinals,
     ordinals,
-    period_dates,
     weekdays,
 )
 from demand_assets.forecasting.contract.quarantine import Refusals
@@ -25,18 +23,15 @@ from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.validation.date_rules import (
-    accept_dates,
-    accept_stamps,
-    accept_strays,
-    accept_weekdays,
-    by_owner,
-)
-from demand_assets.forecasting.validation.readings import (
-    ReadDates,
+from demand_assets.forecasting.validation.changed_weeks import accept_weekdays
+from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays
+from demand_assets.forecasting.validation.out_of_stock import read_stock
+from demand_assets.forecasting.validation.several_rows import RowValues, accept_several
+from demand_assets.forecasting.validation.unfinished_periods import is_running, starts
+from demand_assets.forecasting.validation.written_dates import ReadDates, read_dates
+from demand_assets.forecasting.validation.written_values import (
     distinct_values,
     read_categories,
-    read_dates,
     read_numbers,
     read_yes_no,
 )
@@ -175,9 +170,9 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
             continue
         drivers[name][mask] = None if drivers[name].dtype == object else np.nan
     _accept_prices(refusals, dataset, drivers, is_taken)
-    out = _read_stock(refusals, dataset, is_taken)
-    rows = _Rows(owner, number, demand, drivers, out)
-    is_repeated, is_combined, conflicts = _several(refusals, dataset, rows, is_taken)
+    out = read_stock(refusals, dataset, is_taken)
+    rows = RowValues(owner, number, demand, drivers, out)
+    is_repeated, is_combined, conflicts = accept_several(refusals, dataset, rows, is_taken)
     is_taken &= ~is_repeated & ~is_combined & ~conflicts
     as_zero = _accept_sizes(refusals, dataset, days, owner, is_taken, demand)
     is_taken &= _accept_future(refusals, number, owner, is_taken, demand, len(owners))
@@ -185,18 +180,6 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     return ReadPanel(dataset.frequency, owner, dates.days, number, weekday, demand, drivers, is_taken, is_repeated,
                      as_zero & is_taken, dates.has_time, dates, period, read, is_combined, ~is_near,
                      dates.has_zone, read_drivers, out == 1, placeholders, refusals)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """What several rows of a period are put together of; parallel, changed in place."""
-
-    owner: Ordinals
-    number: Ordinals
-    demand: Floats
-    drivers: dict[str, npt.NDArray[Any]]
-    out: Floats
-    """1 out of stock, 0 not, NaN where nothing tells."""
 
 
 def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:
@@ -265,24 +248,6 @@ def _are_quarters(days: Dates) -> bool:
     months, following = (each.astype("datetime64[M]").astype(np.int64) % 3 for each in (
         days, days + np.timedelta64(1, "D")))
     return bool(np.mean((months == 0) & (following == 0)) >= 0.9 or np.mean((months == 2) & (following == 0)) >= 0.9)
-
-
-def starts(days: Dates, frequency: Frequency) -> Dates:
-    """The first day of each date's period; a week begins on its date."""
-    if frequency not in MONTHS:
-        return days
-    begins = np.full(len(days), np.datetime64("NaT", "D"))
-    known = ~np.isnat(days)
-    begins[known] = period_dates(ordinals(days[known], frequency), frequency)
-    return begins
-
-
-def is_running(days: Dates, frequency: Frequency, today: np.datetime64) -> Mask:
-    """Whether each date's period has begun and is not over on that day; a week begins on its date."""
-    if frequency in MONTHS:
-        return np.asarray(starts(days, frequency) == starts(np.array([today], "datetime64[D]"), frequency))
-    length = np.timedelta64(1 if frequency == "D" else 7, "D")
-    return np.asarray((days <= today) & (today < days + length))
 
 
 def _accept_sizes(refusals: Refusals, dataset: Dataset, days: Dates, owner: Ordinals, is_taken: Mask,
@@ -377,31 +342,6 @@ def _read_driver(refusals: Refusals, driver: Driver, is_taken: Mask, is_money: b
     return values
 
 
-def _read_stock(refusals: Refusals, dataset: Dataset, is_taken: Mask) -> Floats:
-    """Whether each row's period is out of stock: 1 or 0, NaN where nothing tells. What cannot be read is refused, and
-    demand counts as it stands."""
-    entry = dataset.stock_entry
-    if entry is None:
-        return np.full(len(refusals.panel), np.nan)
-    if entry == "stock":
-        values, unreadable = read_numbers(refusals.panel[entry])
-        unreadable |= np.isinf(values)
-        out = values <= 0
-    else:
-        values, unreadable = read_yes_no(refusals.panel[entry])
-        shares, is_no_share = read_numbers(refusals.panel[entry])
-        is_share = unreadable & ~is_no_share & (shares >= 0) & (shares <= 1)
-        values[is_share], unreadable = shares[is_share], unreadable & ~is_share
-        out = values < 1
-    words = ("is no number of units on hand at the end of the period; where the column says yes and no, it is "
-             "columns.available" if entry == "stock" else
-             "is neither yes or no nor a share of the period from 0 to 1; percents are made shares by an expression, "
-             "as in available = \"percent / 100\"")
-    refusals.add(unreadable & is_taken, entry, "stock_unclear",
-                 lambda n, value: f"Stock {value!r} {words}. The demand of the row counts as it stands.")
-    return np.where(np.isnan(values) | unreadable, np.nan, out.astype(np.float64))
-
-
 def _placeholders(driver: Driver, values: npt.NDArray[Any]) -> Mask:
     """Where a value stands that the dataset file declares to mean "not known"."""
     if not driver.placeholders:
@@ -429,85 +369,6 @@ def _refuse_low(refusals: Refusals, name: str, values: Floats, is_taken: Mask,
     is_low = values <= 0
     refusals.add(is_low & is_taken, name, "price_not_above_0", words)
     values[is_low & is_taken] = np.nan
-
-
-def _several(refusals: Refusals, dataset: Dataset, rows: _Rows, is_taken: Mask) -> tuple[Mask, Mask, Mask]:
-    """Rows left out because they are identical to another of their period, because they were put together with another,
-    and because they contradict another; the values of what stands for its period are changed in place."""
-    nothing = np.zeros(len(rows.owner), dtype=bool)
-    is_repeated, is_combined, is_refused = nothing.copy(), nothing.copy(), nothing.copy()
-    at = np.flatnonzero(is_taken)
-    at = at[by_owner(rows.owner[at], rows.number[at])]
-    if ((np.diff(rows.number[at]) != 0) | (np.diff(rows.owner[at]) != 0)).all():
-        return is_repeated, is_combined, is_refused
-    at = np.sort(at)
-    keys = pd.DataFrame({"owner": rows.owner[at], "number": rows.number[at]})
-    is_one_of_several = keys.duplicated(keep=False).to_numpy()
-    at = at[is_one_of_several]
-    if not len(at):
-        return is_repeated, is_combined, is_refused
-    at = at[np.argsort(refusals.panel["row"].to_numpy()[at], kind="stable")]
-    group = pd.DataFrame({"owner": rows.owner[at], "number": rows.number[at]}).groupby(
-        ["owner", "number"], sort=False).ngroup().to_numpy(dtype=np.intp)
-    values = pd.DataFrame({"demand": rows.demand[at], "out": rows.out[at],
-                           **{f"driver {name}": column[at] for name, column in rows.drivers.items()}})
-    refused = np.full(len(at), "", dtype=object)
-    is_marked = refusals.of_demand[at]
-    refused[is_marked] = refusals.texts("demand", at[is_marked])
-    first = ~pd.Series(group).duplicated().to_numpy()
-    rule = dataset.rules.several_rows
-    if rule is None:
-        is_repeated[at] = values.assign(refused=refused, group=group).duplicated().to_numpy()
-        by_group = values.assign(refused=refused).groupby(group)
-        is_clear = (by_group.nunique() <= 1).all(axis=1).to_numpy()[group]
-        combined = values.groupby(group).first()
-    elif rule == "refuse":
-        is_clear, combined = np.zeros(len(at), dtype=bool), values.groupby(group).first()
-    else:
-        is_clear, combined = np.ones(len(at), dtype=bool), _combined(values, group, rule, dataset)
-        marked = pd.Series(is_marked).groupby(group)
-        combined.loc[marked.any().to_numpy() if rule != "last" else marked.last().to_numpy(), "demand"] = np.nan
-    stands = at[first & is_clear]
-    rows.demand[stands] = combined["demand"].to_numpy()[group[first & is_clear]]
-    rows.out[stands] = combined["out"].to_numpy()[group[first & is_clear]]
-    for name, column in rows.drivers.items():
-        column[stands] = combined[f"driver {name}"].to_numpy(dtype=column.dtype)[group[first & is_clear]]
-        if column.dtype == object:
-            column[stands] = np.where(pd.isna(column[stands]), None, column[stands])
-    is_combined[at] = ~first & is_clear & ~is_repeated[at]
-    is_refused[at] = ~is_clear & ~is_repeated[at]
-    period = WORDS[dataset.frequency][0]
-    refusals.add(is_refused, "date", "conflicting",
-                 lambda n, value: f"Several rows{'' if rule == 'refuse' else ' with different values'} for the "
-                           f"{period} of {value}; which holds is not known, so none is taken. Say what several rows "
-                           f"mean with rules.several_rows = 'sum', 'mean' or 'last', or keep one row a {period}.")
-    return is_repeated, is_combined, is_refused
-
-
-def _combined(values: pd.DataFrame, group: npt.NDArray[np.integer[Any]], rule: str, dataset: Dataset) -> pd.DataFrame:
-    """The values of each group's rows put together: unknown ones do not count."""
-    grouped = values.groupby(group)
-    if rule == "last":
-        return grouped.last()
-    combined = grouped.last()
-    combined["out"] = grouped["out"].max()  # at least so much, if of any part
-    combined["demand"] = grouped["demand"].sum(min_count=1) if rule == "sum" else grouped["demand"].mean()
-    for driver in dataset.drivers:
-        column = f"driver {driver.name}"
-        if driver.name in dataset.money.by_row:
-            combined[column] = _weighted_mean(values[column], values["demand"], group)
-        elif driver.kind != "category":
-            combined[column] = grouped[column].mean() if driver.kind == "number" else grouped[column].max()
-    return combined
-
-
-def _weighted_mean(amounts: "pd.Series[float]", units: "pd.Series[float]",
-                   group: npt.NDArray[np.integer[Any]]) -> "pd.Series[float]":
-    """The mean of each group's known amounts, weighed by the units sold at each; the plain one where nothing was."""
-    sold = units.where(amounts.notna() & (units > 0), 0.0)
-    weights = sold.groupby(group).sum()
-    weighed = (sold * amounts.fillna(0.0)).groupby(group).sum() / weights.where(weights > 0)
-    return weighed.fillna(amounts.groupby(group).mean())
 
 
 def _accept_future(refusals: Refusals, number: Ordinals, owner: Ordinals, is_taken: Mask, demand: Floats,

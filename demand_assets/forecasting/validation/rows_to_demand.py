@@ -11,8 +11,8 @@ import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
-from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Dates, in_words, period_dates
-from demand_assets.forecasting.contract.quarantine import COLUMNS, RULES
+from demand_assets.forecasting.contract.periods import MONTHS, WORDS, in_words, period_dates
+from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -28,7 +28,15 @@ from demand_assets.forecasting.series.driver_values import (
 )
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
+from demand_assets.forecasting.validation.out_of_stock import sold_while_out
 from demand_assets.forecasting.validation.placeholders import placeholders_among
+from demand_assets.forecasting.validation.refused_region_items import (
+    ended_long_ago,
+    much_refused,
+    much_unknown,
+    nothing_known,
+    wrong_frequency,
+)
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
 from demand_assets.forecasting.validation.schemas import (
     PANEL_OWNER,
@@ -291,7 +299,7 @@ def _without_demand(whole: _Whole, place: int, region_item: RegionItem, refused:
         counts["leading_unknown"] = int((~np.isnan(panel.demand[taken])).sum())
         table |= _of_calendar(table, dataset, region_item, whole.tables)
         return Validated(region_item, _as_table(table), quarantine, "", {**counts, "periods": 0}, units)
-    problem = _nothing_known(dataset, panel, rows, quarantine)
+    problem = nothing_known(dataset, panel, rows, quarantine)
     return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
 
 
@@ -313,15 +321,15 @@ def _outcome(whole: _Whole, place: int, region_item: RegionItem, refused: _Refus
     counts["newest_refused"] = newest.periods
     stamped = _stamped_before_midnight(dataset, panel, rows) if suspected.midnights[place] else ""
     problem = ((stamped if stamped.startswith(_SURELY) else "")
-               or (_wrong_frequency(dataset, panel, rows) if suspected.frequency[place] else "")
-               or _much_refused(dataset, whole.rows.refused[place], len(rows), quarantine)
-               or _much_unknown(dataset, counts))
+               or (wrong_frequency(dataset, panel, rows) if suspected.frequency[place] else "")
+               or much_refused(dataset, whole.rows.refused[place], len(rows), quarantine)
+               or much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
-    problem = problem or _ended(dataset, int(histories.behind[place]), ended, whole.last_date, newest.words,
+    problem = problem or ended_long_ago(dataset, int(histories.behind[place]), ended, whole.last_date, newest.words,
                                 counts.get("newest_censored", 0))
     contradicted = _contradicted(dataset, known_part)
     counts |= {f"{CONTRADICTED}{name}": 1 for name in contradicted}
-    notices = (newest.words, stamped, _sold_while_out(dataset, table, counts),
+    notices = (newest.words, stamped, sold_while_out(dataset, table, counts),
                *whole.told_by_missing.get(number, ()), *contradicted.values(),
                *_look_like_placeholders(dataset, known_part),
                *(_stand_for_unknown(dataset, panel, rows) if suspected.placeholders[place] else ()))
@@ -366,8 +374,7 @@ def _lost(panel: ReadPanel, histories: Histories, suspected: Suspicions
     for place in np.flatnonzero(suspected.undated & histories.has_demand).tolist():
         periods = _lost_periods(panel, histories.rows(place), int(histories.end[place]))
         found.append((np.full(len(periods), place), periods))
-    owners, periods = zip(*found, strict=True)
-    return np.concatenate(owners), np.concatenate(periods)
+    return np.concatenate([owners for owners, _ in found]), np.concatenate([periods for _, periods in found])
 
 
 def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
@@ -480,9 +487,8 @@ def _complete_what_tells_demand(dataset: Dataset, periods: _Periods) -> dict[int
         missing = np.array(spans.counted(pd.isna(spans.columns[driver.name]) & has_row))
         for number in np.flatnonzero(missing >= ENOUGH_MISSING).tolist():
             mine = spans.of(number)
-            demand, values, is_there = (each[mine] for each in (
-                spans.columns["demand"], spans.columns[driver.name], has_row))
-            if not tells_demand(demand[is_there], values[is_there]):
+            demand, values = spans.columns["demand"][mine], spans.columns[driver.name][mine]
+            if not tells_demand(demand[has_row[mine]], values[has_row[mine]]):
                 continue
             is_missing = pd.isna(values) & ~np.isnan(demand)
             values[:] = carried(values, is_missing, driver, dataset.frequency, dataset.year_length)
@@ -542,25 +548,6 @@ def _strange_numbers(values: Floats) -> list[tuple[str, int]]:
     return [(as_text(value), often) for value, often in placeholders_among(values)]
 
 
-def _stock_column(dataset: Dataset) -> str:
-    """The entry that says what is out of stock, and what its column has to hold."""
-    return f"columns.{dataset.stock_entry} of the dataset file, which is " + (
-        "the units on hand at the end of the period" if dataset.stock_entry == "stock" else
-        "yes or 1 where it could be bought throughout the period")
-
-
-def _sold_while_out(dataset: Dataset, table: Columns, counts: dict[str, int]) -> str:
-    """Words where most periods with a sale are out of stock, which looks like a column of another meaning."""
-    if not counts.get("censored_periods"):
-        return ""
-    out, known = table[AT_LEAST], table["demand"]
-    sold_out, sold = int((out > 0).sum()), int((known > 0).sum())
-    if sold_out < _ENOUGH_TO_TELL or sold_out <= sold:
-        return ""
-    return (f"It is out of stock in {sold_out} of the {in_words(sold_out + sold, dataset.frequency)} with a sale, "
-            f"whose demand is then not known: check {_stock_column(dataset)}.")
-
-
 def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
     """The drivers that the calendar makes, as columns."""
     if not dataset.has_calendar:
@@ -595,112 +582,6 @@ def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]
         return None
     first, before, on = (np.array([value], dtype=np.int64) for value in (end, end - 1, weekday))
     return spans_of(dataset, panel, ahead, np.zeros(len(ahead), dtype=np.intp), first, before, on).columns
-
-
-def _nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
-    if not len(rows):
-        return ("The source has no rows for it. If it was renamed, forecast it under its new name; if it was dropped "
-                "by mistake, restore it at the source and materialise `raw_demand` again.")
-    if wrong := _wrong_frequency(dataset, panel, rows):
-        return wrong
-    if (out := panel.is_out[rows] & ~np.isnan(panel.demand[rows])).any():
-        return (f"Nothing is known of its demand: it is out of stock in all of its "
-                f"{in_words(int(out.sum()), dataset.frequency)}, in which "
-                f"{as_text(float(panel.demand[rows[out]].sum()))} units were sold. Check "
-                f"{_stock_column(dataset)}.")
-    if quarantine.empty:
-        return (f"None of its {len(rows)} rows has demand. Check the column {dataset.columns.demand!r} of the source, "
-                "then materialise `raw_demand` again.")
-    return (f"Nothing of its {len(rows)} rows can be used; the most frequent reason: "
-            f"{quarantine['message'].mode().iloc[0]}")
-
-
-def _half_swapped(panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
-    """Words where day and month have changed places in all dates in which they can, as a spreadsheet of another country
-    does it: as they stand the rows are in no order, and the other way they are in order."""
-    at = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
-    days = panel.days[at]
-    at, days = at[~np.isnat(days)], days[~np.isnat(days)]
-    if len(days) < _ENOUGH_TO_TELL or _is_in_order(days):
-        return ""
-    months = days.astype("datetime64[M]")
-    day, month, year = ((days - months.astype("datetime64[D]")).astype(np.int64), months.astype(np.int64) % 12,
-                        months.astype("datetime64[Y]"))
-    can = day < 12
-    other = np.where(can, (year.astype("datetime64[M]") + day).astype("datetime64[D]") + month, days)
-    if can.all() or not _is_in_order(other):
-        return ""
-    first = int(np.flatnonzero(other != days)[0])
-    return (f"Day and month have changed places in its dates up to the 12th: as they stand the rows are in no order, "
-            f"and with {other[first]} for {days[first]} and so on they are. A spreadsheet of another country does so "
-            "when it opens a file. Write all dates as 2024-01-31 at the source, from before that.")
-
-
-def _is_in_order(days: Dates) -> bool:
-    steps = np.diff(days).astype(np.int64)
-    return bool((steps >= 0).all() or (steps <= 0).all())
-
-
-def _wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
-    if dataset.frequency == "D" and (swapped := _half_swapped(panel, rows)):
-        return swapped
-    if weeks := panel.retail_periods_seen(rows):
-        if "week" not in weeks:
-            return (f"Its periods are {weeks}; days, weeks, months and quarters of the calendar year can be forecast. "
-                    "Deliver demand by month, week or day at the source, and set frequency = 'M', 'W' or 'D'.")
-        return (f"Its periods are {weeks}: neither weeks nor months or quarters of the calendar, so frequency = 'M' "
-                "or 'Q' would put them under wrong ones. Deliver demand by week or by day at the source, and "
-                "set frequency = 'W' or 'D'.")
-    words = {"hour": "several rows a day", "D": "daily", "W": "weekly", "M": "monthly", "Q": "quarterly"}
-    seen = panel.frequency_seen(rows)
-    are_put_together = dataset.rules.several_rows in ("sum", "mean", "last")
-    if seen is None or seen == dataset.frequency or (seen == "hour" and are_put_together):
-        return ""
-    coarser = "HDWMQ".index("H" if seen == "hour" else seen) < "HDWMQ".index(dataset.frequency)
-    cure = (f"Sum demand to {words[dataset.frequency]} values at the source" if coarser else "Correct the dataset file"
-            ) + (f", or set frequency = {seen!r}." if seen != "hour" else
-                 ", or set rules.several_rows = 'sum' if each row is a sale of its own.")
-    return (f"Its dates look like {words[seen]} demand and the dataset says frequency = {dataset.frequency!r} "
-            f"({words[dataset.frequency]}). {cure}")
-
-
-def _much_refused(dataset: Dataset, refused: int, rows: int, quarantine: pd.DataFrame) -> str:
-    allowed = dataset.rules.quarantined_share
-    if refused <= allowed * rows:
-        return ""
-    rule = quarantine["rule"].mode().iloc[0]
-    example = quarantine.loc[quarantine["rule"] == rule, "message"].iloc[0]
-    return (f"{refused} of its {rows} rows are in quarantine, more than the allowed {allowed:.0%}. Most frequent rule: "
-            f"{RULES[rule]}, as in: {example} Correct the source, or raise rules.quarantined_share.")
-
-
-def _much_unknown(dataset: Dataset, counts: dict[str, int]) -> str:
-    censored = counts.get("censored_periods", 0)
-    unknown, periods, allowed = counts["unknown_periods"] + censored, counts["periods"], dataset.rules.unknown_share
-    if unknown <= allowed * periods:
-        return ""
-    if censored > unknown / 2:
-        return (f"It is out of stock in {censored} of its {in_words(periods, dataset.frequency)}, so demand is known "
-                f"in {periods - unknown} only; at most {allowed:.0%} may be unknown. Check {_stock_column(dataset)}, "
-                "or raise rules.unknown_share.")
-    return (f"Demand is unknown in {unknown} of its {in_words(periods, dataset.frequency)}, more than the allowed "
-            f"{allowed:.0%}. If a missing row means that nothing was sold, set rules.gaps = 'zero'; otherwise complete "
-            "the source, or raise rules.unknown_share.")
-
-
-def _ended(dataset: Dataset, behind: int, ended: pd.Timestamp, last_date: pd.Timestamp | None, newest: str,
-           censored: int) -> str:
-    if behind <= dataset.stale_periods or last_date is None:
-        return ""
-    if newest:
-        return newest
-    if censored:
-        return (f"It has been out of stock since {ended.date()}: demand is known in none of the "
-                f"{in_words(behind, dataset.frequency)} since; at most {dataset.stale_periods} are allowed. It is no "
-                f"longer sold, or something is wrong with {_stock_column(dataset)}; else raise rules.stale_periods.")
-    return (f"Its demand ends on {ended.date()}, {in_words(behind, dataset.frequency)} before the dataset's "
-            f"({last_date.date()}); at most {dataset.stale_periods} are allowed. It is no longer sold, or its feed has "
-            "stopped: restore the feed, or raise rules.stale_periods.")
 
 
 def _held_to_schema(outcomes: list[Validated], dataset: Dataset, periods: _Periods) -> list[Validated]:

@@ -1,4 +1,4 @@
-"""What rows come to: several of a period, periods that are not over, weeks that change, values that are refused."""
+"""What rows come to: odd stamps, spellings of periods, values that are refused."""
 
 import re
 import tomllib
@@ -9,9 +9,8 @@ import pytest
 
 from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.validation.placeholders import placeholders_among
-from demand_assets.forecasting.validation.readings import read_dates
-from demand_assets.forecasting.validation.rows_to_demand import validate_panel
-from tests.demand_assets.forecasting.raw_demand import EVENT, KETTLE, PRICE, PROMO, dataset, days, raw, validate
+from demand_assets.forecasting.validation.written_dates import read_dates
+from tests.demand_assets.forecasting.raw_demand import EVENT, PRICE, dataset, days, raw, validate
 
 VISITS = {"name": "visits", "kind": "number"}
 
@@ -83,111 +82,6 @@ def test_that_the_newest_are_refused_is_the_reason_where_demand_ended_long_befor
 
     assert "no longer sold" not in validated.problem
     assert "newest demand (50 days" in validated.problem
-
-
-class TestSeveralRows:
-    ROWS = pd.DataFrame({"date": [*days(6), "2024-01-03", "2024-01-03", "2024-01-05"],
-                         "demand": [1.0, 1, 1, 1, 1, 1, 1, 4, 3], "price": [2.0, 2, 2, 2, 2, 2, 2, 4, 2]})
-
-    def made(self, rule, **more):
-        table = raw(self.ROWS["date"].tolist(), self.ROWS["demand"].tolist(), price=self.ROWS["price"].tolist())
-        return validate(table, dataset(drivers=(PRICE,), several_rows=rule, **more))
-
-    def test_are_added_up(self):
-        validated = self.made("sum")
-
-        assert units(validated) == [1, 1, 6, 1, 4, 1]
-        assert validated.demand["price"].iloc[2] == pytest.approx(8 / 3)
-        assert validated.counts["combined"] == 3
-
-    def test_their_mean_counts(self):
-        assert units(self.made("mean")) == [1, 1, 2, 1, 2, 1]
-
-    def test_the_last_holds(self):
-        assert units(self.made("last")) == [1, 1, 4, 1, 3, 1]
-
-    def test_or_all_are_refused(self):
-        validated = self.made("refuse", quarantined_share=1)
-
-        assert np.isnan(np.array(units(validated)))[[2, 4]].all()
-        assert validated.quarantine["rule"].tolist() == ["conflicting"] * 5
-
-    def test_identical_ones_are_told_with_their_units(self):
-        validated = validate(raw([*days(6), "2024-01-03"], [1.0, 1, 7, 1, 1, 1, 7]))
-
-        assert units(validated)[2] == 7
-        assert validated.counts["repeated"] == 1
-        assert validated.units.repeated == 7
-
-    def test_a_sum_of_which_a_part_is_refused_is_unknown(self):
-        table = raw([*days(6), "2024-01-03"], ["1", "1", "1", "1", "1", "1", "12x"])
-
-        assert np.isnan(units(validate(table, dataset(several_rows="sum")))[2])
-
-    def test_returns_are_taken_off_before_negative_demand_is_refused(self):
-        table = raw([*days(6), "2024-01-03"], [1.0, 1, 5, 1, 1, 1, -2])
-
-        validated = validate(table, dataset(several_rows="sum"))
-
-        assert units(validated)[2] == 3
-        assert validated.quarantine.empty
-
-    @pytest.mark.parametrize("several_rows", [None, "sum", "last"])
-    def test_a_plan_and_a_sale_of_one_day_are_one_row(self, several_rows):
-        table = raw([*days(6), *days(6)], [*[1.0] * 6, *[None] * 6], price=[*[None] * 6, *[3.0] * 6],
-                    promo=[*[None] * 6, *["yes"] * 6], event=[*[None] * 6, *["fair"] * 6])
-
-        validated = validate(table, dataset(drivers=(PRICE, PROMO, EVENT), several_rows=several_rows))
-
-        assert units(validated) == [1] * 6
-        assert validated.demand["price"].tolist() == [3] * 6
-        assert validated.demand["promo"].tolist() == [1] * 6
-        assert validated.demand["event"].tolist() == ["fair"] * 6
-        assert validated.quarantine.empty
-
-
-class TestAPeriodThatIsNotOver:
-    """Today is Sunday, 30 June 2024."""
-
-    @pytest.mark.parametrize(("frequency", "dates"), [
-        ("D", days(20, "2024-06-11")), ("W", weeks(20, "2024-02-12")), ("W", weeks(20, "2024-02-18")),
-        ("M", [f"{month:%Y-%m}" for month in pd.date_range("2022-11-01", periods=20, freq="MS")])])
-    def test_is_not_known_demand_and_its_drivers_stay(self, frequency, dates):
-        table = raw(dates, [*[100.0] * 19, 20.0], price=[*[2.0] * 19, 3.0])
-
-        validated = validate(table, dataset(frequency, drivers=(PRICE,)))
-
-        assert units(validated)[:19] == [100.0] * 19
-        assert np.isnan(units(validated)[19])
-        assert validated.demand["price"].iloc[19] == 3.0
-        assert validated.quarantine["rule"].tolist() == ["unfinished"]
-        assert validated.counts["periods"] == 19
-        final = validate(table, dataset(frequency, drivers=(PRICE,), unfinished="final"))
-        assert units(final)[19] == 20.0
-
-    def test_one_that_ended_yesterday_is_over(self):
-        for frequency, dates in (("D", days(20, "2024-06-10")), ("W", weeks(20, "2024-02-11"))):
-            assert validate(raw(dates), dataset(frequency)).quarantine.empty
-
-
-class TestWeeksThatChangeTheirFirstDay:
-    @pytest.mark.parametrize(("before", "after"), [
-        (weeks(40, "2023-07-02"), weeks(8, "2024-04-08")), (weeks(40, "2023-07-03"), weeks(8, "2024-04-07")),
-        (weeks(10, "2023-11-25"), weeks(18, "2024-02-05"))])
-    def test_go_on_one_after_the_other_dated_as_the_newest(self, before, after):
-        rows = raw([*before, *after], [*[100.0] * len(before), *[200.0] * len(after)])
-
-        validated = validate(rows, dataset("W", gaps="zero"))
-
-        assert units(validated) == [100.0] * len(before) + [200.0] * len(after)
-        assert validated.demand["date"].iloc[-1] == pd.Timestamp(after[-1])
-        assert validated.quarantine.empty
-
-    def test_a_slip_of_the_pen_is_none(self):
-        dates = weeks(20, "2024-01-01")
-        dates[7] = "2024-02-21"
-
-        assert validate(raw(dates), dataset("W")).quarantine["rule"].tolist() == ["off_weekday"]
 
 
 @pytest.mark.parametrize("spelling", ["{0}-W{1}", "{0}W{1:02}", "{0}{1:02}", "{0}-{1:02}", "{1:02}.{0}", "{1}/{0}",
@@ -308,14 +202,6 @@ def test_quarters_are_read_in_all_their_spellings(text):
     "2024-Q5", "2024-Q0", "2024-3", "2024-03", "20243", "Q3", "5. Quartal 2024", "2024Q33"])
 def test_what_is_no_quarter_or_as_well_a_month_is_refused(text):
     assert np.isnat(read_dates(pd.Series([text]), "Q").days[0])
-
-
-def test_a_quarter_that_is_not_over_is_set_aside():
-    dates = [f"{year}-Q{quarter}" for year in range(2019, 2025) for quarter in (1, 2, 3, 4)]
-    validated = validate_panel(raw(dates), dataset("Q", horizon=4), [KETTLE], None, pd.Timestamp("2024-12-31"))[0]
-
-    assert validated.quarantine["rule"].tolist() == ["unfinished"]
-    assert validated.demand.dropna(subset=["demand"])["date"].iloc[-1] == pd.Timestamp("2024-07-01")
 
 
 class TestDemandThatRecursEachYear:
@@ -446,28 +332,6 @@ class TestNumbersThatStandForUnknown:
                                         [4999.0, 9999.0, 7000.0, 9999.0]])
     def test_others_are_none(self, values):
         assert not placeholders_among(np.array(values * 5 + [1.0, 2.0]))
-
-
-def test_a_month_dated_on_its_last_day_is_taken_where_the_source_is_final():
-    dates = [str(day.date()) for day in pd.date_range("2023-07-31", "2024-06-30", freq="ME")]
-    rows = raw(dates)
-
-    validated = validate_panel(rows, dataset("M", unfinished="final"), [KETTLE], None, pd.Timestamp("2024-06-20"))[0]
-
-    assert validated.quarantine.empty
-    assert units(validated) == [5.0] * 12
-
-
-def test_a_week_dated_on_its_last_day_is_over_the_day_after_it():
-    rows = raw(weeks(20, "2024-02-04"))
-    today = pd.Timestamp("2024-06-17")
-
-    first, last = (validate_panel(rows, dataset("W", columns=columns), [KETTLE], None, today)[0]
-                   for columns in ({}, {"week_dated": "last_day"}))
-
-    assert "columns.week_dated = 'last_day'" in first.quarantine["message"].iloc[0]
-    assert last.quarantine.empty
-    assert last.demand["date"].iloc[-1] == pd.Timestamp("2024-06-10")
 
 
 def test_lines_below_the_table_are_not_its_newest_demand():

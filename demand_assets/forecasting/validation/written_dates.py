@@ -1,9 +1,8 @@
-"""Values as a source writes them, read as dates, numbers, yes/no and categories; what cannot be read is marked."""
+"""Dates as sources write them: days, weeks, months and quarters, in which order and language."""
 
 import re
-import unicodedata
 from calendar import month_name
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
@@ -18,21 +17,11 @@ from babel.dates import get_month_names
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
 from demand_assets.forecasting.contract.source import is_whole
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from demand_assets.forecasting.validation.written_values import MISSING, Mask, by_value
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Dates outside are placeholders such as 0001-01-01 and 9999-12-31."""
 
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>"})
-_YES = frozenset(["1", "1.0", "true", "t", "yes", "y", "on", "ja", "oui", "sí", "si", "sim", "tak", "ano", "да",
-                  "wahr", "vrai", "verdadero", "verdadeiro", "vero", "evet", "igen", "kyllä", "da", "так", "ναι", "áno",
-                  "예", "はい", "是"])
-_NO = frozenset(["0", "0.0", "false", "f", "no", "n", "off", "nein", "non", "não", "nao", "nee", "nej", "nie", "ne",
-                 "нет", "falsch", "faux", "falso", "hayır", "hayir", "nem", "ei", "nu", "ні", "όχι",
-                 "아니오", "いいえ", "否"])
-"""In small letters; single letters of other languages than English may be anything."""
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)
 _WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
@@ -116,7 +105,7 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         return (_of_text(value, frequency, date_format, time_zone) if type(value) is str
                 else _read_date(value, frequency, date_format, time_zone))
 
-    parts = _by_value(column, read, (_NO_DAY, False, False, -1, "is missing"))
+    parts = by_value(column, read, (_NO_DAY, False, False, -1, "is missing"))
     each = list(zip(*parts.read, strict=True))
     days = np.array(each[0], dtype=np.int64).view("datetime64[D]")
     has_zone, has_time = np.array(each[1], dtype=bool), np.array(each[2], dtype=bool)
@@ -201,78 +190,10 @@ def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     return np.asarray(found)
 
 
-def read_numbers(column: "pd.Series[Any]", percents: bool = False) -> tuple[Floats, Mask]:
-    """The numbers of a column, NaN where there is none, and where something else stands than a number.
-
-    Args:
-        percents: whether a text such as 5 % is a number, 5. One that may be two, as 1,234 %, is none, nor is any beside
-            numbers other than 0 that have no percent sign, which may be shares.
-    """
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan, copy=True), np.zeros(len(column), dtype=bool)
-    parts = _by_value(column, _number_or_percent_of if percents and not _has_plain(column) else _number_of,
-                      (np.nan, False))
-    return (np.array([part[0] for part in parts.read], dtype=np.float64)[parts.codes],
-            np.array([part[1] for part in parts.read], dtype=bool)[parts.codes])
-
-
-def _has_plain(column: "pd.Series[Any]") -> bool:
-    """Whether numbers other than 0 stand there without a percent sign."""
-    _, distinct = distinct_values(column)
-    numbers = [_number_of(value)[0] for value in distinct]
-    return any(np.isfinite(number) and number for number in numbers)
-
-
-def read_yes_no(column: "pd.Series[Any]") -> tuple[Floats, Mask]:
-    """1 for yes, 0 for no, NaN where nothing stands, and where something else stands."""
-    if pd.api.types.is_bool_dtype(column.dtype) and not column.hasnans:
-        return column.to_numpy(dtype=np.float64, copy=True), np.zeros(len(column), dtype=bool)
-    parts = _by_value(column, _yes_no_of, (np.nan, False))
-    return (np.array([part[0] for part in parts.read], dtype=np.float64)[parts.codes],
-            np.array([part[1] for part in parts.read], dtype=bool)[parts.codes])
-
-
-def read_categories(column: "pd.Series[Any]") -> npt.NDArray[np.object_]:
-    """Text without white space around it; None where nothing stands. A whole number is written without ".0"."""
-    parts = _by_value(column, _category_of, None)
-    words = np.empty(len(parts.read), dtype=object)
-    words[:] = parts.read
-    return np.asarray(words[parts.codes])
-
-
-_PERCENT = re.compile(r"(?P<before>[+\-−]?[0-9]+([.,][0-9]*)?)\s*[%％٪]|[%％٪]\s*(?P<after>[+\-−]?[0-9]+([.,][0-9]*)?)")
-_MAY_BE_TWO = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 _MIDNIGHT = datetime.min.time()
 _NO_DAY = int(np.datetime64("NaT", "D").astype(np.int64))
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _IMPOSSIBLE = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty if it is unknown"
-
-
-@dataclass(frozen=True)
-class _ByValue:
-    read: list[Any]
-    codes: npt.NDArray[np.integer[Any]]
-
-
-def _by_value(column: "pd.Series[Any]", read: Callable[[Any], Any], missing: Any) -> _ByValue:
-    """Read each distinct value once."""
-    codes, distinct = distinct_values(column)
-    return _ByValue([*(read(value) for value in distinct), missing], codes)  # code -1, missing, takes the last
-
-
-def distinct_values(column: "pd.Series[Any]") -> "tuple[npt.NDArray[np.integer[Any]], pd.Index[Any]]":
-    """The place of each row's value among the distinct ones, -1 where it is missing, and these, as objects."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, categories = column.cat.codes.to_numpy(), column.cat.categories.astype(object)
-        is_there = np.bincount(codes[codes >= 0], minlength=len(categories)) > 0
-        if is_there.all():
-            return codes, categories
-        return np.append(np.cumsum(is_there) - 1, -1)[codes], categories[is_there]
-    values = column.astype(object)
-    try:
-        return pd.factorize(values)
-    except TypeError:  # lists and other values that cannot be compared
-        return pd.factorize(values.map(str))
 
 
 def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datetime | str:
@@ -290,7 +211,7 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         moment = _moment_of(text, frequency, date_format)
     else:
         text = str(value).strip().strip("\ufeff")  # of files that were joined
-        if text.lower() in _MISSING:
+        if text.lower() in MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
     if moment is None and frequency != "Q" and _quarter_of(str(value).strip()) is not None:
@@ -416,50 +337,3 @@ def _month_of(text: str) -> datetime | None:
         return datetime(int(match[1]), int(match[2]), 1)
     match = _MONTH_FIRST.fullmatch(text)
     return datetime(int(match[2]), int(match[1]), 1) if match else None
-
-
-def percent_of(value: str) -> float | None:
-    """The number of percent that a text says; None where it says none, or may say two."""
-    found = _PERCENT.fullmatch(value.strip())
-    if found is None:
-        return None
-    written = found["before"] or found["after"]
-    if _MAY_BE_TWO.fullmatch(written.lstrip("+-−")):
-        return None
-    return float(written.replace(",", ".").replace("−", "-"))
-
-
-def _number_or_percent_of(value: Any) -> tuple[float, bool]:
-    percent = percent_of(value) if isinstance(value, str) else None
-    return _number_of(value) if percent is None else (percent, False)
-
-
-def _number_of(value: Any) -> tuple[float, bool]:
-    if isinstance(value, bool | np.bool_):
-        return np.nan, True
-    if isinstance(value, str):
-        value = value.strip()
-        if value.lower() in _MISSING:
-            return np.nan, False
-        if "_" in value or not value.isascii():  # float() would read 1_000 and digits of other scripts
-            return np.nan, True
-    try:
-        return float(value), False
-    except (TypeError, ValueError):
-        return np.nan, True
-    except OverflowError:
-        return np.inf, False
-
-
-def _yes_no_of(value: Any) -> tuple[float, bool]:
-    word = unicodedata.normalize("NFC", str(value)).strip().lower()
-    if word in _MISSING:
-        return np.nan, False
-    return (1.0, False) if word in _YES else (0.0, False) if word in _NO else (np.nan, True)
-
-
-def _category_of(value: Any) -> str | None:
-    if is_whole(value):
-        return str(int(value))
-    text = str(value).strip()
-    return text or None
