@@ -74,7 +74,7 @@ class Source(Protocol):
 
 def written_out(raw: pd.DataFrame) -> pd.DataFrame:
     """Rows as a source gives them, with texts in place of categories."""
-    return raw.assign(**{name: column.astype(column.cat.categories.dtype) for name, column in raw.items()
+    return raw.assign(**{str(name): column.astype(column.cat.categories.dtype) for name, column in raw.items()
                          if isinstance(column.dtype, pd.CategoricalDtype)})
 
 

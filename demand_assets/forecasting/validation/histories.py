@@ -12,7 +12,8 @@ from demand_assets.forecasting.contract.periods import Ordinals, ordinals, perio
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.driver_values import carried
-from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel, by_owner
+from demand_assets.forecasting.validation.date_rules import by_owner
+from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel
 
 Columns = dict[str, npt.NDArray[Any]]
 Places = npt.NDArray[np.intp]
@@ -95,7 +96,7 @@ class Spans:
         if not mask.any():
             return [0] * (len(self.bounds) - 1)
         so_far = np.concatenate([[0], np.cumsum(mask)])
-        return np.diff(so_far[self.bounds]).tolist()
+        return list(map(int, np.diff(so_far[self.bounds])))
 
 
 def spans_of(dataset: Dataset, panel: ReadPanel, rows: Places, owner: Places, first: Ordinals, end: Ordinals,

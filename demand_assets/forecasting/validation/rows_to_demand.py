@@ -366,8 +366,7 @@ def _lost(panel: ReadPanel, histories: Histories, suspected: Suspicions
     for place in np.flatnonzero(suspected.undated & histories.has_demand).tolist():
         periods = _lost_periods(panel, histories.rows(place), int(histories.end[place]))
         found.append((np.full(len(periods), place), periods))
-    owners, periods = zip(*found, strict=True)
-    return np.concatenate(owners), np.concatenate(periods)
+    return np.concatenate([owners for owners, _ in found]), np.concatenate([periods for _, periods in found])
 
 
 def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
@@ -480,9 +479,8 @@ def _complete_what_tells_demand(dataset: Dataset, periods: _Periods) -> dict[int
         missing = np.array(spans.counted(pd.isna(spans.columns[driver.name]) & has_row))
         for number in np.flatnonzero(missing >= ENOUGH_MISSING).tolist():
             mine = spans.of(number)
-            demand, values, is_there = (each[mine] for each in (
-                spans.columns["demand"], spans.columns[driver.name], has_row))
-            if not tells_demand(demand[is_there], values[is_there]):
+            demand, values = spans.columns["demand"][mine], spans.columns[driver.name][mine]
+            if not tells_demand(demand[has_row[mine]], values[has_row[mine]]):
                 continue
             is_missing = pd.isna(values) & ~np.isnan(demand)
             values[:] = carried(values, is_missing, driver, dataset.frequency, dataset.year_length)
