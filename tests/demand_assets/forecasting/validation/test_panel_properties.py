@@ -28,6 +28,7 @@ STEP = {"D": "D", "W": "7D", "M": "MS"}
 ROW_RULES = {"unreadable_date", "mixed_time_zones", "stray_date", "off_weekday", "conflicting", "beyond_horizon"}
 
 
+TEXTS = dict.fromkeys(("date", "demand", "price", "promo", "event"), str)
 MARKED = ({"name": "mark", "kind": "number"}, PRICE, PROMO, EVENT)
 
 
@@ -115,6 +116,7 @@ def test_what_becomes_of_a_region_item_does_not_depend_on_those_beside_it(rows, 
     rows = [*clean_rows(KETTLE, frequency), *(clean_rows(TOASTER, frequency) if is_clean else ()), *rows]
     random.shuffle(rows)
     raw = marked_rows([row for row in rows if "%" not in f"{row[3]}"])  # a percent sign counts for the whole column
+    raw = raw.astype(TEXTS)  # as sources give columns of several types; to Python 1 and True are one value
     end = pd.Timestamp("2024-06-20")
 
     together = validate_panel(raw, of, [TOASTER, KETTLE], end, TODAY)
@@ -129,8 +131,7 @@ def test_what_becomes_of_a_region_item_does_not_depend_on_those_beside_it(rows, 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_texts_may_be_categories_of_which_some_have_no_row(rows, frequency):
     of = dataset(frequency, MARKED, horizon=1)
-    raw = marked_rows([*clean_rows(KETTLE, frequency), *rows]).astype(
-        dict.fromkeys(("date", "demand", "price", "promo", "event"), str))
+    raw = marked_rows([*clean_rows(KETTLE, frequency), *rows]).astype(TEXTS)
     kept = raw.assign(**{name: pd.Categorical(raw[name], ["5 %", *reversed(raw[name].unique())])
                          for name in raw if name not in ("row", "mark")})
     asked = [KETTLE, TOASTER]
