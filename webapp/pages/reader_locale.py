@@ -19,6 +19,8 @@ ENGLISH = Locale("en")
 FOUND = "demand.reader_locales"
 """In a request's environment: the locales that were found for it, by the language that was chosen."""
 NO_BREAK = "\u00a0"
+_request = request._get_current_object
+"""What ``request`` stands for, without a look through the proxy."""
 
 
 def reader_locale() -> Locale:
@@ -27,10 +29,11 @@ def reader_locale() -> Locale:
     wanted = chosen()
     if not has_request_context():
         return Locale(wanted) if wanted else ENGLISH
-    known: dict[str | None, Locale] = request.environ.setdefault(FOUND, {})  # a page writes thousands of numbers
-    if wanted not in known:
-        known[wanted] = _locale_of_request(wanted)
-    return known[wanted]
+    known: dict[str | None, Locale] = _request().environ.setdefault(FOUND, {})  # a page writes thousands of numbers
+    found = known.get(wanted)
+    if found is None:
+        found = known[wanted] = _locale_of_request(wanted)
+    return found
 
 
 def _locale_of_request(wanted: str | None) -> Locale:
