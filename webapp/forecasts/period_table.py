@@ -90,7 +90,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     known_units = _units_shown(past, on, back)
     days = list(known_units)
     at_dates = sorted({*days, *on})
-    dates = pd.DatetimeIndex(np.array(at_dates, dtype="datetime64[D]"))
+    dates = pd.DatetimeIndex(np.array(at_dates, dtype="datetime64[ns]"))
     there = [on.get(at) for at in at_dates]
     out = [past.out_of_stock.get(at) if at in known_units else None for at in at_dates]
     has_scenario = any(period.scenario is not None for period in periods)
