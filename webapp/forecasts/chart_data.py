@@ -64,7 +64,8 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place),
         "is_sum": is_sum}
     if past.carried:
-        drawn["carried"] = column(np.array(list(past.carried), dtype="datetime64[D]"), np.array(list(past.carried.values()), dtype=np.float64))
+        drawn["carried"] = column(np.array(list(past.carried), dtype="datetime64[D]"),
+                                  np.array(list(past.carried.values()), dtype=np.float64))
     if backtest is not None:
         drawn["backtest"] = column(backtest.units.index.to_numpy().astype("datetime64[D]"),
                                    backtest.units.to_numpy(dtype=np.float64))
