@@ -2,6 +2,7 @@
 Downloads are the same for all."""
 
 import re
+from collections.abc import Callable
 from copy import copy
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Literal
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import NumberPattern
-from flask import has_request_context, request
+from flask import Request, has_request_context, request
 
 from webapp.language.translations import chosen
 
@@ -19,7 +20,7 @@ ENGLISH = Locale("en")
 FOUND = "demand.reader_locales"
 """In a request's environment: the locales that were found for it, by the language that was chosen."""
 NO_BREAK = "\u00a0"
-_request = request._get_current_object
+_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
 """What ``request`` stands for, without a look through the proxy."""
 
 

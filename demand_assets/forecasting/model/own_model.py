@@ -245,18 +245,18 @@ class ForecastModel:
         """
         import xgboost as xgb
 
-        details, needed = details or details_of(folder, contents)
+        content, needed = details or details_of(folder, contents)
         if needed != pooled.version:
             raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
                                   f"{pooled.version}")
         try:
             booster = booster_of(content_of(folder, BOOSTER_FILE, contents))
-            found = cls._of(details, booster, pooled, version)
-            if "challenger" not in details:
+            found = cls._of(content, booster, pooled, version)
+            if "challenger" not in content:
                 return found
-            found = replace(found, boosters=cls._of(details["boosters"], booster, pooled, version))
+            found = replace(found, boosters=cls._of(content["boosters"], booster, pooled, version))
             try:
-                return replace(found, challenger=Challenger.from_json(details["challenger"]))
+                return replace(found, challenger=Challenger.from_json(content["challenger"]))
             except ChallengerError as error:
                 return cast(Self, found.without_challenger(str(error)))
         except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
