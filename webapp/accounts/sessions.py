@@ -14,6 +14,7 @@ from flask_security.signals import user_authenticated
 from flask_security.utils import logout_user, set_request_attr
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import joinedload
 
 from webapp.access import Actor, role_of
 from webapp.accounts.tokens import digest_of
@@ -36,6 +37,8 @@ USE_NOTED = timedelta(minutes=5)
 BY_ITSELF = "X-By-Itself"
 """A header of what an open page asks without its reader (static/app.js): that is no use of a session."""
 LONGEST_BROWSER = 200
+_WITH_ROLES, _WITH_GROUPS = (joinedload(UserSession.user).joinedload(each) for each in (User.roles, User.groups))
+"""What every page asks of who looks at it is one question."""
 ENDED = _l("Your session has ended. Please sign in again.")
 NOT_KEPT = _l("You were signed in with an earlier version of this app. Please sign in once more.")
 
@@ -88,7 +91,8 @@ def _load(uniquifier: str) -> User | None:
     secret = session.get(SESSION_ID)
     if not isinstance(secret, str) or not secret:
         return None
-    row = db.session.scalar(select(UserSession).where(UserSession.digest == digest_of(secret), ~_is_over()))
+    row = db.session.scalars(select(UserSession).where(
+        UserSession.digest == digest_of(secret), ~_is_over()).options(_WITH_ROLES, _WITH_GROUPS)).unique().one_or_none()
     if row is None or row.user.fs_uniquifier != uniquifier or not row.user.active:
         return None
     g.user_session = row

@@ -98,12 +98,12 @@ class Judged:
 
     def measured(self, leads: slice) -> Accuracy:
         """Over all origins at these leads."""
-        dates, actual, forecast, lower, upper, naive = (
-            table[:, leads].ravel() for table in
-            (self.dates, self.actual, self.forecast, self.lower, self.upper, self.naive))
+        actual = self.actual[:, leads].ravel()
         known = ~np.isnan(actual)
         if not known.any():
             return Accuracy(None, None, None, None, None, periods=0, forecasts=0)
+        dates, forecast, lower, upper, naive = (
+            table[:, leads].ravel() for table in (self.dates, self.forecast, self.lower, self.upper, self.naive))
         beside = np.where(np.isnan(naive), np.nan, actual)
         naive_wape = wape(beside, naive)
         return Accuracy(

@@ -100,7 +100,8 @@ def _stood(archived: Sequence[Sequence[PastForecast]], lead: int = 1) -> pd.Seri
             if lead <= len(past.dates):
                 found.setdefault(past.dates[lead - 1], []).append(float(past.forecast[lead - 1]))
     dates = sorted(date for date, units in found.items() if len(units) == len(archived))
-    return pd.Series([sum(found[date]) for date in dates], index=pd.DatetimeIndex(dates), dtype=float)
+    return pd.Series(np.array([sum(found[date]) for date in dates], dtype=float),
+                     index=pd.DatetimeIndex(np.array(dates, dtype="datetime64[ns]")))
 
 
 def _backtest(lines: Sequence[LineItem], horizon: int) -> list[float | None]:

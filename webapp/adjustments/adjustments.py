@@ -4,7 +4,7 @@ Only the background process writes the store's files, so that no older state eve
 due until the file tells of it; whatever breaks in between is mended by the next look.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -136,6 +136,11 @@ def told_count(keys: Sequence[str]) -> int:
             told += db.session.scalar(select(func.count() + func.count(table.removed_at)).where(
                 table.key.in_(part), table.is_due.is_(False))) or 0
     return told
+
+
+def told_among(rows: Iterable[Adjustment | CarriedLink]) -> int:
+    """``told_count``, of all adjustments and links of the region-items, which were read already."""
+    return sum(1 + (row.removed_at is not None) for row in rows if not row.is_due)
 
 
 def tell_store(store: DemandStore) -> bool:

@@ -35,16 +35,18 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         ``plan`` and its bounds include them, ``model`` is the forecast without them, and ``overridden`` the places of
         their dates.
     """
-    known, ahead = _days(past.history["date"].to_numpy()), [period.date for period in periods]
-    days = sorted({*known, *ahead})
+    known = past.history["date"].to_numpy().astype("datetime64[D]")
+    ahead = np.array([period.date for period in periods], dtype="datetime64[D]")
+    every = np.union1d(known, ahead)
+    days: list[date] = every.tolist()
     place = {at: number for number, at in enumerate(days)}
 
-    def column(dates: Sequence[date], values: Floats) -> Column:
-        found: Column = [None] * len(days)
-        for at, value in zip(dates, values.tolist(), strict=True):
-            if at in place and not isnan(value):
-                found[place[at]] = for_scripts(value)
-        return found
+    def column(dates: Dates, values: Floats) -> Column:
+        found = np.full(len(every), np.nan)
+        at = np.searchsorted(every, dates)
+        is_drawn = np.append(every, np.datetime64("NaT"))[at] == dates
+        found[at[is_drawn]] = values[is_drawn]
+        return [None if isnan(value) else for_scripts(value) for value in found.tolist()]
 
     def of(name: str) -> Column:
         return column(ahead, np.array([getattr(period, name) for period in periods], dtype=np.float64))
@@ -52,7 +54,7 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     has_final = any(period.final is not None for period in periods)
     names = ("final", "final_lower", "final_upper") if has_final else ("plan", "lower", "upper")
     drawn: dict[str, Any] = {
-        "coverage": round(100 * coverage), "dates": [str(at) for at in days],
+        "coverage": round(100 * coverage), "dates": every.astype(str).tolist(),
         "demand": column(known, past.history["demand"].to_numpy(dtype=np.float64)), "plan": of(names[0]),
         "lower": of(names[1]), "upper": of(names[2]),
         "last_year": column(ahead, past.last_year(pd.DatetimeIndex(ahead), dataset)),
@@ -62,9 +64,10 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place),
         "is_sum": is_sum}
     if past.carried:
-        drawn["carried"] = column(list(past.carried), np.array(list(past.carried.values()), dtype=np.float64))
+        drawn["carried"] = column(np.array(list(past.carried), dtype="datetime64[D]"),
+                                  np.array(list(past.carried.values()), dtype=np.float64))
     if backtest is not None:
-        drawn["backtest"] = column(_days(backtest.units.index.to_numpy()),
+        drawn["backtest"] = column(backtest.units.index.to_numpy().astype("datetime64[D]"),
                                    backtest.units.to_numpy(dtype=np.float64))
     if has_final:
         drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
@@ -75,8 +78,3 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
 
 def _units_at(units: Mapping[date, float], place: Mapping[date, int]) -> list[tuple[int, float]]:
     return [(place[at], for_scripts(units[at])) for at in sorted(units) if at in place]
-
-
-def _days(dates: Dates) -> list[date]:
-    found: list[date] = dates.astype("datetime64[D]").tolist()
-    return found

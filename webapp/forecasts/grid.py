@@ -98,7 +98,8 @@ def _is_shown(measure: Measure) -> bool:
 def _row(measure: Measure) -> dict[str, Any]:
     row: dict[str, Any] = {"name": measure.name, "title": measure.title, "kind": measure.kind}
     if measure.kind == "driver":
-        changed = [at for at, pair in enumerate(measure.values) if pair and _told(pair[0]) != _told(pair[1])]
+        changed = [at for at, pair in enumerate(measure.values) if pair and pair[0] != pair[1]
+                   and _told(pair[0]) != _told(pair[1])]
         return {**row, "driver": measure.name.removeprefix("driver-"), "driver_kind": measure.driver_kind,
                 "decimals": measure.decimals, "changed": changed,
                 "values": [None if pair is None else _told(pair[1]) for pair in measure.values]}
@@ -108,6 +109,8 @@ def _row(measure: Measure) -> dict[str, Any]:
 
 def _told(value: Any) -> float | str | None:
     """A driver's value as a JSON type; None where it is not known."""
+    if type(value) is float:
+        return value if isfinite(value) else None
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int | float | np.number):

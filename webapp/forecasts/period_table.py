@@ -1,16 +1,17 @@
 """The table under the chart: a row or a column for each period, on the page and in downloads alike."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from flask import Flask
 from markupsafe import Markup
+from pandas.api.extensions import take
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum, UnitMoney
@@ -44,7 +45,7 @@ class Measure:
     @cached_property
     def decimals(self) -> int:
         """Of a driver: as many as suit all its numbers."""
-        return driver_decimals(value for pair in self.values if pair for value in pair)
+        return driver_decimals({value for pair in self.values if pair for value in pair})
 
 
 @dataclass(frozen=True)
@@ -85,27 +86,21 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
         without_overrides: whether there are some that are left out: what is shown is called the model's then.
         in_money: the forecast in money; None where the dataset has no price.
     """
-    is_known = past.history["demand"].notna()
-    if past.carried:
-        is_known |= past.history["date"].dt.date.isin(past.carried)
     on = {period.date: period for period in periods}
-    history = past.history[is_known]
-    is_shown = history["date"].isin(pd.DatetimeIndex(list(on) if back else [])).to_numpy()
-    is_shown[max(len(is_shown) - back, 0):] = True
-    history = history[is_shown]
-    days = [at.date() for at in history["date"]]
-    known_units = dict(zip(days, history["demand"].tolist(), strict=True))
-    dates = pd.DatetimeIndex(sorted({*days, *on}))
-    at_dates = [at.date() for at in dates]
+    known_units = _units_shown(past, on, back)
+    days = list(known_units)
+    at_dates = sorted({*days, *on})
+    dates = pd.DatetimeIndex(np.array(at_dates, dtype="datetime64[ns]"))
+    there = [on.get(at) for at in at_dates]
     out = [past.out_of_stock.get(at) if at in known_units else None for at in at_dates]
     has_scenario = any(period.scenario is not None for period in periods)
     interval = f"{100 * coverage:.0f} %"
 
     def ahead(name: str) -> list[Any]:
-        return [getattr(on[at], name) if at in on else None for at in at_dates]
+        return [None if each is None else getattr(each, name) for each in there]
 
     def known(values: Floats) -> list[Any]:
-        return [None if np.isnan(value) else value for value in values.tolist()]
+        return [None if isnan(value) else value for value in values.tolist()]
 
     sold = np.array([known_units.get(at, np.nan) for at in at_dates], dtype=float)
     measures = [Measure("sold", _("Sold"), "units", known(sold))] if back else []
@@ -119,7 +114,7 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     bounds = [Measure("lower", _("%(interval)s from", interval=interval), "bound", ahead("lower")),
               Measure("upper", _("%(interval)s to", interval=interval), "bound", ahead("upper"))]
     if any(period.final is not None for period in periods):
-        measures += _overridden([on.get(at) for at in at_dates], ahead, override_words, interval, all_bounds)
+        measures += _overridden(there, ahead, override_words, interval, all_bounds)
     else:
         name, title = ("plan", _("Plan")) if has_scenario else (
             "model", _("Model")) if without_overrides else ("forecast", _("Forecast"))
@@ -139,10 +134,24 @@ def table_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     if all(period.drivers for period in periods):
         before = _drivers_then(past, dates, dataset)
         measures += [Measure(f"driver-{driver.name}", f"{driver.title}, {driver.unit}" if driver.unit else driver.title,
-                             "driver", [on[at].drivers[driver.name] if at in on else then
-                              for at, then in zip(at_dates, before[driver.name], strict=True)], driver.kind)
+                             "driver", [then if each is None else each.drivers[driver.name]
+                              for each, then in zip(there, before[driver.name], strict=True)], driver.kind)
                      for driver in dataset.drivers]
     return PeriodTable(at_dates, sum(at <= days[-1] for at in at_dates) if days else 0, measures)
+
+
+def _units_shown(past: History, ahead: Container[date], back: int) -> dict[date, float]:
+    """Units sold in the last ``back`` periods of the history of which something is known, and where there are any in
+    all others that are forecast too."""
+    dates = past.history["date"].to_numpy().astype("datetime64[D]")
+    units = past.history["demand"].to_numpy(dtype=np.float64)
+    is_known = ~np.isnan(units)
+    if past.carried:
+        is_known |= np.isin(dates, np.array(list(past.carried), dtype="datetime64[D]"))
+    days: list[date] = dates[is_known].tolist()
+    first = max(len(days) - back, 0)
+    return {at: sold for place, (at, sold) in enumerate(zip(days, units[is_known].tolist(), strict=True))
+            if place >= first or (back and at in ahead)}
 
 
 def _at_least(title: str, sold: Sequence[float | None]) -> list[Measure]:
@@ -214,14 +223,18 @@ def _overridden(periods: Sequence[Period | None], ahead: Callable[[str], list[An
 
 def _drivers_then(past: History, dates: pd.DatetimeIndex, dataset: Dataset) -> dict[str, list[Any]]:
     """Of one region-item, for each driver its values on past dates, as pairs like those of the forecast."""
-    own = next(iter(past.each.values())).set_index("date").reindex(dates)
-    return {name: [(value, value) for value in own[name]] for name in dataset.driver_names}
+    own = next(iter(past.each.values()))
+    known, wanted = own["date"].to_numpy(), dates.to_numpy()
+    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    place = np.where(known[place] == wanted, place, -1) if len(known) else np.full(len(wanted), -1)
+    return {name: [(value, value) for value in take(own[name].to_numpy(), place, allow_fill=True).tolist()]
+            for name in dataset.driver_names}
 
 
 def driver_decimals(values: Iterable[Any]) -> int:
     """Decimals that suit a column of a driver's numbers: as many as the longest of them has."""
-    return max((len(f"{value:g}".partition(".")[2]) for value in values
-                if isinstance(value, int | float) and "e" not in f"{value:g}"), default=0)
+    plain = (f"{value:g}" for value in values if isinstance(value, int | float))
+    return max((len(text.partition(".")[2]) for text in plain if "e" not in text), default=0)
 
 
 def driver_value(value: Any, kind: str, decimals: int | None = None) -> str:
@@ -251,7 +264,16 @@ def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
     return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or _("no"), after or _("no"))
 
 
+def cells(measure: Measure, decimals: int) -> list[Markup | str]:
+    """``cell`` of each period; what a column says often is written once."""
+    written: dict[Any, Markup | str] = {}
+    for place, value in enumerate(measure.values):
+        if value not in written:
+            written[value] = cell(measure, place, decimals)
+    return [written[value] for value in measure.values]
+
+
 def add_to(app: Flask) -> None:
     """Let templates write the table's cells."""
     app.jinja_env.filters.update(driver_value=driver_value)
-    app.jinja_env.globals.update(cell=cell, driver_decimals=driver_decimals)
+    app.jinja_env.globals.update(cells=cells, driver_decimals=driver_decimals)

@@ -136,7 +136,7 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     tab = fields.get("tab", "")
     if tab:
         one_of("tab", tab, list(TABS))
-    keys, selection, group = parse_selection(fields)
+    keys, selection, group = parse_selection(fields, are_read=True)
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
     return ForecastQuery(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
                     int(coverage), layout, bool(fields.get("past", "0").strip("0")), page,

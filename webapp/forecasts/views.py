@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from webapp.access import may, needs
 from webapp.accuracy.lead_chart import MOST_SEEN, lead_accuracy, miss_of
-from webapp.adjustments.adjustments import told_count
+from webapp.adjustments.adjustments import told_among, told_count
 from webapp.adjustments.predecessor_views import predecessors_of
 from webapp.adjustments.views import Outliers, outliers_of
 from webapp.forecasts import period_table
@@ -240,7 +240,8 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         explained_by=url_for("forecasts.told_in_words", **query) if can_explain and not explanation else "",
         miss=of_miss(miss, dataset.unit, table.decimals) if seen and table else [],
         changes=changes_of(only.row, outliers, found, predecessors) if only and predecessors else [],
-        told=told_count(forecast_query.keys), found=found, included=included,
+        told=told_among([*outliers.adjustments, *predecessors.counting, *predecessors.overruled, *predecessors.removed])
+        if predecessors else told_count(forecast_query.keys), found=found, included=included,
         chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
                        [row.date for row in outliers.rows], is_sum=len(lines) > 1) if lines else {}, backtest=backtest,
         table=table, grid=grid_of(

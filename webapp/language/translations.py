@@ -27,7 +27,8 @@ IN_SCRIPTS = "in scripts"
 STORED = "stored in English"
 """Comment at what is stored as it stands here, and said in the reader's language when it is shown."""
 _asked: ContextVar[str | None] = ContextVar("language", default=None)
-_NOT_ASKED = "not asked yet"
+_here = g._get_current_object
+"""What ``g`` stands for, without a look through the proxy for each of its attributes."""
 
 
 def language() -> str:
@@ -37,9 +38,11 @@ def language() -> str:
         return found
     if not has_request_context():
         return ENGLISH
-    asked: str | None = g.get("language_of_browser")
-    if asked is None:
-        asked = g.language_of_browser = ENGLISH if _is_api() else _of_browser()
+    here = _here()
+    try:
+        asked: str = here.language_of_browser
+    except AttributeError:
+        asked = here.language_of_browser = ENGLISH if _is_api() else _of_browser()
     return asked
 
 
@@ -50,9 +53,11 @@ def chosen() -> str | None:
         return asked
     if not has_request_context():
         return None
-    found: str | None = g.get("language", _NOT_ASKED)
-    if found is _NOT_ASKED:  # once in a request, whose pages say some thousand words
-        found = g.language = None if _is_api() else (
+    here = _here()
+    try:  # a page says some thousand words
+        found: str | None = here.language
+    except AttributeError:
+        found = here.language = None if _is_api() else (
             _offered(getattr(current_user, "language", None)) or _offered(request.cookies.get(COOKIE)))
     return found
 
@@ -113,9 +118,11 @@ def add_to(app: Flask) -> None:
 
 
 def _filled(said: str, values: Mapping[str, object]) -> str:
+    if not values:
+        return said
     if any(hasattr(value, "__html__") for value in values.values()):
         return escape(said) % values
-    return said % values if values else said
+    return said % values
 
 
 def words_in(tag: str | None) -> Callable[..., str]:

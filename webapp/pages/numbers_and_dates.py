@@ -33,6 +33,8 @@ def units(value: float | None, decimals: int | None = None) -> str:
 
 def for_scripts(value: float) -> float:
     """A quantity with so many digits that a script which rounds it shows what ``units`` shows; never rounded twice."""
+    if value % 1 == 0 and -1e11 < value < 1e11:  # as most of what was sold
+        return float(value)
     return float(f"{value:.12g}")
 
 

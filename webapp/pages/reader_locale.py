@@ -2,6 +2,7 @@
 Downloads are the same for all."""
 
 import re
+from collections.abc import Callable
 from copy import copy
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Literal
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import NumberPattern
-from flask import has_request_context, request
+from flask import Request, has_request_context, request
 
 from webapp.language.translations import chosen
 
@@ -19,6 +20,8 @@ ENGLISH = Locale("en")
 FOUND = "demand.reader_locales"
 """In a request's environment: the locales that were found for it, by the language that was chosen."""
 NO_BREAK = "\u00a0"
+_request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
+"""What ``request`` stands for, without a look through the proxy."""
 
 
 def reader_locale() -> Locale:
@@ -27,10 +30,11 @@ def reader_locale() -> Locale:
     wanted = chosen()
     if not has_request_context():
         return Locale(wanted) if wanted else ENGLISH
-    known: dict[str | None, Locale] = request.environ.setdefault(FOUND, {})  # a page writes thousands of numbers
-    if wanted not in known:
-        known[wanted] = _locale_of_request(wanted)
-    return known[wanted]
+    known: dict[str | None, Locale] = _request().environ.setdefault(FOUND, {})  # a page writes thousands of numbers
+    found = known.get(wanted)
+    if found is None:
+        found = known[wanted] = _locale_of_request(wanted)
+    return found
 
 
 def _locale_of_request(wanted: str | None) -> Locale:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select, true
 
-from demand_assets.forecasting.dataset.attributes import Axis
+from demand_assets.forecasting.dataset.attributes import AXES, Axis
 from webapp.db.database import db
 from webapp.pages.listing import Query
 from webapp.pages.long_names import in_full
@@ -46,6 +46,8 @@ class Panel:
     """The level that a value of this one consists of, on the same axis; empty below the lowest."""
     kept: Sequence[str]
     """The other choices on this axis, as arguments."""
+    is_counted: bool = True
+    """Whether its values are known; else they are asked for when somebody looks."""
 
     @property
     def field(self) -> str:
@@ -66,6 +68,16 @@ def panels_of(view: View, finds: dict[Axis, str]) -> list[Panel]:
     """
     return [_panel(view, "item", view.items, finds.get("item", "")),
             _panel(view, "region", view.regions, finds.get("region", ""))]
+
+
+def uncounted() -> list[Panel]:
+    """The panels of items and regions beside nothing that they could have ticked, before they are looked at."""
+    found = []
+    for axis in AXES:
+        known = levels(axis)
+        level = next(iter(known))
+        found.append(Panel(axis, level, known, (), 0, next_level(level), (), is_counted=False))
+    return found
 
 
 def new_counts(view: View, of_all: Mapping[str, int]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from demand_assets.forecasting.dataset.attributes import AXES, Axis
 from webapp.access import needs
 from webapp.db.database import db
-from webapp.panels.panels import LONGEST_FIND, Panel, panels_of
+from webapp.panels.panels import LONGEST_FIND, Panel, panels_of, uncounted
 from webapp.region_items.attributes import ARGUMENT, Filter, parsed
 from webapp.region_items.overview_table.query import View, conditions, parse_view
 from webapp.services import services
@@ -67,12 +67,16 @@ def asked_finds() -> dict[Axis, str]:
 
 
 def forecast_panels(asked: Asked) -> Choice:
-    """The panels beside a selection; a selection that they cannot say ticks nothing."""
+    """The panels beside a selection; a selection that they cannot say ticks nothing, and they are counted once they are
+    opened."""
     kinds = {name for name, _ in asked.fields}
     filters = [parsed(value) if name == ARGUMENT else (name, value) for name, value in asked.fields] if (
         len(kinds) == 1 and kinds <= {ARGUMENT, *AXES}) else []
-    found = _choice(View(attributes=tuple(sorted(filters)), items="item" if kinds == {"item"} else "",
-                         regions="region" if kinds == {"region"} else ""))
+    if filters or not asked.fields or any(asked_finds().values()):
+        found = _choice(View(attributes=tuple(sorted(filters)), items="item" if kinds == {"item"} else "",
+                             regions="region" if kinds == {"region"} else ""))
+    else:
+        found = Choice(uncounted(), (), 0)
     kept = [(name, str(value)) for name, value in asked.query().items()
             if name not in NOT_KEPT and name not in asked.selection]
     offered = HORIZONS.get(services().dataset.frequency[:1], ())

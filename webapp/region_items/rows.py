@@ -17,7 +17,7 @@ def rows_of(keys: Sequence[str]) -> list[RegionItemRow]:
 
     Raises: NotFound: a key that is no region-item, or one that is not in the catalogue.
     """
-    wanted = _parsed(keys)
+    wanted = parsed_keys(keys)
     found = rows_by_key(wanted)
     _refuse_unknown(wanted, found)
     return [found[key] for key in wanted]
@@ -28,7 +28,7 @@ def keys_of(keys: Sequence[str]) -> list[str]:
 
     Raises: as ``rows_of``.
     """
-    wanted = _parsed(keys)
+    wanted = parsed_keys(keys)
     _refuse_unknown(wanted, known_keys(wanted))
     return wanted
 
@@ -42,7 +42,11 @@ def known_keys(keys: Sequence[str]) -> set[str]:
     return found
 
 
-def _parsed(keys: Sequence[str]) -> list[str]:
+def parsed_keys(keys: Sequence[str]) -> list[str]:
+    """The keys, each once, as they are written; whether there are such region-items is not asked.
+
+    Raises: NotFound: one that cannot be a key.
+    """
     try:
         return [RegionItem.from_key(key).key for key in dict.fromkeys(keys)]
     except BadNameError as error:

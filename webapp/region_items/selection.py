@@ -16,7 +16,7 @@ from webapp.language.translations import gettext as _
 from webapp.pages.numbers_and_dates import plural as counted
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
 from webapp.region_items.overview_table.query import matching_keys, parse_view
-from webapp.region_items.rows import keys_of, known_keys, rows_of
+from webapp.region_items.rows import keys_of, known_keys, parsed_keys, rows_of
 from webapp.tables import RegionItemRow, Selection
 
 MOST_SELECTED = 100_000
@@ -57,8 +57,12 @@ def link_arguments(keys: Sequence[str]) -> Arguments:
     return {"selection": token}
 
 
-def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, str]:
-    """Keys, the arguments that name them, and what they are together; an error page for a name that is not there."""
+def parse_selection(fields: MultiDict[str, str], are_read: bool = False) -> tuple[list[str], Arguments, str]:
+    """Keys, the arguments that name them, and what they are together; an error page for a name that is not there.
+
+    Args:
+        are_read: whether the caller reads the rows of a few keys anyway, and finds out so whether they are there.
+    """
     regions, items = (list(dict.fromkeys(known_as(name) for name in fields.getlist(kind) if name))
                       for kind in ("region", "item"))
     filters = parse_filters(fields)
@@ -84,7 +88,7 @@ def parse_selection(fields: MultiDict[str, str]) -> tuple[list[str], Arguments, 
         return [*grouped, *rest], {**args, **link_arguments(rest)}, _joined([*words, more])
     if token and len(picked) == len(stored):
         return stored, {"selection": token}, ""
-    keys = keys_of(picked)
+    keys = parsed_keys(picked) if are_read and len(picked) <= MOST_LISTED else keys_of(picked)
     return keys, link_arguments(keys), ""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import func, select
 
@@ -27,8 +28,6 @@ class Menu:
     """How many are not listed."""
     favourites: int
     """Region-items of the dataset that have a star of whoever asks."""
-    starts_with: str
-    """``favourites``, the number of a view, or empty."""
     now: SavedView | None = None
     """The view that is open."""
     gone: int = 0
@@ -36,20 +35,31 @@ class Menu:
     is_changed: bool = False
     """Whether something else is shown than it holds."""
 
+    @cached_property
+    def starts_with(self) -> str:
+        """What the overview of whoever asks starts with: ``favourites``, the number of a view, or empty."""
+        start = start_of()
+        return "" if start is None else str(start.view_id or "favourites")
+
 
 def menu(view: View | None = None) -> Menu:
     """The menu, beside what the overview shows or anywhere else."""
-    mine, shared = SavedView.person == actor().email, SavedView.person != actor().email
-    own, others = (list(db.session.scalars(select(SavedView).where(is_visible(), whose).order_by(
-        func.lower(SavedView.name), SavedView.id).limit(LISTED))) for whose in (mine, shared))
-    count = db.session.scalar(select(func.count()).select_from(SavedView).where(is_visible())) or 0
+    by_name = func.lower(SavedView.name), SavedView.id
+    places = select(
+        SavedView.id, func.count().over().label("of_all"), func.row_number().over(
+            partition_by=SavedView.person == actor().email, order_by=by_name).label("place")
+    ).where(is_visible()).subquery()
+    listed = db.session.execute(select(SavedView, places.c.of_all).join(places, places.c.id == SavedView.id).where(
+        places.c.place <= LISTED).order_by(*by_name)).all()
+    own = [row[0] for row in listed if row[0].person == actor().email]
+    others = [row[0] for row in listed if row[0].person != actor().email]
+    count = listed[0][1] if listed else 0
     favourites = db.session.scalar(select(func.count()).select_from(Favourite).join(
         Catalogue, Catalogue.key == Favourite.key).where(
             Favourite.person == actor().email, Catalogue.in_catalogue)) or 0
-    start = start_of()
     now = visible_view(view.saved) if view else None
     is_changed = bool(view and now and (
         (now.id if now.is_picked else 0) != view.picked or opened(now).arguments != kept_arguments(view)))
     return Menu(own, others, count - len(own) - len(others), favourites,
-                "" if start is None else str(start.view_id or "favourites"), now, gone_from(now) if now else 0,
+                now, gone_from(now) if now else 0,
                 is_changed)

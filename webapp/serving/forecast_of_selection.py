@@ -225,11 +225,10 @@ def _periods(lines: Sequence[LineItem], used: Sequence[dict[str, Any]], sums: _S
     if changed is not None:
         table = table.merge(changed, on="date", suffixes=("", "_scenario"))
     used = used or [{}] * len(table)
-    return [Period(
-        date=values["date"].date(), plan=values["forecast"], lower=values["lower"], upper=values["upper"],
-        scenario=values.get("forecast_scenario"), scenario_lower=values.get("lower_scenario"),
-        scenario_upper=values.get("upper_scenario"), drivers=drivers)
-        for values, drivers in zip(table.to_dict("records"), used, strict=True)]
+    days: list[date] = table["date"].to_numpy().astype("datetime64[D]").tolist()
+    values = [table[name].tolist() if name in table else [None] * len(days) for name in (
+        "forecast", "lower", "upper", "forecast_scenario", "lower_scenario", "upper_scenario")]
+    return [Period(*each) for each in zip(days, *values, used, strict=True)]
 
 
 def _drivers_used(services: Services, lines: Sequence[LineItem]) -> list[dict[str, Any]]:

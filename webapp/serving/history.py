@@ -89,9 +89,10 @@ class History:
 
 
 def _year_before(dates: pd.DatetimeIndex, dataset: Dataset) -> Dates:
-    before = (dates - pd.DateOffset(years=1) if dataset.frequency in MONTHS
-              else dates - pd.Timedelta(days=dataset.year_length * (7 if dataset.frequency == "W" else 1)))
-    return before.to_numpy().astype("datetime64[D]")
+    if dataset.frequency in MONTHS:
+        return (dates - pd.DateOffset(years=1)).to_numpy().astype("datetime64[D]")
+    days = dataset.year_length * (7 if dataset.frequency == "W" else 1)
+    return np.asarray(dates.to_numpy().astype("datetime64[D]") - np.timedelta64(days, "D"))
 
 
 def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, KnownHistory | NotInStoreError]:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.own_model import ForecastModel, details_of, pooled_version
 from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.registry.version_files import VersionFiles, check, seal_old, verified
 from webapp.serving.production_models import ProductionModels, own_of, read_pooled
@@ -85,7 +85,8 @@ class ModelFiles:
     def _own(self, folder: Path, told: VersionFiles | None, is_doubted: bool) -> ForecastModel:
         """The model in the folder, with its pooled one whole; raises ModelFilesError where its own files are not."""
         contents = verified(folder, folder.parent.name, int(folder.name), told)
-        model = own_of(folder, contents, self.whole_pooled(pooled_version(folder, contents), is_doubted))
+        details = details_of(folder, contents)
+        model = own_of(folder, contents, self.whole_pooled(details[1], is_doubted), details)
         self._seal(folder)
         return model
 

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.own_model import Details, ForecastModel, details_of
 from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.registry.version_files import damage_is_told, verified
@@ -83,7 +83,8 @@ class ProductionModels:
         if counted := counters():
             counted.model_lookups.labels("disk").inc()
         contents = verified(folder, *name)
-        model = own_of(folder, contents, self.load_pooled(pooled_version(folder, contents)))
+        details = details_of(folder, contents)
+        model = own_of(folder, contents, self.load_pooled(details[1]), details)
         with self._lock:
             self._held[name] = stamp, model
             while len(self._held) > HELD_IN_MEMORY:
@@ -162,14 +163,17 @@ def _stamp(folder: Path) -> Stamp:
     return found.st_ino, found.st_mtime_ns
 
 
-def own_of(folder: Path, contents: Contents, pooled: PooledModel) -> ForecastModel:
+def own_of(folder: Path, contents: Contents, pooled: PooledModel, details: Details | None = None) -> ForecastModel:
     """The model of a folder ``name/version`` whose contents were verified.
+
+    Args:
+        details: ``details_of`` them, where they were parsed already.
 
     Raises: ModelFilesError: they hold something unforeseen, or stand on another pooled version.
     """
     name, version = folder.parent.name, int(folder.name)
     with damage_is_told(name, version):
-        return ForecastModel.load(folder, pooled, version, contents)
+        return ForecastModel.load(folder, pooled, version, contents, details)
 
 
 def read_pooled(folder: Path) -> PooledModel:

@@ -219,7 +219,7 @@ class RegionItemRow(_Columns):
     @cached_property
     def region_item(self) -> RegionItem:
         """The region-item that this row is about."""
-        return RegionItem(self.region, self.item)
+        return RegionItem.from_key(self.key)
 
 
 class AttributeValue(Base):

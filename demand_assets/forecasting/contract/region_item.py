@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST_NAME_BYTES = 100
 """From more bytes of its escaped form on, a short name stands for a region or an item: model names (256) and file names
@@ -114,7 +115,7 @@ class RegionItem:
 
         Raises: BadNameError: the key is not two escaped names joined by ``|``.
         """
-        return cls._from_parts(key, key.split("|"))
+        return _of_key(key)
 
     @classmethod
     def from_path(cls, path: str) -> "RegionItem":
@@ -138,6 +139,12 @@ class RegionItem:
         if len(parts) != 2:
             raise BadNameError(f"{text!r} is no region-item: a region and an item are needed, as in 'north|kettle'")
         return cls(unescape(parts[0]), unescape(parts[1]))
+
+
+@lru_cache(maxsize=20_000)
+def _of_key(key: str) -> RegionItem:
+    """``from_key``: pages of hundreds ask for the same again and again."""
+    return RegionItem._from_parts(key, key.split("|"))
 
 
 def pooled_name(dataset: str) -> str:

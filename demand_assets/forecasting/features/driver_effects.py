@@ -65,7 +65,7 @@ def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequen
     """The logarithm of what each driver multiplies demand by in each period, beside its usual value.
 
     Args:
-        drivers: the values of each, shape (periods,).
+        drivers: the values of each, shape (periods,); of those that are left out nothing is told.
         positive: those that are compared by ratio.
         effects: of the item; empty where boosters see the drivers themselves, and all is zero.
         usual: the usual values of the item's number drivers, as their effects multiply them.
@@ -73,7 +73,7 @@ def logarithms(drivers: Mapping[str, Floats], dataset: Dataset, positive: Sequen
     """
     found = {}
     for driver in dataset.drivers:
-        if has_effect(driver):
+        if has_effect(driver) and driver.name in drivers:
             values = scaled(drivers[driver.name], driver.name in positive, driver.name in with_zeros)
             found[driver.name] = np.nan_to_num((values - usual.get(driver.name, 0.0)) * effects.get(driver.name, 0.0))
     return found
@@ -85,7 +85,7 @@ def moved_logarithms(drivers: Mapping[str, Floats], planned: Mapping[str, Floats
     as planned.
 
     Args:
-        drivers: the values of each under the what-if, shape (periods,).
+        drivers: the values of each under the what-if, shape (periods,); of those that are left out nothing is told.
         planned: as planned.
         positive: those that are compared by ratio; of what is 0 or less nothing is told.
         moves: of the item.
@@ -94,7 +94,7 @@ def moved_logarithms(drivers: Mapping[str, Floats], planned: Mapping[str, Floats
         now, before = (scaled(values[name], name in positive, has_zeros=True) for values in (drivers, planned))
         return now - before
 
-    return {name: np.nan_to_num(slope * beside(name)) for name, slope in moves.items()}
+    return {name: np.nan_to_num(slope * beside(name)) for name, slope in moves.items() if name in drivers}
 
 
 def multiplier(logarithms: Mapping[str, Floats], periods: int) -> Floats:

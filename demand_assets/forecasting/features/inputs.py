@@ -1,6 +1,6 @@
 """The plain arrays that features are made of: one series and its drivers, period by period."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,10 +77,16 @@ def series_inputs(demand: pd.DataFrame, dataset: Dataset, categories: Categories
 
 
 def driver_columns(table: pd.DataFrame | Mapping[str, npt.NDArray[Any]], dataset: Dataset,
-                   common: Categories) -> dict[str, Floats]:
-    """``SeriesInputs.drivers`` of a table, or its columns, with the drivers' own columns."""
+                   common: Categories, without: Container[str] = ()) -> dict[str, Floats]:
+    """``SeriesInputs.drivers`` of a table, or its columns, with the drivers' own columns.
+
+    Args:
+        without: drivers that are left out.
+    """
     columns: dict[str, Floats] = {}
     for driver in dataset.drivers:
+        if driver.name in without:
+            continue
         if driver.kind != "category":
             columns[driver.name] = np.asarray(table[driver.name], dtype=np.float64)
             continue

@@ -189,8 +189,16 @@ class Past:
         if "usual" in self.__dict__ or not len(origins) or (origins != origins[0]).any():
             return self.usual[name][origins]
         end = int(origins[0]) + 1
-        year = self.inputs.drivers[name][max(end - self.inputs.dataset.year_length, 0): end]
-        return np.full(len(origins), np.median(year[~np.isnan(year)]) if (~np.isnan(year)).any() else np.nan)
+        if (name, end) not in self._usual_until:
+            year = self.inputs.drivers[name][max(end - self.inputs.dataset.year_length, 0): end]
+            known = year[~np.isnan(year)]
+            self._usual_until[name, end] = float(np.median(known)) if len(known) else np.nan
+        return np.full(len(origins), self._usual_until[name, end])
+
+    @cached_property
+    def _usual_until(self) -> dict[tuple[str, int], float]:
+        """Driver and end of a year -> its median, of those that were asked for."""
+        return {}
 
     def lags(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Seasonal lags relative to the target that are known at the origin, over the level at the origin."""
@@ -241,11 +249,16 @@ class Past:
         periods = np.arange(len(self.inputs.dates)) if periods is None else periods
         weekday = self.calendar["day_of_week"][periods] if dataset.frequency == "D" else np.zeros(len(periods))
         codes = weekday.astype(np.int64)
-        for driver in dataset.drivers:
-            is_switch = driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)
-            if is_switch and driver.name not in self.borrowed.effects:
-                codes = (codes * 2 + (np.nan_to_num(drivers[driver.name]) > 0)) % _STATES
+        for name in self.switches:
+            codes = (codes * 2 + (np.nan_to_num(drivers[name]) > 0)) % _STATES
         return codes
+
+    @cached_property
+    def switches(self) -> tuple[str, ...]:
+        """The drivers that ``states`` tell apart."""
+        return tuple(
+            driver.name for driver in self.inputs.dataset.drivers if driver.name not in self.borrowed.effects
+            and (driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)))
 
     @cached_property
     def plans(self) -> Plans:

@@ -6,7 +6,7 @@ that a model learns shapes, not sizes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -187,23 +187,25 @@ class SeriesFeatures:
         future, planned = self.future, plan.future
         found = rows.copy()
         target = origins + leads
-        moved = {f"{EFFECT}{name}": values for name, values in future.logarithms_at(origins, target).items()}
+        moved = {f"{EFFECT}{name}": values for name, values in future.moved_logarithms_at(origins, target).items()}
         moved |= future.seen.at_targets(origins, leads, planned.seen)
-        if not np.array_equal(future.unmoved.states_at(origins, target), planned.unmoved.states_at(origins, target)):
+        if not future.unmoved.has_states_of(planned.unmoved, origins, target):
             moved |= future.unmoved.means_of_states(origins, leads)
-        if self.past.seen is not None and not np.array_equal(
-                future.seen.states_at(origins, target), planned.seen.states_at(origins, target)):
+        if self.past.seen is not None and not future.seen.has_states_of(planned.seen, origins, target):
             moved |= {f"{SEEN}{name}": values for name, values in future.seen.means_of_states(origins, leads).items()}
         for name, values in moved.items():
             found[:, place[name]] = values
         return found
 
-    def with_future(self, drivers: pd.DataFrame | Mapping[str, npt.NDArray[Any]]) -> Self:
+    def with_future(self, drivers: pd.DataFrame | Mapping[str, npt.NDArray[Any]], same: Container[str] = ()) -> Self:
         """The same past under other drivers of the first future periods, one row of the table for each.
 
         What only the past tells is not computed again.
+
+        Args:
+            same: as for ``Future.changed``.
         """
-        return replace(self, future=self.future.changed(drivers))
+        return replace(self, future=self.future.changed(drivers, same))
 
     def _columns(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         target = origins + leads

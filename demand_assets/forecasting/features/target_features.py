@@ -1,6 +1,6 @@
 """Features of the target period: its drivers as planned or as a scenario has them, and past periods like it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -79,13 +79,17 @@ class Future:
         is_planned = all(values is planned[name] for name, values in drivers.items())
         return Future(past, planned if is_planned else drivers, self.as_planned)
 
-    def changed(self, drivers: pd.DataFrame | Mapping[str, npt.NDArray[Any]]) -> Self:
+    def changed(self, drivers: pd.DataFrame | Mapping[str, npt.NDArray[Any]], same: Container[str] = ()) -> Self:
         """Other drivers of the first future periods, one row of the table for each. A column in which nothing differs
-        stays the same array."""
+        stays the same array.
+
+        Args:
+            same: drivers that are known to be as they were.
+        """
         inputs, changed = self.past.inputs, dict(self.drivers)
         periods = len(drivers) if isinstance(drivers, pd.DataFrame) else len(next(iter(drivers.values())))
         span = slice(inputs.known, inputs.known + periods)
-        for name, values in driver_columns(drivers, inputs.dataset, inputs.common).items():
+        for name, values in driver_columns(drivers, inputs.dataset, inputs.common, same).items():
             if not np.array_equal(changed[name][span], values, equal_nan=True):
                 changed[name] = changed[name].copy()
                 changed[name][span] = values
@@ -104,6 +108,21 @@ class Future:
         drivers, planned = ({name: values[targets] for name, values in each.items()}
                             for each in (self.drivers, self.past.inputs.drivers))
         return self._logarithms(drivers, planned)
+
+    def moved_logarithms_at(self, origins: Ints, targets: Ints) -> dict[str, Floats]:
+        """``logarithms_at`` of the drivers that are not as planned."""
+        if self.as_planned:
+            return self.logarithms_at(origins, targets)
+        planned = self.past.inputs.drivers
+        moved = [name for name, values in self.drivers.items() if values is not planned[name]]
+        drivers, before = ({name: each[name][targets] for name in moved} for each in (self.drivers, planned))
+        return self._logarithms(drivers, before)
+
+    def has_states_of(self, other: "Future", origins: Ints, targets: Ints) -> bool:
+        """Whether ``states_at`` are those of the other."""
+        if not self.as_planned and all(self.drivers[name] is other.drivers[name] for name in self.past.switches):
+            return True
+        return np.array_equal(self.states_at(origins, targets), other.states_at(origins, targets))
 
     def states_at(self, origins: Ints, targets: Ints) -> Ints:
         """``states`` in these periods, as they are seen from these origins; shape (n,)."""

@@ -21,7 +21,7 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.sold_span import SoldSpan
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.boosters import Rows
-from demand_assets.forecasting.model.intervals import bounds
+from demand_assets.forecasting.model.intervals import Calibration, bounds
 from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.pooled_model import PooledModel, ServedBy
 from demand_assets.forecasting.model.serving import ServingModel
@@ -98,7 +98,7 @@ class _Ready:
     demand: pd.DataFrame
     """As stored."""
     series: SeriesFeatures
-    future: pd.DataFrame
+    planned: Columns
     """Dates and drivers of the horizon as planned."""
     assumed: tuple[str, ...]
     span: SoldSpan
@@ -108,11 +108,6 @@ class _Ready:
     """Periods, None for all -> so many of the history, as they were asked for."""
     plans: "dict[int, _PlanRows]" = field(default_factory=dict)
     """Periods -> what was asked of the boosters for the plan, and what they said."""
-
-    @cached_property
-    def planned(self) -> Columns:
-        """The columns of ``future``."""
-        return {str(name): self.future[name].to_numpy() for name in self.future.columns}
 
 
 @dataclass(frozen=True)
@@ -126,6 +121,8 @@ class _PlanRows:
     model: ServingModel
     factor: Floats | None
     """As ``ForecastModel.factor``, by that model; None where it has none."""
+    calibration: Calibration
+    """By that model."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +226,7 @@ class Forecaster:
         drivers, series, needed = planned, ready.series, None
         if scenario != PLAN:
             drivers = apply_to_columns(scenario, planned, dataset)
-            series = ready.series.with_future(drivers)
+            series = ready.series.with_future(drivers, [name for name in planned if drivers[name] is planned[name]])
             needed = plan or self.ask(region_item, model, horizon, known_as=known_as)
         beside = ready.plans.get(horizon)
         origins, leads = np.full(horizon, ready.series.known - 1, dtype=np.int64), np.arange(1, horizon + 1)
@@ -260,11 +257,12 @@ class Forecaster:
     def _answer(self, asked: Sequence[ForecastRequest]) -> list[Forecast]:
         plans = [one.plan for one in asked if isinstance(one.plan, ForecastRequest)]
         said = _said([*asked, *plans])
-        units = {id(one): each.units for one, each in zip([*asked, *plans], said, strict=True)}
+        found = {id(one): each for one, each in zip([*asked, *plans], said, strict=True)}
         for one, each in zip([*asked, *plans], said, strict=True):
             if one.scenario == PLAN and one.known_as is not None and one.model.pooled is not None:
                 self._keep_rows(one, each)
-        forecasts = [self._forecast(one, units[id(one)], units.get(id(one.plan))) for one in asked]
+        forecasts = [self._forecast(one, found[id(one)], found[id(one.plan)].units if isinstance(
+            one.plan, ForecastRequest) else None) for one in asked]
         with self._lock:
             for one, forecast in zip(asked, forecasts, strict=True):
                 if one.scenario == PLAN and one.known_as is not None:
@@ -274,8 +272,9 @@ class Forecaster:
                 self._plans.popitem(last=False)
         return forecasts
 
-    def _forecast(self, asked: ForecastRequest, units: Floats, plan: Floats | None) -> Forecast:
-        dataset, series, model = self._dataset, asked.series, asked.model
+    def _forecast(self, asked: ForecastRequest, said: "_Said", plan: Floats | None) -> Forecast:
+        dataset, series, model, units, calibration = (
+            self._dataset, asked.series, asked.model, said.units, said.calibration)
         if isinstance(asked.plan, Forecast):
             plan = asked.plan.part.forecast
         if plan is not None:
@@ -283,7 +282,6 @@ class Forecaster:
         unseen = unseen_values(asked.drivers, model.driver_ranges, model.categories, series.dataset)
         flags = (*_of_challenger(model), *_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen,
                  *_of_calendar(asked, dataset), *_of_attributes(asked, dataset))
-        calibration = model.calibration_of(series)
         days = asked.drivers["date"].astype("datetime64[D]")
         is_sold = asked.span.covers(days, dataset.frequency)
         units = np.where(is_sold, units, 0.0)
@@ -327,7 +325,7 @@ class Forecaster:
         Raises: as for ``forecast``.
         """
         ready = self._ready(region_item, BASELINE, None)
-        planned = ready.future.iloc[:horizon]
+        planned = pd.DataFrame(dict(ready.planned)).iloc[:horizon]
         asked = apply(scenario, planned, self._dataset)
         names = list(self._dataset.driver_names)
         changed = (asked[names].astype("string") != planned[names].astype("string")).any(axis=1).to_numpy()
@@ -337,7 +335,8 @@ class Forecaster:
         """Let later scenarios find what boosters said of the plan, as long as the region-item is held in memory."""
         known, ready = self._held.get(asked.region_item, (None, None))
         if ready is not None and known == asked.known_as and ready.series is asked.series:
-            ready.plans[len(asked.leads)] = _PlanRows(asked.rows, said.answers, asked.model, said.factor)
+            ready.plans[len(asked.leads)] = _PlanRows(
+                asked.rows, said.answers, asked.model, said.factor, said.calibration)
 
     def _ready(self, region_item: RegionItem, model: ServingModel, known_as: Hashable) -> _Ready:
         with self._lock:
@@ -352,7 +351,8 @@ class Forecaster:
         demand, assumed = future_drivers(stored, dataset, horizon)
         demand.attrs.update(stored.attrs)
         ready = _Ready(stored, model.series_of(demand, dataset, region_item),
-                       demand.iloc[len(demand) - horizon:][["date", *dataset.driver_names, *dataset.money.by_row]],
+                       {name: demand[name].to_numpy()[len(demand) - horizon:]
+                        for name in ("date", *dataset.driver_names, *dataset.money.by_row)},
                        assumed, SoldSpan.of(stored, dataset), model.pooled)
         if known_as is not None:
             with self._lock:
@@ -378,6 +378,7 @@ class _Said:
     """As ``PooledModel.answers``; none of the baseline."""
     factor: Floats | None
     """As ``ForecastModel.factor``; None where there is none."""
+    calibration: Calibration
 
 
 def _said(asked: Sequence[ForecastRequest]) -> list[_Said]:
@@ -408,13 +409,17 @@ def _beside(pooled: PooledModel, rows: Rows, plans: Sequence[_PlanRows | None]) 
 
 def _said_of(asked: ForecastRequest, ratio: Floats, answers: tuple[Floats, ...]) -> _Said:
     model, beside = asked.model, asked.beside
+    calibration = beside.calibration if beside is not None and beside.model is model else model.calibration_of(
+        asked.series)
     if not isinstance(model, ForecastModel) or model.challenger is not None:
-        return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads), answers, None)
+        return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads), answers, None,
+                     calibration)
     columns = list(model.pooled.columns)
     is_known = beside is not None and beside.model is model and beside.factor is not None and np.array_equal(
         beside.rows[:, columns].view(np.int32), asked.rows[:, columns].view(np.int32))
     factor = beside.factor if beside is not None and is_known else model.factor(asked.rows)
-    return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads, factor), answers, factor)
+    return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads, factor), answers, factor,
+                 calibration)
 
 
 def _without_failing(asked: ForecastRequest) -> ForecastRequest:

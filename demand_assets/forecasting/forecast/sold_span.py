@@ -39,6 +39,8 @@ class SoldSpan:
             value = known.get(attribute.name)
             if attribute.marks and type(value) is date:
                 (ends if attribute.marks == "end" else begins).setdefault(value, attribute.title)
+        if not begins and not ends:
+            return cls()
         units = sold_in(demand)
         sold = pd.DataFrame({"date": demand["date"], "demand": units})[units > 0]
         begin = max(begins, default=None) if sold.empty else None

@@ -93,6 +93,10 @@ class ModelCard:
     """How long its training took."""
 
 
+Details = tuple[dict[str, Any], int]
+"""Everything but the boosters, and the pooled version that it is for."""
+
+
 @dataclass(frozen=True)
 class ForecastModel:
     """A fitted model that can be stored, loaded and asked."""
@@ -230,28 +234,29 @@ class ForecastModel:
 
     @classmethod
     def load(cls, folder: Path, pooled: PooledModel, version: int | None = None,
-             contents: Contents | None = None) -> Self:
+             contents: Contents | None = None, details: Details | None = None) -> Self:
         """The model that ``save`` wrote.
 
         Args:
             pooled: the version that ``pooled_version`` names.
             contents: of the folder's files, where they were read, and verified, already.
+            details: ``details_of`` them, where they were parsed already.
         Raises: ModelFilesError: a file is missing or damaged, or it stands on another pooled version.
         """
         import xgboost as xgb
 
-        details, needed = _details(folder, contents)
+        content, needed = details or details_of(folder, contents)
         if needed != pooled.version:
             raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
                                   f"{pooled.version}")
         try:
             booster = booster_of(content_of(folder, BOOSTER_FILE, contents))
-            found = cls._of(details, booster, pooled, version)
-            if "challenger" not in details:
+            found = cls._of(content, booster, pooled, version)
+            if "challenger" not in content:
                 return found
-            found = replace(found, boosters=cls._of(details["boosters"], booster, pooled, version))
+            found = replace(found, boosters=cls._of(content["boosters"], booster, pooled, version))
             try:
-                return replace(found, challenger=Challenger.from_json(details["challenger"]))
+                return replace(found, challenger=Challenger.from_json(content["challenger"]))
             except ChallengerError as error:
                 return cast(Self, found.without_challenger(str(error)))
         except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
@@ -285,11 +290,11 @@ def pooled_version(folder: Path, contents: Contents | None = None) -> int:
         contents: of the folder's files, where they were read, and verified, already.
     Raises: ModelFilesError: a file is missing or damaged.
     """
-    return _details(folder, contents)[1]
+    return details_of(folder, contents)[1]
 
 
-def _details(folder: Path, contents: Contents | None) -> tuple[dict[str, Any], int]:
-    """Everything but the boosters, and the pooled version that it is for."""
+def details_of(folder: Path, contents: Contents | None) -> Details:
+    """What the file beside the booster says. Arguments and errors as for ``pooled_version``."""
     try:
         found: dict[str, Any] = json.loads(content_of(folder, DETAILS_FILE, contents))
         return found, int(found["pooled_version"])

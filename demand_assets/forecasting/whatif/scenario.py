@@ -105,14 +105,21 @@ def declared_direction(plan: pd.DataFrame | Columns, changed: pd.DataFrame | Col
     directions = []
     for driver in dataset.drivers:
         if driver.kind == "category":
+            if plan[driver.name] is changed[driver.name]:
+                continue
             moved = np.asarray(plan[driver.name]).astype(str) != np.asarray(changed[driver.name]).astype(str)
             directions.append(np.where(moved, np.nan, 0.0))
             continue
-        difference = np.asarray(changed[driver.name], dtype=float) - np.asarray(plan[driver.name], dtype=float)
+        before = np.asarray(plan[driver.name], dtype=float)
+        if plan[driver.name] is changed[driver.name] and not np.isnan(before).any():
+            continue
+        difference = np.asarray(changed[driver.name], dtype=float) - before
         sign = {"increasing": 1.0, "decreasing": -1.0, "none": np.nan}[driver.effect]
         directions.append(np.where(difference == 0, 0.0, np.sign(difference) * sign))
     if not directions:
         return np.zeros(len(plan["date"]), dtype=np.int64)
+    if len(directions) == 1:
+        return np.nan_to_num(directions[0]).astype(np.int64)
     pushed = np.stack(directions)
     agree = ~np.isnan(pushed).any(axis=0) & ~((pushed > 0).any(axis=0) & (pushed < 0).any(axis=0))
     return np.where(agree, np.sign(np.nansum(pushed, axis=0)), 0).astype(np.int64)

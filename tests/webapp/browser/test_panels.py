@@ -87,6 +87,19 @@ def test_region_items_of_a_forecast_are_chosen_by_keyboard_alone(page: Page) -> 
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+def test_beside_one_region_item_the_panels_fill_when_they_are_opened(page: Page) -> None:
+    page.goto("/forecasts?ri=north%7Ckettle")
+    expect(page.locator("#choose-by-panels .panel-value [name=attribute]")).to_have_count(0)
+    page.locator("#panels summary").click()
+    expect(page.locator("#tick-region-north")).to_be_visible()
+    assert page.url.endswith("/forecasts?ri=north%7Ckettle")
+    page.locator("#tick-region-north").check()
+    expect(page.locator("#panels-matching")).to_contain_text("region-items")
+    page.locator("#choose-by-panels button").click()
+    page.wait_for_url("**/forecasts?*attribute=region*north*")
+    expect(page.locator("#tick-region-north")).to_be_checked()
+
+
 def test_a_screen_reader_has_each_panel_with_its_name_and_each_value_with_its_state(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 900})
     page.goto("/")

@@ -135,6 +135,26 @@ def test_the_forecast_page_has_them_and_says_how_many_are_chosen(client: FlaskCl
     assert client.get("/panels?items=chain").status_code == 422
 
 
+def test_beside_what_was_picked_one_by_one_they_are_counted_when_they_are_opened(client: FlaskClient) -> None:
+    soup = page(client.get("/forecasts", query_string={"ri": KETTLE.key, "horizon": "7"}))
+    waiting = soup.select_one("#panel-item")
+    assert soup.select(".panel-value [name=attribute]") == []
+    assert (waiting["hx-get"], waiting["hx-trigger"], waiting["hx-include"]) == (
+        "/panels", "toggle from:#panels", "#choose-by-panels")
+    assert {str(link["href"]) for link in soup.select("#choose-by-panels .no-script-only a")} == {"/forecasts#panels"}
+    fields = [(str(one["name"]), str(one.get("value", ""))) for one in soup.select("#choose-by-panels [name]")
+              if one.get("type") not in ("radio", "checkbox") or one.has_attr("checked")]
+
+    answer = page(client.get("/panels", query_string=MultiDict(fields)))
+
+    everywhere = page(client.get("/forecasts"))
+    for axis in ("item", "region"):
+        assert counted(answer, axis) == counted(everywhere, axis)
+    assert text_of(answer).startswith("Nothing is ticked.")
+    found = page(client.get("/forecasts", query_string={"ri": KETTLE.key, "find-item": "kitch"}))
+    assert set(counted(found, "item")) == {"Kitchen"}
+
+
 def test_choices_of_both_axes_are_one_selection_everywhere(client: FlaskClient) -> None:
     both = {"attribute": ["region:north", "category:Kettles"]}
 
