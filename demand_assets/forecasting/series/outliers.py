@@ -4,9 +4,10 @@ The usual demand of a period is a level (running median over some months) times 
 yes/no drivers usually make of that (medians), times what number drivers do (a robust regression of logarithms:
 iteratively reweighted least squares with bisquare weights, Beaton and Tukey, 1974). Demand and usual demand are
 compared on the scale of square roots, where counts vary alike whatever their size (Anscombe, 1948), and the difference
-is divided by the median absolute deviation of them all. What is larger than a threshold is an outlier, unless it goes
-on: then the level has changed. No period is an outlier whose yes/no drivers were seen together too seldom to say what
-is usual.
+is divided by the median absolute deviation of them all, or, where many units are usual, by that of periods of such a
+size, if it is larger: promotions vary more than counts do. What is larger than a threshold is an outlier, unless it
+goes on: then the level has changed. No period is an outlier whose yes/no drivers were seen together too seldom to say
+what is usual.
 """
 
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ LEAST_SPREAD = 0.05
 """Share of its usual value by which demand that is measured, not counted, is taken to vary at least."""
 LEAST_SEEN = 4
 """Periods in a state before it is known what is usual in it."""
+SIZES, LEAST_IN_SIZE = 5, 10
+"""Parts into which periods are ordered by their usual units, and periods in each, to see if large ones vary more."""
+CLEARLY = 1.5
+"""Times the spread of all that the largest have at least, to have one of their own."""
 ROUNDS, REWEIGHTED = 3, 5
 _NORMAL = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
@@ -145,10 +150,29 @@ def _driven(ratio: Floats, numbers: Floats) -> Floats:
 def _scores(sold: Floats, units: Floats) -> Floats:
     known = sold[~np.isnan(sold)]
     difference = 2 * (np.sqrt(np.maximum(sold, 0) + 0.375) - np.sqrt(units + 0.375))
-    spread = _NORMAL * float(np.nanmedian(np.abs(difference - np.nanmedian(difference))))
     is_counted = (known == np.round(known)).all()
     least = 1.0 if is_counted else LEAST_SPREAD * float(np.sqrt(np.median(known)))  # Poisson's is 1 on this scale
-    return difference / max(spread, least)
+    return difference / np.maximum(_spread_by_size(difference, units), least)
+
+
+def _spread_by_size(difference: Floats, units: Floats) -> Floats:
+    """How much differences from the usual units vary, of each period: as all do, or more where many units are usual, as
+    in a promotion, if there they are seen to vary more than counts do."""
+    all_alike = _spread(difference)
+    both = np.flatnonzero(~np.isnan(difference) & ~np.isnan(units))
+    parts = np.array_split(both[np.argsort(units[both], kind="stable")], SIZES)
+    if len(both) < SIZES * LEAST_IN_SIZE or np.median(units[parts[0]]) == np.median(units[parts[-1]]):
+        return np.full(len(units), all_alike)
+    sizes = np.array([np.median(units[part]) for part in parts])
+    squares = [_spread(difference[part]) ** 2 for part in parts]
+    if squares[-1] < (CLEARLY * all_alike) ** 2:
+        return np.full(len(units), all_alike)
+    slope, start = np.polyfit(sizes, squares, 1)
+    return np.asarray(np.sqrt(np.maximum(all_alike ** 2, start + slope * np.nan_to_num(units))), dtype=np.float64)
+
+
+def _spread(difference: Floats) -> float:
+    return _NORMAL * float(np.nanmedian(np.abs(difference - np.nanmedian(difference))))
 
 
 def _goes_on(sides: Floats, longest: int) -> npt.NDArray[np.bool_]:

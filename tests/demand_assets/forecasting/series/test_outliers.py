@@ -52,6 +52,17 @@ def test_a_promo_is_explained_and_as_much_without_one_is_not(promoted: Dataset) 
     assert found(demand, promoted) == [155]
 
 
+def test_promos_that_sell_now_more_now_less_are_usual_and_a_weekday_that_does_is_not(promoted: Dataset) -> None:
+    """Every fifth day, of which the spread of all days says little."""
+    demand = with_promos(every=5)
+    promos = np.flatnonzero(demand["promo"])
+    factors = np.exp(np.random.default_rng(0).normal(0.0, 0.5, len(promos)))
+    demand.loc[promos, "demand"] *= 5 * factors
+    demand.loc[156, "demand"] *= 3
+
+    assert found(demand, promoted) == [156]
+
+
 def test_a_holiday_seen_only_once_is_none_for_want_of_knowing_what_is_usual_then(promoted: Dataset) -> None:
     demand = with_promos()
     demand.loc[200, ["holiday", "demand"]] = [1.0, 300.0]
