@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from math import isfinite, isnan
+from math import floor, isfinite, isnan, log10
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +28,8 @@ from webapp.tables import Override
 Kind = Literal["units", "bound", "signed", "driver", "price", "money"]
 OF_THE_PAST = ("stood", "last_year")
 """Names of measures that a page leaves out where nothing is known of them; files always have them."""
+WRITTEN_DECIMALS = 3
+"""Of a driver's number at most; what has more was computed, as the mean of a week's prices."""
 
 
 @dataclass(frozen=True)
@@ -232,9 +234,16 @@ def _drivers_then(past: History, dates: pd.DatetimeIndex, dataset: Dataset) -> d
 
 
 def driver_decimals(values: Iterable[Any]) -> int:
-    """Decimals that suit a column of a driver's numbers: as many as the longest of them has."""
-    plain = (f"{value:g}" for value in values if isinstance(value, int | float))
-    return max((len(text.partition(".")[2]) for text in plain if "e" not in text), default=0)
+    """Decimals that suit a column of a driver's numbers: as many as the longest of them has of those that somebody may
+    have written; of a mean or a share, which has more, two, or as many as its first two digits need."""
+    numbers = [value for value in values if isinstance(value, int | float) and "e" not in f"{value:g}"]
+    written = [value for value in numbers if _own_decimals(value) <= WRITTEN_DECIMALS]
+    computed = [abs(value) for value in numbers if _own_decimals(value) > WRITTEN_DECIMALS]
+    return max([0, *map(_own_decimals, written), *(max(2, 1 - floor(log10(value))) for value in computed)])
+
+
+def _own_decimals(value: float) -> int:
+    return len(f"{value:g}".partition(".")[2])
 
 
 def driver_value(value: Any, kind: str, decimals: int | None = None) -> str:
@@ -246,7 +255,7 @@ def driver_value(value: Any, kind: str, decimals: int | None = None) -> str:
     if not isinstance(value, int | float):
         return str(value)
     plain = f"{value:g}"
-    return plain if "e" in plain else number(float(plain), driver_decimals([value]) if decimals is None else decimals)
+    return plain if "e" in plain else number(float(plain), _own_decimals(value) if decimals is None else decimals)
 
 
 def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
@@ -259,6 +268,8 @@ def cell(measure: Measure, place: int, decimals: int) -> Markup | str:
     if measure.kind != "driver":
         return signed(found, decimals) if measure.kind == "signed" else units(found, decimals)
     before, after = (driver_value(value, measure.driver_kind, measure.decimals) for value in found)
+    if before == after and found[0] != found[1]:  # a change too small for the column
+        before, after = (driver_value(value, measure.driver_kind) for value in found)
     if before == after:
         return after
     return Markup('<s class="small">{}</s> <strong>{}</strong>').format(before or _("no"), after or _("no"))

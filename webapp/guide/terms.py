@@ -35,6 +35,9 @@ TERMS: dict[str, tuple[str, str]] = {
     "drift": (_l("drift"), _l("How differently demand or a driver is distributed since the training: the population "
                           "stability index, 0 where nothing has changed.")),
     "pinned": (_l("pinned"), _l("No new model replaces a pinned one until an administrator unpins it.")),
+    "service_level": (_l("service level"), _l(
+        "The share of order cycles, over all region-items, in which demand is no higher than what was ordered up to; a "
+        "single region-item may get less. A cycle lasts the lead time and the review period together.")),
     "quarantine": (_l("quarantine"), _l(
         "Too much of the newest demand was rejected, so the last good demand is used.")),
 }

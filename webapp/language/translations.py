@@ -154,9 +154,10 @@ def stored_messages(tag: str) -> tuple[tuple[str, ...], ...]:
                  for message in file if message.id and STORED in message.auto_comments)
 
 
-def has_catalogue() -> bool:
-    """Whether the reader's language says things otherwise than the code."""
-    return type(catalogue(language())) is not NullTranslations
+def is_for_people() -> bool:
+    """Whether what is said now is read by a person, on a page or in a letter; not so for programs that use the API and
+    SCIM, nor where nobody asked."""
+    return _asked.get() is not None or (has_request_context() and not _is_api())
 
 
 def _offered(tag: str | None) -> str | None:

@@ -11,6 +11,8 @@ from webapp.services import services
 
 SIGNS = {"₩": "KRW", "₫": "VND", "円": "JPY", "JP¥": "JPY"}
 """Signs of currencies without decimals; ``¥`` may be the yen or the yuan and has two."""
+LARGE = 1000
+"""From which an estimated sum is told without parts of the currency's unit, where it need not agree with a file."""
 PRICE_DECIMALS = 2
 """Of a price beyond those of its currency: fuel is sold at 1.789 €."""
 PRICE_DIGITS = 4
@@ -43,6 +45,14 @@ def money(value: float | None) -> str:
     return NOTHING if rounded is None else reader_locale.number(rounded, decimals_of(services().dataset.currency))
 
 
+def about_money(value: float | None) -> str:
+    """As ``money``, of what is an estimate and large, without parts of the unit: ``20,743`` dollars are at stake."""
+    rounded = rounded_money(value)
+    if rounded is None or abs(rounded) < LARGE:
+        return money(rounded)
+    return reader_locale.number(rounded)
+
+
 def unit_price(value: float | None) -> str:
     """The price, or the cost, of one unit as the reader writes it, without the currency."""
     rounded = rounded_price(value)
@@ -65,5 +75,5 @@ def _most_decimals(value: float) -> int:
 
 def add_to(app: Flask) -> None:
     """Let templates write money."""
-    app.jinja_env.filters.update(money=money, unit_price=unit_price)
+    app.jinja_env.filters.update(money=money, about_money=about_money, unit_price=unit_price)
     app.jinja_env.globals.update(in_currency=in_currency)

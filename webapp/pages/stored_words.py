@@ -1,5 +1,6 @@
 """Sentences that are stored in English, in the language of whoever reads them: what the pipeline wrote of a decision, a
-failure or a row, what a scenario's result says, notices.
+failure or a row, what a scenario's result says, notices. Who reads English has numbers, dates and shares in them as on
+the rest of the page.
 
 A stored sentence is recognised by the message that it was written from: the catalogues know which are stored, with the
 names of their values (``webapp.language.stored_sentences`` reads them out of the code). What is in place of each value
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from gettext import NullTranslations
 
 from flask import Flask
 
 from webapp.language import translations
 from webapp.language.translations import gettext as _
-from webapp.language.translations import has_catalogue, language, pgettext, stored_messages
+from webapp.language.translations import is_for_people, language, pgettext, stored_messages
 from webapp.pages import reader_locale
 from webapp.pages.numbers_and_dates import plural
 
@@ -82,15 +84,15 @@ class _Pattern:
 
 
 def stored_words(text: str | None) -> str:
-    """A stored text in the reader's language, as far as the catalogues have it; else, as what a person wrote, as it
-    is."""
-    if not text or not has_catalogue():
+    """A stored text in the reader's language, as far as the catalogues have it; else, as what a person wrote and what
+    programs read, as it is."""
+    if not text or not is_for_people():
         return text or ""
-    return _said(str(text), language(), str(reader_locale.reader_locale()))
+    return _said(str(text), language(), str(reader_locale.reader_locale()), translations.catalogue(language()))
 
 
 @lru_cache(maxsize=4096)
-def _said(text: str, language: str, _locale: str) -> str:
+def _said(text: str, language: str, _locale: str, _catalogue: NullTranslations) -> str:
     """For one reader's language and way to write numbers."""
     return _Reading(text, language).sentences(text)
 
@@ -176,6 +178,8 @@ def _small(text: str) -> str | None:
     if found := _NUMBER.fullmatch(text):
         return f"{found[1]}{_number(found[2])}"
     if found := _SOME.fullmatch(text):
+        if language() == translations.ENGLISH:
+            return text
         return f"{_number(found[1])} {_WORDS[found[2]]()} ({found[3]})"
     if found := _PERIODS.fullmatch(text):
         return plural(int(found[1].replace(",", "")), found[2])

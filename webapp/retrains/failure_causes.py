@@ -19,6 +19,8 @@ WORDS: Sequence[tuple[str, str]] = (
     (r"The product was stopped or the machine went down", "the product was stopped while it went on"),
 )
 """What Dagster says -> what that means; seconds are told as a duration."""
+OF_OURS = re.compile(r"\bdemand_assets(?:\.\w+)*\.\w+Error: ([^\n]+)")
+"""An error that our code raised, which says what is wrong and what to do."""
 LONGEST = 200
 
 
@@ -39,6 +41,10 @@ def why_failed(said: str, was_started: bool) -> str:
         said: why, as Dagster says; empty when it says nothing.
         was_started: whether its training had begun.
     """
+    if ours := OF_OURS.search(said):
+        error = ours[1].partition(" dagster._")[0].rstrip(" .")
+        return f"The training stopped: {error}. Nothing has changed: the last model still serves. Retry it when that " \
+               "is put right."
     cause = cause_in_words(said)
     what = "The training was cut off" if was_started else "The training could not start"
     because = f" ({cause})" if cause else ""

@@ -205,9 +205,15 @@ def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, PlanAndScenario
     tables = (by_date([plan for plan, _ in pairs]), by_date([scenario for _, scenario in pairs]),
               by_date([scenario.minus(plan) for plan, scenario in pairs], signed=True))
     rows = [table.to_dict("records") for table in tables]
-    return {plan["date"].date(): PlanAndScenario(*(
-                Bounds(one["forecast"], one["lower"], one["upper"]) for one in of_date))
-            for plan, of_date in zip(rows[0], zip(*rows, strict=True), strict=True)}
+    return {of_date[0]["date"].date(): of_period(*(Bounds(one["forecast"], one["lower"], one["upper"])
+                                                    for one in of_date)) for of_date in zip(*rows, strict=True)}
+
+
+def of_period(plan: Bounds, scenario: Bounds, difference: Bounds) -> PlanAndScenario:
+    """A period that is not touched has the plan's interval: how errors come together is of the whole horizon, whose
+    other periods are weighed otherwise in the scenario."""
+    is_touched = (difference.forecast, difference.lower, difference.upper) != (0.0, 0.0, 0.0)
+    return PlanAndScenario(plan, scenario if is_touched else plan, difference)
 
 
 def _line(one: _Computed) -> LineItemResult:

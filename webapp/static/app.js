@@ -122,8 +122,15 @@
   document.addEventListener("htmx:afterSettle", reachable);
   document.addEventListener("toggle", reachable, true);  // what a <details> hides has no width
 
+  // Tabs that scroll sideways begin with the one that is shown in sight.
+  const shownTabs = () => document.querySelectorAll(".nav-tabs").forEach((tabs) => {
+    const active = tabs.querySelector(".active");
+    if (active) tabs.scrollLeft = active.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - active.offsetWidth) / 2;
+  });
+
   document.addEventListener("DOMContentLoaded", () => {
     reachable();
+    shownTabs();
     localTimes(document);
   });
 })();

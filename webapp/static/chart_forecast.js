@@ -203,7 +203,7 @@
   const swatch = (each) => {
     const sign = document.createElement("span"), isDot = each.type === "scatter", isArea = Boolean(each.areaStyle);
     const shade = each.itemStyle.color === "transparent" ? each.itemStyle.borderColor : each.itemStyle.color;
-    sign.className = `swatch ${isDot ? "swatch-dot" : isArea ? "swatch-area" : each.type === "bar" ? "swatch-bar" : "swatch-line"}`;
+    sign.className = `swatch ${isDot ? `swatch-dot swatch-${each.symbol}` : isArea ? "swatch-area" : each.type === "bar" ? "swatch-bar" : "swatch-line"}`;
     sign.style.setProperty("--shade", shade);
     const type = each.lineStyle?.type;
     if (type) sign.style.borderTopStyle = type === "dotted" ? "dotted" : "dashed";

@@ -99,11 +99,16 @@
   const amountWords = (amount) => written(amount, 0, Math.abs(amount) < 1 ? 5 : 2);
   const contentWords = ({ way, amount, many }) => (many ? plural(many, "override") : way === "value" ? amountWords(amount)
     : way === "percent" ? `${amount < 0 ? "−" : "+"}${amountWords(Math.abs(amount))}\u00a0%` : "");
+  // As the table below has it: what somebody may have written is told in full, a mean or a share in the column's decimals.
+  const driverWords = (one, found) => {
+    const plain = Number(found.toPrecision(6)), own = (String(plain).split(".")[1] || "").length;
+    return written(plain, one.decimals, own > 3 ? one.decimals : Math.max(one.decimals, own));
+  };
   const words = (one, found) => {
     if (!known(found)) return "";
     if (one.kind === "money") return written(found, data.money_decimals);
     if (one.kind === "price") return written(found, data.money_decimals, data.money_decimals + 2);
-    if (one.kind === "driver") return one.driver_kind === "yes_no" ? (Number(found) ? _("yes") : "") : typeof found === "number" ? written(Number(found.toPrecision(6)), one.decimals, Math.max(one.decimals, 6)) : String(found);
+    if (one.kind === "driver") return one.driver_kind === "yes_no" ? (Number(found) ? _("yes") : "") : typeof found === "number" ? driverWords(one, found) : String(found);
     const text = written(Math.abs(found), data.decimals);
     return one.kind === "signed" && Number(Math.abs(found).toFixed(data.decimals)) ? `${found > 0 ? "+" : "−"}${text}` : text;
   };

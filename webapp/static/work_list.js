@@ -23,7 +23,7 @@
     page.checked = ticked > 0 && ticked === boxes().length;
     page.indeterminate = ticked > 0 && !page.checked;
     document.getElementById("work-bar").classList.toggle("is-empty", !all.checked && !ticked);
-    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : ticked ? _n("%(num)s ticked", "%(num)s ticked", ticked) : _("Nothing ticked");
+    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : ticked ? _n("%(num)s ticked", "%(num)s ticked", ticked) : _("Tick what is to be resolved, assigned, snoozed or retrained");
   };
 
   const go = (step) => {

@@ -22,7 +22,7 @@ from webapp.pages.numbers_and_dates import (
     units,
 )
 from webapp.pages.reader_locale import number
-from webapp.pages.rounded_money import money
+from webapp.pages.rounded_money import about_money
 from webapp.pages.stored_words import stored_words
 from webapp.region_items.labels import forecast_link
 from webapp.scenarios.repository import by_tokens
@@ -68,7 +68,7 @@ def _words(entry: WorkEntry, names: Mapping[str, str]) -> Words:
 def _at_stake(entry: WorkEntry) -> str:
     if entry.money is not None:
         currency = services().dataset.currency
-        return f"{money(entry.money)}{f' {currency}' if currency else ''}"
+        return f"{about_money(entry.money)}{f' {currency}' if currency else ''}"
     return f"{units(entry.units)} {services().dataset.unit}" if entry.units is not None else ""
 
 

@@ -90,3 +90,16 @@ def test_of_two_on_the_same_task_the_second_is_told(page: Page, tasks: Flask, si
     expect(other.get_by_role("status").filter(has_text=f"assigned to {EMAIL}, by {EMAIL}")).to_be_visible()
     assert states(tasks)[0] == (EMAIL, "")
     context.close()
+
+
+def test_the_acts_are_there_once_something_is_ticked(page: Page, tasks: Flask) -> None:
+    page.goto("/work?kind=moved")
+    expect(page.get_by_text("Tick what is to be resolved")).to_be_visible()
+    for name in ("Resolve", "Take", "Assign", "Snooze"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
+
+    box(page, 0).check()
+
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_visible()
+    box(page, 0).uncheck()
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_hidden()

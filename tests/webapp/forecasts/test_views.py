@@ -44,7 +44,7 @@ def test_a_model_in_production_says_what_it_is(client: FlaskClient, promoted: Fa
     words = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")).select_one("#model"))
 
     assert "production v1 promoted" in words
-    assert "Backtest WAPE 5.1 % , seasonal naive 10.0 %, 3.1 % had the drivers been known" in words
+    assert "Backtest WAPE 5.1 % , seasonal naive 10.0 %; with the drivers as they really came 3.1 %" in words
     assert "held 80 % of the actuals" in words
 
 

@@ -73,7 +73,7 @@ def test_a_version_that_is_judged_by_the_plan_tells_what_known_drivers_are_worth
     same, worth = versions(client)
 
     assert "20.0 % 30.0 %" in same
-    assert "20.0 % 12.0 % had drivers been known 30.0 %" in worth
+    assert "20.0 % 12.0 % with the drivers as they came 30.0 %" in worth
 
 
 def test_versions_stand_newest_first_with_production_and_the_previous_marked(client: FlaskClient,

@@ -95,7 +95,8 @@ def test_each_status_says_why(client: FlaskClient, background: Background, regis
         Entry(plain, "validated", numbers={"last_date": "2026-06-30", "quarantined_by_rule": {"gap": 1}}))
 
     words = {text_of(row.th): text_of(row) for row in page(client.get("/?size=50")).select("tbody tr")}
-    assert "in production v1" in words[str(KETTLE)]
+    assert "in production" in words[str(KETTLE)]
+    assert "v1 just now" in words[str(KETTLE)]
     assert "12.3 %" in words[str(KETTLE)]
     assert "20.0 %" in words[str(KETTLE)]
     assert "worse than seasonal naive" in words[str(kept)]

@@ -99,6 +99,14 @@ def test_a_column_of_a_driver_has_the_decimals_of_its_longest_number() -> None:
     assert driver_value(14, "number", driver_decimals([14, 11.5])) == "14.0"
 
 
+@pytest.mark.parametrize(("values", "shown"), [
+    ([0.0, 1.0, 0.224635], ["0.00", "1.00", "0.22"]),  # a share of the week
+    ([1.99, 1.789, 2.87068], ["1.990", "1.789", "2.871"]),  # prices, one of them a mean
+    ([0.00024581, 0.0], ["0.00025", "0.00000"])])
+def test_a_mean_or_a_share_has_no_more_decimals_than_tell_something(values: list[float], shown: list[str]) -> None:
+    assert [driver_value(value, "number", driver_decimals(values)) for value in values] == shown
+
+
 def test_outside_a_request_numbers_are_english(app: Flask) -> None:
     assert units(1234.5, 1) == "1,234.5"
 

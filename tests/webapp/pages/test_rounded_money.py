@@ -8,7 +8,7 @@ from openpyxl import load_workbook
 
 from tests.webapp.money_builders import declare_money
 from webapp.pages.download_files import Exact, file_of
-from webapp.pages.rounded_money import in_currency, money, rounded_money, rounded_price, unit_price
+from webapp.pages.rounded_money import about_money, in_currency, money, rounded_money, rounded_price, unit_price
 
 
 @pytest.mark.parametrize(("currency", "value", "kept", "words"), [
@@ -51,3 +51,12 @@ def test_what_is_not_known_is_never_0(template_app: Flask, unknown: float | None
         assert (rounded_money(unknown), rounded_price(unknown)) == (None, None)
         assert money(unknown) == unit_price(unknown) == "–"
         assert in_currency("Revenue") == "Revenue"
+
+
+@pytest.mark.parametrize(("value", "words"), [
+    (218290.46, "218,290"), (-1000.4, "-1,000"), (999.4, "999.40"), (None, "–")])
+def test_what_is_estimated_and_large_is_told_without_cents(template_app: Flask, value: float | None,
+                                                           words: str) -> None:
+    declare_money(template_app, {}, "USD")
+    with template_app.test_request_context("/"):
+        assert about_money(value) == words

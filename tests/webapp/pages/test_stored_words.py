@@ -43,7 +43,24 @@ def said(app: Flask, text: str, tag: str) -> str:
 def test_a_stored_sentence_is_said_with_its_values_as_the_reader_writes_them(
         app: Flask, text: str, in_german: str) -> None:
     assert said(app, text, "de") == in_german
-    assert said(app, text, "en") == text
+
+
+@pytest.mark.parametrize(("text", "in_english"), [
+    ("WAPE 12.3 % against 14.1 % of the model in production, and trained on newer demand (to 2026-01-05)",
+     "WAPE 12.3 % against 14.1 % of the model in production, and trained on newer demand (to Jan 5, 2026)"),
+    ("price is outside what the model has seen (4.5 to 12345.25) in 3 of 28 periods: no sales history at such values; "
+     "treat the forecast with caution.",
+     "price is outside what the model has seen (4.5 to 12,345.25) in 3 of 28 periods: no sales history at such values; "
+     "treat the forecast with caution."),
+    ("attributes in the demand: 3 items ('a', 'b', 'c') are without a known size.",
+     "attributes in the demand: 3 items ('a', 'b', 'c') are without a known size."),
+    ("2026-01-05 has no demand yet; it is forecast once there is a pooled model",
+     "2026-01-05 has no demand yet; it is forecast once there is a pooled model")])
+def test_in_english_its_numbers_and_dates_are_as_on_the_rest_of_the_page(
+        app: Flask, text: str, in_english: str) -> None:
+    assert said(app, text, "en") == in_english
+    with app.test_request_context("/api/v1/region-items"):
+        assert stored_words(text) == text  # programs read what is stored
 
 
 @pytest.mark.parametrize("text", [

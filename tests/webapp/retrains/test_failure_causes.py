@@ -35,3 +35,13 @@ def test_a_failure_without_a_cause_still_says_what_it_means_and_what_to_do() -> 
     assert why_failed("", was_started=False) == (
         "The training could not start. Nothing has changed: the last model still serves. Retry it; if it fails again, "
         "tell an engineer: the run's log in Dagster says more.")
+
+
+def test_an_error_that_says_what_to_do_is_told_without_the_names_of_classes() -> None:
+    said = ("demand_assets.forecasting.contract.source.SourceError: no file matches juice.csv. Correct source.path in "
+            "the dataset file.\n dagster._core.errors.DagsterExecutionStepExecutionError: Error occurred while "
+            'executing op "demand":\n')
+
+    assert why_failed(said, was_started=True) == (
+        "The training stopped: no file matches juice.csv. Correct source.path in the dataset file. Nothing has "
+        "changed: the last model still serves. Retry it when that is put right.")

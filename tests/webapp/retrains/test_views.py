@@ -207,6 +207,34 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
     assert "hx-trigger" not in str(soup)
 
 
+def test_a_reason_of_several_is_told_once(app: Flask, client: FlaskClient, background: Background) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED[:2]))
+    background.send()
+    request_id = requests_stored(app)[0]
+    background.journal(*(Entry(each, "failed", request_id, reason="no file matches juice.csv")
+                         for each in SCATTERED[:2]))
+
+    soup = page(client.get("/retrains/1"))
+    assert text_of(soup).count("no file matches juice.csv") == 1
+    assert "for the reason above" in line(client, SCATTERED[0])
+
+
+def test_of_a_first_model_the_numbers_are_told_by_the_columns_alone(app: Flask, client: FlaskClient,
+                                                                    background: Background) -> None:
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    background.journal(Entry(KETTLE, "promoted", requests_stored(app)[0], numbers={
+        "version": 1, "wape": 0.646, "wape_seasonal_naive": 1.353, "total_periods": 28, "wape_totals": 0.465,
+        "wape_totals_seasonal_naive": 1.0},
+        reason="first model: WAPE 46.5 % of totals of 28 periods against 100.0 % of seasonal naive"))
+
+    for path in ("/retrains/1", "/models"):
+        told = text_of(page(client.get(path)).select_one("tbody tr"))
+        assert "against" not in told
+        assert "46.5 % in totals of 28 days 64.6 % by day" in told
+        assert "100.0 % 135.3 % by day" in told
+
+
 def test_a_running_retrain_asks_again_every_two_seconds(client: FlaskClient) -> None:
     ask_for_retrain(client, [KETTLE.key])
 
@@ -575,8 +603,7 @@ def test_the_gates_numbers_stand_side_by_side(app: Flask, client: FlaskClient, b
         "wape_totals_seasonal_naive": 0.15}))
 
     told = line(client, KETTLE)
-    assert "21.0 % 20.0 % 30.0 % −5.0 % 79 %" in told
-    assert "totals of 7 periods: candidate 11.0 %, production 10.0 %, seasonal naive 15.0 %" in told
+    assert "11.0 % in totals of 7 days 21.0 % by day 10.0 % 20.0 % by day 15.0 % 30.0 % by day −5.0 % 79 %" in told
     links = {text_of(link): str(link["href"]) for link in page(client.get("/retrains/1")).select("tbody a")}
     assert links["Run"] == "http://dagster.test/runs/run7"
     assert links["v2 in MLflow"].endswith("/#/models/shop.north.kettle/versions/2")

@@ -46,14 +46,12 @@ def make(token: str) -> ResponseReturnValue:
         made = apply(scenario, decided, form, request.form.get("seen", ""))
     except OverrideError as error:
         return _page(scenario_at(token), decided, str(error), 409 if isinstance(error, ChangedSinceSeenError) else 422)
-    if made.is_new:
+    if made.is_new and made.replaced:  # the page says the rest
         told = _n("%(num)s override", "%(num)s overrides", made.count, num=number(made.count))
-        if made.replaced:
-            told = _n("%(overrides)s, in place of %(num)s earlier override",
-                      "%(overrides)s, in place of %(num)s earlier overrides", made.replaced,
-                      num=number(made.replaced), overrides=told)
-        flash(_("Applied: %(overrides)s. They can be undone together here.", overrides=told), "success")
-    else:
+        flash(_n("%(overrides)s, in place of %(num)s earlier override.",
+                 "%(overrides)s, in place of %(num)s earlier overrides.", made.replaced,
+                 num=number(made.replaced), overrides=told), "success")
+    elif not made.is_new:
         flash(_("This was applied already. Nothing was done twice."), "info")
     return redirect(url_for("scenarios.detail", token=token), 303)
 
