@@ -30,8 +30,9 @@ def in_words(answer: Answer, included: Overridden | None, explanation: Explanati
     forecast: dict[date, float] = {each.date: each.plan if each.final is None else each.final
                                    for each in (included.periods if included else answer.periods)}
     parts = explanation.parts(group_titles(dataset), answer.plan_total.forecast) if explanation else None
+    overridden = included.total.forecast - answer.plan_total.forecast if included else 0.0
     return of_forecast(answer.past.against_last_year(forecast, dataset), parts, dataset.unit,
-                       _has_model(answer))
+                       _has_model(answer), overridden)
 
 
 def scenario_in_words(answer: Answer, explanation: Explanation | None, is_explained: bool = True) -> list[str]:
@@ -53,7 +54,7 @@ def line_in_words(line: LineItem, answer: Answer, final: Overridden | None, exac
     explanation = explain_lines(known, [line], exact=exact)
     parts = explanation.parts(group_titles(known.dataset), line.plan_units) if explanation else None
     return of_forecast(past.against_last_year(forecast, known.dataset), parts, known.dataset.unit,
-                       line.model.pooled is not None)
+                       line.model.pooled is not None, float(part.forecast.sum()) - line.plan_units)
 
 
 def _has_model(answer: Answer) -> bool:

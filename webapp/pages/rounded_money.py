@@ -11,7 +11,7 @@ from webapp.services import services
 
 SIGNS = {"₩": "KRW", "₫": "VND", "円": "JPY", "JP¥": "JPY"}
 """Signs of currencies without decimals; ``¥`` may be the yen or the yuan and has two."""
-LARGE = 1000
+LARGE = 100
 """From which an estimated sum is told without parts of the currency's unit, where it need not agree with a file."""
 PRICE_DECIMALS = 2
 """Of a price beyond those of its currency: fuel is sold at 1.789 €."""

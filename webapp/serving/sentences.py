@@ -63,18 +63,29 @@ class Miss:
     """Periods left out, as demand was more than was sold."""
 
 
-def of_forecast(last_year: AgainstLastYear | None, parts: Parts | None, unit: str, has_model: bool = True) -> list[str]:
+def of_forecast(last_year: AgainstLastYear | None, parts: Parts | None, unit: str, has_model: bool = True,
+                overridden: float = 0.0) -> list[str]:
     """A forecast beside last year, and what it is made of.
 
     Args:
         last_year: None where nothing is told of it.
         parts: None where they were not worked out, or where there are none.
         has_model: whether anything but seasonal naive forecasts, which has no parts.
+        overridden: units that overrides add to what the models forecast, negative: take off.
     """
     beside = [] if last_year is None else [_against_last_year(last_year, unit)]
     made_of = [_("Seasonal naive repeats past demand: the forecast has no parts.")] if not has_model else (
-        [] if parts is None else [_shared_out(parts, unit)])
+        [] if parts is None else [_with_overrides(_shared_out(parts, unit), overridden)])
     return [*beside, *made_of] if last_year and last_year.known else [*made_of, *beside]
+
+
+def _with_overrides(sentence: str, overridden: float) -> str:
+    """Parts are of the models' forecast: with what overrides make of it they add up to the forecast."""
+    if not _shows(overridden):
+        return sentence
+    values = {"sentence": sentence.removesuffix("."), "amount": units(abs(overridden))}
+    return _("%(sentence)s; overrides add %(amount)s.", **values) if overridden > 0 else (
+        _("%(sentence)s; overrides take off %(amount)s.", **values))
 
 
 def of_scenario(plan: float, scenario: float, parts: Parts | None, unit: str, has_model: bool = True) -> list[str]:

@@ -54,7 +54,7 @@ def test_what_is_not_known_is_never_0(template_app: Flask, unknown: float | None
 
 
 @pytest.mark.parametrize(("value", "words"), [
-    (218290.46, "218,290"), (-1000.4, "-1,000"), (999.4, "999.40"), (None, "–")])
+    (218290.46, "218,290"), (-1000.4, "-1,000"), (99.4, "99.40"), (385.52, "386"), (None, "–")])
 def test_what_is_estimated_and_large_is_told_without_cents(template_app: Flask, value: float | None,
                                                            words: str) -> None:
     declare_money(template_app, {}, "USD")

@@ -35,6 +35,8 @@ def test_the_largest_parts_are_named_the_others_are_one_sum() -> None:
 def test_what_the_parts_do_not_add_up_to_is_named() -> None:
     short = Parts(MADE.units, 1181.0, usual=812.0, decimals=0, without=3)
 
+    assert of_forecast(None, MADE, "units", overridden=218.4)[0].endswith("; overrides add 218.")
+    assert of_forecast(None, MADE, "units", overridden=-3.0)[0].endswith("; overrides take off 3.")
     assert of_forecast(None, short, "units")[0].endswith(
         "; all else adds 3; +250 units are in none of the parts, of 3 region-items without parts.")
 

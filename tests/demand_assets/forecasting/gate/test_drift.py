@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -37,6 +38,19 @@ def test_a_rare_yes_that_becomes_frequent_is_seen() -> None:
     assert (found.before.tolist(), found.after.tolist()) == ([95, 5], [60, 40])
     assert found.index > 0.25
     assert stability(rare, rare).index == 0.0
+
+
+@pytest.mark.parametrize("size", [4, 7, 28, 90])
+def test_few_new_values_from_the_same_distribution_seldom_drift(size: int) -> None:
+    """The bare index is above 0.25 for all of four values, a third of 28, one in 50 of 90."""
+    rng = np.random.default_rng(0)
+    alarms = [stability(rng.lognormal(3, 1, 112), rng.lognormal(3, 1, size)).index > 0.25 for _ in range(500)]
+
+    assert np.mean(alarms) < 0.02
+
+
+def test_four_weeks_of_promotion_where_there_was_next_to_none_drift() -> None:
+    assert stability((np.arange(52) % 13 == 0).astype(float), np.ones(4)).index > 0.25
 
 
 def test_drift_is_told_by_column_with_the_observed_one_as_its_largest(daily: Dataset) -> None:
