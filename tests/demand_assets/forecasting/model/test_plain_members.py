@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL, may_stand, plain_ratios
@@ -23,6 +24,6 @@ def test_the_level_is_one_and_last_year_goes_back_to_what_is_known() -> None:
 
 @pytest.mark.parametrize(("frequency", "drivers", "may"), [
     ("M", (), True), ("W", (), True), ("D", (), False), ("Q", (), False), ("M", (PROMO,), False)])
-def test_none_stand_where_a_driver_moves_demand_or_nothing_was_gained(frequency: str, drivers: tuple[Driver, ...],
-                                                                     may: bool) -> None:
+def test_none_stand_where_a_driver_moves_demand_or_nothing_was_gained(
+        frequency: Frequency, drivers: tuple[Driver, ...], may: bool) -> None:
     assert may_stand(Dataset(name="shop", frequency=frequency, horizon=4, source=HERE, drivers=drivers)) is may
