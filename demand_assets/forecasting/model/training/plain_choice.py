@@ -32,7 +32,9 @@ to stand beside the boosters."""
 ASKED_TOGETHER = 100
 """Region-items that a fit is asked for at a time."""
 WITHOUT_EVIDENCE = MEMBERS[-1]
-"""Those that stand there where no window tells: boosters have then seen next to nothing."""
+"""Those that stand there where no window tells and the history is young: boosters have then seen next to nothing."""
+YOUNG_YEARS = 1.5
+"""Years of history below which it is; as for last year's single periods, half of what is learned from has none."""
 
 
 @dataclass
@@ -91,7 +93,8 @@ def settled(model: PooledModel, members: Sequence[Member]) -> tuple[PooledModel,
         ended = [window for window, origin in zip(windows, origins, strict=True)
                  if origin >= 0 and dates[origin + horizon] <= fit.seen and window[()].actual > 0]
         gains = {way: _surely([window[()].gain(window[way]) for window in ended]) for way in ways[1:]} if ended else {}
-        chosen = max(gains, key=gains.__getitem__, default=WITHOUT_EVIDENCE if len(ways) > 1 else ())
+        is_young = np.count_nonzero(dates <= fit.seen) < YOUNG_YEARS * dataset.year_length
+        chosen = max(gains, key=gains.__getitem__, default=WITHOUT_EVIDENCE if is_young and len(ways) > 1 else ())
         if gains and gains[chosen] <= LEAST_GAIN:
             chosen = ()
         told[str(fit.seen)] = {" and ".join(way): round(gain, 5) for way, gain in gains.items()}

@@ -64,9 +64,13 @@ def test_where_chance_rules_last_year_alone_does_not(monthly: Dataset) -> None:
     assert gains[LAST_YEAR] < gains[LEVEL]
 
 
-def test_the_first_fit_has_no_window_and_so_both(yearly: PooledModel) -> None:
-    assert yearly.fits[0].plain == WITHOUT_EVIDENCE == (LEVEL, LAST_YEAR)
-    assert yearly.card["plain_members"][str(yearly.fits[0].seen)] == {}
+@pytest.mark.parametrize(("months", "standing"), [(MONTHS, ()), (30, WITHOUT_EVIDENCE)])
+def test_without_a_window_both_stand_there_in_a_young_history_alone(months: int, standing: tuple[str, ...],
+                                                                   monthly: Dataset) -> None:
+    model = pooled_over({one: sold_as_last_year(seed, months) for seed, one in enumerate(SHOPS)}, monthly)
+
+    assert model.fits[0].plain == standing
+    assert model.card["plain_members"][str(model.fits[0].seen)] == {}
 
 
 def test_a_forecast_is_the_mean_of_boosters_and_plain_members(yearly: PooledModel, monthly: Dataset) -> None:
