@@ -33,6 +33,7 @@ from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, PanelCalibration
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError, booster_of, content_of, save_booster
+from demand_assets.forecasting.model.plain_members import plain_ratios
 from demand_assets.forecasting.model.unknown_drivers import as_known, check_drivers, other_days
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -64,6 +65,8 @@ class Fit:
     """What makes totals right: forecasts of earlier windows were too low or too high by so much, again and again."""
     seeing: "dict[Scale, xgb.Booster]" = field(default_factory=dict)
     """Boosters that see the drivers, beside the others, which do not, where forecasts are the mean of both."""
+    plain: tuple[str, ...] = ()
+    """Of ``plain_members``, those that stand beside the boosters, which are then one of as many and one more."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +220,8 @@ class PooledModel:
         for seeing in seen:
             seeing = seeing * self.beside(rows)
             ratio = (ratio + np.clip(seeing, ratio / FARTHEST_APART, ratio * FARTHEST_APART)) / 2
+        if fit.plain:
+            ratio = np.mean([ratio, *plain_ratios(fit.plain, rows, self.place_of)], axis=0)
         return np.asarray(np.maximum(ratio * fit.correction, SMALLEST_RATIO))
 
     @cached_property
@@ -274,7 +279,7 @@ class PooledModel:
             for scale, booster in fit.seeing.items():
                 save_booster(booster, folder / f"fit-{number}-seeing-{scale}.ubj")
             fits.append({"seen": str(fit.seen), "scales": list(fit.boosters), "correction": fit.correction,
-                         "seeing": list(fit.seeing),
+                         "seeing": list(fit.seeing), "plain": list(fit.plain),
                          "calibration": fit.calibration.to_json() if fit.calibration else None})
         (folder / DETAILS_FILE).write_text(json.dumps({
             "recipe": self.recipe.to_json(), "feature_names": self.feature_names,
@@ -301,7 +306,8 @@ class PooledModel:
             fits = tuple(Fit(np.datetime64(fit["seen"]), {scale: booster(number, scale) for scale in fit["scales"]},
                              PanelCalibration.from_json(fit["calibration"]) if fit["calibration"] else None,
                              fit["correction"],
-                             {scale: booster(number, f"seeing-{scale}") for scale in fit.get("seeing", ())})
+                             {scale: booster(number, f"seeing-{scale}") for scale in fit.get("seeing", ())},
+                             tuple(fit.get("plain", ())))
                          for number, fit in enumerate(details["fits"])
                          if not latest_only or number == len(details["fits"]) - 1)
             return cls(Recipe(**details["recipe"]), tuple(details["feature_names"]), tuple(details["columns"]),

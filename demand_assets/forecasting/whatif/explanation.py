@@ -5,6 +5,7 @@ contributions come to units: a booster's total effect, from its usual value to i
 scale as a whole, and shared out in proportion to the contributions on that scale. Members of a mix are averaged. Then
 what the mean is multiplied by, the drivers' effects and the region-item's own booster, is shared out in the same way.
 Where forecasts are the mean of boosters that see the drivers and of others, each way is told so, and their mean is.
+Of plain members beside the boosters the level is the usual level, and what last year says beyond it recent demand.
 What the cap or the floor at zero takes away, and what keeps the two ways near each other, is shown on its own.
 """
 
@@ -25,6 +26,7 @@ from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatu
 from demand_assets.forecasting.model.boosters import Rows, inverse
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.plain_members import plain_ratios
 from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -130,6 +132,12 @@ def _of_boosters(asked: Sequence[ExplanationRequest], exact: bool) -> dict[str, 
     if fit.seeing:
         ways.append(_Way(fit.seeing, pooled.seeing_columns, pooled.moved(rows)))
     told: dict[str, Floats] = {group: np.zeros(len(rows)) for group in (USUAL, *groups)}
+    share = 1 / (1 + len(fit.plain))
+    for ratio in plain_ratios(fit.plain, rows, pooled.place_of):
+        told[USUAL] = told[USUAL] + level * share
+        told[HISTORY] = told[HISTORY] + level * (ratio - 1) * share
+        for group, units in _shared(own, ratio * (np.exp(sum(own.values())) - 1)).items():
+            told[group] = told[group] + units * level * share
     for way in ways:
         names = [group_of(pooled.feature_names[place]) for place in way.columns]
         parts, answer = {group: np.zeros(len(rows)) for group in groups}, np.zeros(len(rows))
@@ -140,14 +148,14 @@ def _of_boosters(asked: Sequence[ExplanationRequest], exact: bool) -> dict[str, 
         for scale, booster in way.boosters.items():
             raw, base = _contributions(booster, used, names, groups, exact)
             start, end = inverse(scale)(base), inverse(scale)(base + sum(raw.values()))
-            told[USUAL] = told[USUAL] + start * at / len(way.boosters) / len(ways)
+            told[USUAL] = told[USUAL] + start * at * share / len(way.boosters) / len(ways)
             answer += end / len(way.boosters)
             for group, units in _shared(raw, end - start).items():
                 parts[group] += units / len(way.boosters)
         factors = {group: own[group] + way.effects.get(group, 0.0) for group in groups}
         for group, units in _shared(factors, answer * (np.exp(sum(factors.values())) - 1)).items():
             parts[group] += units
-        told |= {group: told[group] + values * at / len(ways) for group, values in parts.items()}
+        told |= {group: told[group] + values * at * share / len(ways) for group, values in parts.items()}
     return {**told, LIMITS: forecast - sum(told.values())}
 
 

@@ -25,7 +25,8 @@ from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
-from demand_assets.forecasting.model.training.panel import Member, longest_of, members_of
+from demand_assets.forecasting.model.training.panel import Member, members_of
+from demand_assets.forecasting.model.training.plain_choice import settled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.model.unknown_drivers import CALENDAR
@@ -39,10 +40,6 @@ log = logging.getLogger(__name__)
 ROWS_OF_WINDOWS = 200_000
 """Training rows of the fits that only windows of the backtest use, evenly drawn of more: they tell how well the model
 forecasts, and the one that forecasts has all rows."""
-WINDOWS_TO_CORRECT = 3
-"""Windows from which on a bias can be seen to stay."""
-CORRECTIONS = (-0.25, 0.25)
-"""Of totals, as logarithms, at most."""
 ASKED_TOGETHER = 100
 """Windows that a fit is asked for at a time."""
 CHOSEN = ("scale", "drivers", "year_features", "own_share")
@@ -114,7 +111,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
             log.info("%s: fit %s of %s is there, %.0f s since the start", what, place, len(ends),
                      perf_counter() - started)
             fits = [*([made] if made else []), *fits]
-    bare = _corrected(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
+    bare, gains = settled(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
     fits, told_totals = list(bare.fits), NO_TOTALS
     if not is_of_totals:
         log.info("%s: looks whether forecasts of totals correct it", what)
@@ -126,7 +123,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
     prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else
                      (SharePrior(recipe.own_share), {}))
     card = {**judgement.card, "recipes": choice, "own_shares": shares, SHARE_PRIOR: prior.to_json(),
-            "totals": told_totals,
+            "plain_members": gains, "totals": told_totals,
             "region_items": panel.size,
             "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
@@ -197,45 +194,6 @@ class Judgement:
     shapes: list[PanelCalibration]
     """For each fit."""
     horizon_inflation: float
-
-
-def _corrected(model: PooledModel, members: Sequence[Member]) -> PooledModel:
-    """The model with the correction of each fit: what the total of earlier windows was short of, where it is always so.
-
-    The mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows disagree
-    (positive part of James and Stein, 1961): a bias that changes its sign is not corrected, nor one of few windows.
-    With the drivers that came: what a plan leaves out, such as promotions, is no fault of the model, and a what-if that
-    puts it in would have it twice.
-    """
-    longest = longest_of(members)
-    judged = origins_before(longest.known - 1, longest.dataset)
-    origins = [selection_origins(int(judged[0]), longest.dataset.horizon)[0], *judged]
-    sums = np.zeros((len(origins), 2))
-    asked = [(place, member.series, int(origin) - (longest.known - member.series.known))
-             for member in members for place, origin in enumerate(origins)]
-    windows = _pooled_windows(model, [(series, origin) for _, series, origin in asked])
-    for (place, series, _), window in zip(asked, windows, strict=True):
-        if window:
-            ahead = slice(0, longest.dataset.horizon)
-            actual = series.demand[(window[0] + window[1])[ahead]]
-            known = ~np.isnan(actual)
-            sums[place] += actual[known].sum(), window[2][ahead][known].sum()
-    dates = longest.dates.to_numpy().astype("datetime64[D]")
-    fits = []
-    for fit in model.fits:
-        ended = [place for place, origin in enumerate(origins)
-                 if origin >= 0 and dates[origin + longest.dataset.horizon] <= fit.seen and sums[place].min() > 0]
-        short = np.log(sums[ended, 0] / sums[ended, 1])
-        fits.append(replace(fit, correction=_persistent(short)))
-    return replace(model, fits=tuple(fits))
-
-
-def _persistent(logarithms: Floats) -> float:
-    if len(logarithms) < WINDOWS_TO_CORRECT or not logarithms.mean():
-        return 1.0
-    doubt = float(logarithms.var(ddof=1) / len(logarithms) / logarithms.mean() ** 2)
-    stays = float(logarithms.mean()) * max(0.0, 1 - doubt)
-    return round(float(np.exp(np.clip(stays, *CORRECTIONS))), 5)
 
 
 def _judged(model: PooledModel, members: Sequence[Member]) -> Judgement:
