@@ -13,6 +13,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.driver_values import carried
 from demand_assets.forecasting.validation.date_rules import by_owner
+from demand_assets.forecasting.validation.missing_periods import counted_as_zero
 from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -123,15 +124,11 @@ def spans_of(dataset: Dataset, panel: ReadPanel, rows: Places, owner: Places, fi
     number = np.arange(total) - np.repeat(begins, sizes)
     places = panel.number[rows] + begins[owner]
     demand = np.full(total, np.nan)
-    is_filled = np.zeros(total, dtype=bool)
-    if dataset.rules.gaps == "zero":
-        is_filled = number <= np.repeat(end, sizes)
-        is_filled[places] = False
-        if lost is not None:
-            whose, at = lost
-            inside = (at >= first[whose]) & (at <= end[whose])
-            is_filled[at[inside] + begins[whose[inside]]] = False
-        demand[is_filled] = 0.0
+    whose, at = lost if lost is not None else (owner[:0], first[:0])
+    inside = (at >= first[whose]) & (at <= end[whose])
+    is_filled = counted_as_zero(dataset, number, np.repeat(end, sizes), places,
+                                at[inside] + begins[whose[inside]])
+    demand[is_filled] = 0.0
     demand[places] = panel.demand[rows]
     censored = np.full(total, np.nan)
     is_out = np.zeros(total, dtype=bool)
