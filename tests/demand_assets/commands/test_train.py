@@ -81,7 +81,7 @@ def test_a_training_that_ended_is_begun_anew_and_its_runs_have_names_and_say_how
         lines = [record.user_message for run in runs for record in instance.all_logs(run.run_id)]
     assert [run.job_name for run in runs] == ["fit", "pool", "refresh"] * 2
     for said in (console.file.getvalue().replace("\n", " "), "\n".join(lines)):  # type: ignore[attr-defined]
-        assert "pooled model: window 1 of" in said
+        assert "pooled model: fit 1 of" in said
         assert "backtest: WAPE" in said
 
 

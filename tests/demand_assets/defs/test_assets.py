@@ -41,12 +41,6 @@ def journal(pipeline: Pipeline) -> list[Entry]:
     return [entry for name in found.files_after("") for entry in found.read(name)]
 
 
-def block(pipeline: Pipeline, settings: Settings, one: RegionItem) -> None:
-    """A folder where the region-item's raw demand should be a file: it cannot be read."""
-    pipeline.store.remove("raw_demand", one)
-    (settings.folder / "demand" / "raw_demand" / f"{one.path}.parquet").mkdir(parents=True)
-
-
 def failed_partitions(instance: dg.DagsterInstance, asset: str) -> set[str]:
     keys = instance.get_dynamic_partitions("region_items")
     statuses = instance.get_status_by_partition(dg.AssetKey(asset), keys, region_items) or {}
@@ -80,7 +74,7 @@ def test_a_bad_region_item_fails_alone(pipeline: Pipeline, instance: dg.DagsterI
                                        settings: Settings, keys: list[str], scattered: bool) -> None:
     bad = RegionItem.from_key(keys[1])
     list(pipeline.carry([RegionItem.from_key(key) for key in keys], {"raw_demand"}, RequestedBy()))
-    block(pipeline, settings, bad)
+    pipeline.store.remove("raw_demand", bad)
 
     result = run(instance, resource, ["demand", "features_for_inspection"], request_id="r2",
                  **({"keys": keys} if scattered else {"whole_range": (keys[0], keys[-1])}))
@@ -92,7 +86,7 @@ def test_a_bad_region_item_fails_alone(pipeline: Pipeline, instance: dg.DagsterI
     assert failed_partitions(instance, "demand") == ({bad.key} if is_told or not scattered else set())
     failure = [entry for entry in journal(pipeline) if entry.step == "failed"]
     assert [(entry.region_item, entry.request_id) for entry in failure] == [(bad, "r2")]
-    assert "directory" in failure[0].reason.lower()
+    assert "raw_demand" in failure[0].reason
 
 
 @pytest.mark.parametrize("asked_by", ["", "sensor: new demand"])
