@@ -80,7 +80,8 @@ def _proxy(url: str, counts: "Counter[str]") -> Iterator[str]:
             counts[urlsplit(self.path).path] += 1
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with contextlib.closing(HTTPConnection(str(target.hostname), target.port or 80, timeout=60)) as connection:
-                connection.request(self.command, self.path, body, dict(self.headers) | {"Connection": "close"})
+                connection.request(self.command, self.path, body, {  # MLflow answers its own host names alone
+                    **self.headers, "Host": target.netloc, "Connection": "close"})
                 answer = connection.getresponse()
                 content = answer.read()
             self.send_response(answer.status)
