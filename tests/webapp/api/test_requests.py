@@ -1,13 +1,17 @@
 """What holds for every operation: tokens, problems, pages, ETags, idempotency, limits, the document."""
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from pydantic import BaseModel
 from sqlalchemy import select
 
 from tests.webapp.api.attack import attack, attacked_app
@@ -16,6 +20,7 @@ from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, VIEWER, settings_in
 from tests.webapp.killed import makes
 from webapp import create_app
 from webapp.accounts.tokens import revoke_token
+from webapp.api import resources
 from webapp.db.database import db, now, writing
 from webapp.http.costly_reads import costly_reads
 from webapp.http.process_names import this_process
@@ -322,6 +327,15 @@ def test_a_token_that_asks_too_often_is_told_when_to_go_on(tmp_path: Path) -> No
 
 
 class TestDocument:
+    def test_no_two_parts_have_one_name_for_the_later_would_stand_for_both(self) -> None:
+        parts = {part for module in iter_modules(resources.__path__)
+                 for part in vars(import_module(f"{resources.__name__}.{module.name}")).values()
+                 if isinstance(part, type) and issubclass(part, BaseModel)}
+
+        names = Counter(part.__name__ for part in parts)
+        assert len(names) > 50
+        assert [name for name, times in names.items() if times > 1] == []
+
     def test_it_is_a_document_of_openapi_3_1(self, anonymous: FlaskClient) -> None:
         document = anonymous.get("/api/v1/openapi.json").json
 

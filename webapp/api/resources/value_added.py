@@ -56,7 +56,7 @@ class TargetResponse(ResponsePart):
     bias_is: Literal["within", "too high", "too low"] | None
 
 
-class ComparedResponse(ResponsePart):
+class ValueAddedRow(ResponsePart):
     """The same rows by all. A row is a period of a region-item."""
 
     name: str
@@ -85,8 +85,8 @@ class ValueAddedPage(ResponsePart):
     lead: int
     since: Day | None = Field(description="Of the first rows asked for; null for all that there are")
     until: Day | None = Field(description="The newest that is judged; null where nothing is")
-    rows: list[ComparedResponse]
-    total: ComparedResponse | None = Field(description="Over all pages; null by lead, where the same demand counts for "
+    rows: list[ValueAddedRow]
+    total: ValueAddedRow | None = Field(description="Over all pages; null by lead, where the same demand counts for "
                                                        "each")
     next: str | None
 
@@ -164,9 +164,9 @@ def get_verdict(path: TokenPath) -> VerdictResponse:
         "revenue_came": rounded_money(told.revenue_came), "judged_at": row.judged_at})
 
 
-def _told(one: ComparedRows, target: Target | None) -> ComparedResponse:
+def _told(one: ComparedRows, target: Target | None) -> ValueAddedRow:
     methods: tuple[Method, ...] = ("naive", "model", "plan")
-    return ComparedResponse.model_validate({
+    return ValueAddedRow.model_validate({
         "name": one.name, **{name: int(one.sums[name]) for name in (
             "rows", "periods", "no_forecast", "no_demand", "no_naive", "overridden", "too_late", "priced")},
         "sold": one.sums["sold"], "gained": one.gained, "gained_money": rounded_money(one.gained_money),
