@@ -6,7 +6,6 @@ soon hides the lost one. Each version bears its own: the registry is asked once 
 which the app closed something itself.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -14,16 +13,15 @@ from sqlalchemy import exists, select
 
 from demand_assets.forecasting.registry.registry import RegisteredPage
 from webapp.db.database import db, now, writing
+from webapp.models.new_versions import JOURNAL_LAG
+from webapp.models.versions import EVENTS
 from webapp.retrains import states
 from webapp.tables import RUN, Retrain, RetrainItem
 
-SETTLED = timedelta(seconds=20)
-"""After a retrain's end: what its journal says has come by then."""
 LATELY = timedelta(days=2)
 """Retrains that ended earlier are asked for no more, not even by an app that begins anew."""
 ASKED_AT_ONCE = 5
 """Questions of one turn: an app that begins anew has many retrains to ask for, and the newest do not wait for them."""
-EVENTS: Mapping[str, Literal["promoted", "kept"]] = {"promote": "promoted", "keep": "kept"}
 
 
 class ListsVersionsOfRequest(Protocol):
@@ -84,7 +82,7 @@ class LostDecisions:
         at = now()
         has_closed = exists().where(RetrainItem.retrain_id == Retrain.id, RetrainItem.closed_by_us)
         ended = db.session.execute(select(Retrain.id, Retrain.finished_at, Retrain.request_id).where(
-            Retrain.finished_at > at - LATELY, Retrain.finished_at < at - SETTLED).order_by(
+            Retrain.finished_at > at - LATELY, Retrain.finished_at < at - JOURNAL_LAG).order_by(
                 Retrain.finished_at.desc())).all()
         try:
             for retrain_id, finished_at, request_id in ended:

@@ -26,7 +26,7 @@ from demand_assets.forecasting.telemetry.tracing import span
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
-from webapp.models.versions import follow_registry
+from webapp.models.versions import EVENTS, follow_registry
 from webapp.region_items import production
 from webapp.region_items.catalogue import rows_to_follow
 from webapp.region_items.rows import hold_pooled
@@ -288,8 +288,7 @@ def _close_judged(entries: Sequence[RegistryEntry]) -> None:
         return
     for entry in entries:
         for item in db.session.scalars(_judged_by(entry).execution_options(populate_existing=True)):
-            states.note_decision(item, "promoted" if entry.decision == "promote" else "kept", entry.reason,
-                                 entry.decided)
+            states.note_decision(item, EVENTS.get(entry.decision, "kept"), entry.reason, entry.decided)
 
 
 def _judged_by(entry: RegistryEntry) -> Select[RetrainItem]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete, func, or_, select, tuple_
 
@@ -18,6 +18,8 @@ from webapp.pages.listing import place_of
 from webapp.tables import RUN, ModelVersion, RegionItemRow, Retrain
 
 DECISIONS = {"promoted": "promote", "kept": "keep"}
+EVENTS: Mapping[str, Literal["promoted", "kept"]] = {"promote": "promoted", "keep": "kept"}
+"""The registry's word for a decision -> what becomes of a region-item of a retrain by it."""
 VERSIONS_A_PAGE, DECISIONS_A_PAGE = 20, 25
 LATE = timedelta(minutes=1)
 """For so long what the journal tells of a version may be newer than what the registry was asked."""

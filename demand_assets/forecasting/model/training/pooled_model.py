@@ -26,7 +26,7 @@ from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.training.panel import Member, members_of
-from demand_assets.forecasting.model.training.plain_choice import settled
+from demand_assets.forecasting.model.training.plain_choice import ASKED_TOGETHER, settled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.model.unknown_drivers import CALENDAR
@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 ROWS_OF_WINDOWS = 200_000
 """Training rows of the fits that only windows of the backtest use, evenly drawn of more: they tell how well the model
 forecasts, and the one that forecasts has all rows."""
-ASKED_TOGETHER = 100
-"""Windows that a fit is asked for at a time."""
 CHOSEN = ("scale", "drivers", "year_features", "own_share")
 """Of a recipe, what data chooses."""
 CHOICES_TOLD = ("recipes", "own_shares", SHARE_PRIOR)
