@@ -6,10 +6,9 @@ Simulated demand of one region, everything trained and promoted by the running p
 after the other, from one signed-in planner. Times are from sending a request to having its whole answer, so they hold
 the client's own cost as well.
 
-Next to them, on the same machine: ``mlflow models serve`` answering for one region-item's own booster (its whole
-horizon in one request; the features are given, so it builds none), and the bare ``predict`` calls of one region-item's
-forecast in a loop, in one process with everything in memory. ``page`` is the forecast screen without a selection: what
-any page costs.
+Next to them, on the same machine: ``mlflow models serve`` answering for the registered version of one region-item (its
+whole horizon in one request, by the plan), and the bare ``predict`` calls of one region-item's forecast in a loop, in
+one process with everything in memory. ``page`` is the forecast screen without a selection: what any page costs.
 """
 
 import argparse
@@ -40,7 +39,6 @@ from demand_assets.forecasting.dataset.dataset_file import load_dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastRequest
 from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.registry.registry import Registry
-from demand_assets.forecasting.registry.version_files import local_path
 from demand_assets.forecasting.store.demand_store import DemandStore
 from deploy.processes import Folders, environment
 from deploy.settings import RunSettings
@@ -108,13 +106,9 @@ def _bare(product: Running, store: DemandStore, times: int) -> dict[str, Any]:
     entry = next(entry for entry in registry.entries() if entry.production)
     model = registry.load(entry.region_item, entry.production)
     asked = Forecaster(dataset, store).ask(entry.region_item, model)
-    folder = local_path(next(str(version.source) for version in registry.versions(entry.region_item)
-                             if int(version.version) == entry.production))
-    assert folder is not None  # the product's artifacts are on this machine
-    with _served(folder) as url:
-        body = {"dataframe_split": {"columns": [model.feature_names[place] for place in model.pooled.columns], "data": [
-            [None if np.isnan(value) else float(value) for value in row]
-            for row in asked.rows[:, list(model.pooled.columns)]]}}
+    with _served(f"models:/{entry.region_item.model_name(dataset.name)}/{entry.production}", product) as url:
+        body = {"dataframe_split": {"columns": ["region", "item"],
+                                    "data": [[entry.region_item.region, entry.region_item.item]]}}
         session = requests.Session()
         served = _measured(times, lambda _: session.post(f"{url}/invocations", json=body))
     return {"bare_predict": _measured(times, lambda _: _predict(model, asked)), "mlflow_models_serve": served}
@@ -141,17 +135,20 @@ def _measured(times: int, act: Callable[[int], requests.Response | None]) -> dic
 
 
 @contextlib.contextmanager
-def _served(model: Path) -> Iterator[str]:
+def _served(model: str, product: Running) -> Iterator[str]:
+    """The address of MLflow's server for the model of that address in the product's registry."""
     port, programs = free_port(), str(Path(sys.executable).parent)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local", "--host",
-         "127.0.0.1", "--port", str(port)], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}, start_new_session=True)
+    with (product.folder / "served.log").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "--env-manager", "local", "--host",
+             "127.0.0.1", "--port", str(port)], cwd=PROJECT, stdout=said, stderr=said, start_new_session=True,
+            env=os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "MLFLOW_TRACKING_URI": product.mlflow_url})
     try:
-        _wait_for(f"http://127.0.0.1:{port}/ping")
+        _wait_for(f"http://127.0.0.1:{port}/ping", process, said.name)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # its server is a child of it
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
+            os.killpg(process.pid, signal.SIGTERM)  # its server is a child of it
         process.wait(30)
 
 
@@ -166,12 +163,13 @@ def _copied(product: Running, folder: Path, rows: int) -> Iterator[str]:
         _fill(copy, rows)
     port = free_port()
     settings = RunSettings(dataset=product.dataset, state=folder / "copy")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi:app"], cwd=PROJECT,
-        env=environment(settings, Folders(folder / "copy" / product.folder.name)) | {"WEB_PORT": str(port)},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (folder / "copy.log").open("w") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "webapp.wsgi:app"],
+            cwd=PROJECT, stdout=said, stderr=said,
+            env=environment(settings, Folders(folder / "copy" / product.folder.name)) | {"WEB_PORT": str(port)})
     try:
-        _wait_for(f"http://127.0.0.1:{port}/sign-in")
+        _wait_for(f"http://127.0.0.1:{port}/sign-in", process, said.name)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -207,13 +205,21 @@ def _wait_for_stored_forecasts(product: Running, count: int) -> None:
             time.sleep(1)
 
 
-def _wait_for(url: str) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], said: str) -> None:
+    """Until the process answers there.
+
+    Args:
+        said: the file that it writes to.
+    Raises: RuntimeError: it ended. requests.RequestException: it does not answer in time.
+    """
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             requests.get(url, timeout=5).raise_for_status()
             return
         except requests.RequestException:
+            if process.poll() is not None:
+                raise RuntimeError(f"the server ended:\n{Path(said).read_text()[-2000:]}") from None
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.3)
