@@ -55,6 +55,8 @@ kind = "simulated"
 EMAIL, PASSWORD = "planner@example.com", "a long password"
 ORIGIN = date(2026, 6, 30)
 HORIZON, PATHS = 28, 17
+SHOWN_TOGETHER = 10
+"""Regions of the page of many regions."""
 VIEWS = {
     "first page, with what is new": "/", "the last page": "/?page=999999", "250 a page": "/?size=250",
     "sorted by four columns": "/?sort=-live_skill,change,-total,item", "search": "/?q=region+07+item+12",
@@ -65,19 +67,21 @@ VIEWS = {
     "one status": "/?status=production", "heat map": "/heat-map",
     "heat map of the backtest, page 5": "/heat-map?skill=backtest&page=5&across=3",
     "heat map, searched": "/heat-map?q=item+1",
-    "forecast of ten regions": "/forecasts?" + "&".join(f"region=region+{region:03}" for region in range(10)),
+    "forecast of ten regions": "/forecasts?" + "&".join(f"region=region+{region:03}" for region in range(SHOWN_TOGETHER)),
     "forecast of all": "/forecasts?all=1",
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overview", description=__doc__)
-    parser.add_argument("--regions", type=int, default=100)
+    parser.add_argument("--regions", type=int, default=100, help="at least ten, of which one page tells")
     parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--origins", type=int, default=5, help="past forecasts of each region-item")
     parser.add_argument("--times", type=int, default=7)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    if given.regions < SHOWN_TOGETHER:
+        parser.error(f"--regions: at least {SHOWN_TOGETHER}")
     with tempfile.TemporaryDirectory() as folder:
         app = app_in(Path(folder))
         with app.app_context():
