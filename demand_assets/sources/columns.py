@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import known_as, one_form
+from demand_assets.forecasting.contract.region_item import in_one_line, known_as, one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.written_values import read_numbers
@@ -239,7 +239,7 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dic
     return pd.Series(named, index=column.index)
 
 
-_one_form, _known_as = lru_cache(1 << 16)(one_form), lru_cache(1 << 16)(known_as)
+_one_form, _known_as = lru_cache(1 << 16)(in_one_line), lru_cache(1 << 16)(known_as)
 """Of names, which stand in every piece of a source alike."""
 
 

@@ -57,6 +57,10 @@ class FileSource(StrictEntry):
     """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
     layout: Literal["auto", "long", "wide"] = "auto"
     """A row a period, or a column for each date with demand in it."""
+    name_column: str | None = Field(default=None, min_length=1)
+    """A column that the name of each file gives, without its ending; with ``sheet = "*"``, that of each sheet."""
+    fill_down: list[str] = Field(default=[])
+    """Columns of CSV files and sheets in which an empty value stands for the one above, as below merged cells."""
     most_unpacked_gb: float | None = Field(default=None, gt=0, le=1000)
     """What one file may hold once unpacked; unless given, 8 GB and at most 250 times its size."""
     uploads: str | None = Field(default=None, min_length=1)

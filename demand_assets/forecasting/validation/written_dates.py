@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from babel.dates import get_month_names
+from babel.dates import get_day_names, get_month_names
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
 from demand_assets.forecasting.contract.source import is_whole
@@ -24,8 +24,10 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)
-_WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
-_WEEK_FIRST = re.compile(r"(?:W|KW|CW)?[ ]?(\d{1,2})[-/. ](\d{4})", re.ASCII | re.IGNORECASE)
+_WEEK_WORDS = r"(?:W|KW|CW|WK|Week|Woche|S|Sem|Semaine|Semana|Settimana|Uge|Uke|Vecka|Tydzień|Týden|Hét)?"
+_WEEK = re.compile(rf"(\d{{4}})[-/. ]?{_WEEK_WORDS}[. ]?[ ]?(\d{{1,2}})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
+_WEEK_FIRST = re.compile(rf"{_WEEK_WORDS}[. ]?[ ]?(\d{{1,2}})(?:[-/. ]|, | de | of )(\d{{4}})",
+                         re.ASCII | re.IGNORECASE)
 _MONTH_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{4})", re.ASCII)
 _DAY_CELL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00:00)?", re.ASCII)
 """A day as cells of workbooks that are dates show it."""
@@ -44,6 +46,7 @@ _QUARTER = re.compile(
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
 _MONTH_OF_FORMAT = re.compile("%[bB]")
+_WEEKDAY_FIRST, _WORD_FIRST = re.compile(r"%[aA][.,]*[ ]*"), re.compile(r"([^\W\d_]+)[.,]*[ ]*")
 _LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk",
               "hu", "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv")
 """Whose names of months are read where a format has ``%b`` or ``%B``. Not Croatian, whose listopad is October (no other
@@ -263,6 +266,9 @@ def _written_as(text: str, date_format: str) -> datetime:
     try:
         return datetime.strptime(text, date_format)
     except ValueError:
+        if (weekday := _WEEKDAY_FIRST.match(date_format)) and (word := _WORD_FIRST.match(text)) and (
+                _plain(word[1]) in _weekday_names()):
+            return _written_as(text[word.end():], date_format[weekday.end():])
         if not _MONTH_OF_FORMAT.search(date_format):
             raise
         return datetime.strptime(_WORD.sub(_in_english, text), date_format.replace("%b", "%B"))
@@ -285,6 +291,14 @@ def _months_by_name() -> dict[str, int]:
                     for word in (name, name[:3]) if width == "wide" else (name,):
                         found.setdefault(_plain(word), set()).add(number)
     return {"mrz": 3, **{word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}}
+
+
+@cache
+def _weekday_names() -> frozenset[str]:
+    """The names of weekdays and what they are shortened to."""
+    return frozenset(_plain(name) for language in _LANGUAGES for width in ("wide", "abbreviated", "short")
+                     for context in ("format", "stand-alone")
+                     for name in get_day_names(width, context, language).values())
 
 
 def _plain(word: str) -> str:
