@@ -117,9 +117,7 @@ def _date_readings(column: Column) -> list[Reading]:
 def _of_wide(roles: Roles, facts: Facts, wide: Reading) -> None:
     assert facts.dates is not None
     codes, distinct = pd.factorize(facts.dates.astype(str))
-    read = readings_of([str(value) for value in distinct])
-    days = read[0].days if read and len(read[0].days) == len(distinct) else np.full(len(distinct), np.datetime64("NaT"),
-                                                                                   dtype="datetime64[D]")
+    days = read_dates(pd.Series([str(value) for value in distinct], dtype=object), wide.by, wide.date_format).days
     roles.days = days[codes]
     roles.date_format = wide.date_format
     roles.reasons["date_format"] = "how the names of the columns with demand are written"

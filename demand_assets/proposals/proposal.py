@@ -18,8 +18,9 @@ from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
+from demand_assets.forecasting.validation.written_dates import read_dates
 from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
-from demand_assets.proposals.column_names import free_name
+from demand_assets.proposals.column_names import called, free_name
 from demand_assets.proposals.column_roles import Roles, roles_of
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
@@ -44,8 +45,10 @@ from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""
 _MOST_GROUPS = 4
+_PLAIN_FORMATS = ("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m", "%m/%Y", "%m.%Y", "%Y%m%d", "%Y%m", "%G-W%V", "%G%V")
+"""Of dates that are read without a format."""
 _FEW_SHARED = 0.02
-"""Of the rows, that share their period with another once names are filled down."""
+"""Of the rows, that share their period with another once names are filled down, or are left out."""
 _LOOKED_AT = 600_000
 """Rows that the proposal is tried on."""
 
@@ -82,7 +85,8 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     dates, wide = _wide(group.names)
     if len([column for column in group.names if column.strip()]) < 2:
         raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed")
-    names, named_by = list(group.names), ""
+    measures = _others_of_a_period(group.names, dates)
+    names, named_by = [name for name in group.names if name not in measures], ""
     if group.are_named:
         named_by = free_name("region", names)
         source["name_column"] = named_by
@@ -116,7 +120,7 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
         check_rows(facts, roles, counted)
     says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
     draft = _begin(name, group, roles, facts, path, written_path)
-    draft.left += says_nothing
+    draft.left += [*says_nothing, *((name, "it holds another measure of one period") for name in measures)]
     sized = f"a sample of {facts.rows:,} rows" if is_sample else f"{facts.rows:,} rows"
     draft.looked_at = f"{Path(given).name or given} ({sized})"
     if dates:
@@ -182,14 +186,41 @@ def _wide(names: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
     if len(digits) < _ENOUGH_DATES:
         return (), None
     best: tuple[tuple[str, ...], Reading | None] = ((), None)
-    for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):]):
+    begin = [name for name in digits if name.strip()[0].isdigit()]
+    for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):], begin):
         for reading in readings_of(some):
-            from demand_assets.forecasting.validation.written_dates import read_dates
-            days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
-            found = tuple(name for name, day in zip(names, days, strict=True) if day == day)
+            found = _read_by(names, reading)
             if len(found) >= _ENOUGH_DATES and len(found) > len(best[0]):
                 best = found, reading
-    return best
+    return best if best[1] is not None else _of_measures(names, digits)
+
+
+def _read_by(names: Sequence[str], reading: Reading) -> tuple[str, ...]:
+    days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
+    return tuple(name for name, day in zip(names, days, strict=True) if day == day)
+
+
+def _of_measures(names: Sequence[str], dated: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
+    """The columns with demand of a table that has several for each date, as 2024-01 Units and 2024-01 Revenue."""
+    measures = {name.rpartition(" ")[2] for name in dated}
+    best = max(measures, key=lambda measure: called(measure, "demand"), default="")
+    its = [name.removesuffix(f" {best}") for name in dated if name.endswith(f" {best}")]
+    if called(best, "demand") < 2 or len(its) < _ENOUGH_DATES:
+        return (), None
+    for reading in readings_of(its):
+        for written in [reading.date_format] if reading.date_format else _PLAIN_FORMATS:
+            whole = replace(reading, date_format=f"{written} {best.replace('%', '%%')}")
+            if len(found := _read_by(names, whole)) == len(its):
+                return found, whole
+    return (), None
+
+
+def _others_of_a_period(names: Sequence[str], dates: Sequence[str]) -> list[str]:
+    """The columns whose names hold the date of one with demand: of another measure, as 2024-01 Price is."""
+    ends = {name.rpartition(" ")[2] for name in dates}
+    mark = f" {ends.pop()}" if len(ends) == 1 else ""
+    bare = [name.removesuffix(mark) for name in dates]
+    return [name for name in names if name not in dates and any(date in name for date in bare)]
 
 
 def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, written_path: Any) -> Draft:
@@ -201,6 +232,7 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
     draft.source["path"] = (_as_entry(written_path(path) if written_path else path), "")
     reasons = {"encoding": "the text is no UTF-8, and reads as this", "sheet": "the sheet with the wanted columns",
                "format": "the content is this, whatever the name says",
+               "header_rows": "the names of columns are made of two rows, one below the other",
                "fill_down": "names stand in the first row of each block only, as in merged cells",
                "name_column": "the column that the names of files or sheets give"}
     for key, value in group.source.items():
@@ -445,6 +477,10 @@ def _note_trouble(draft: Draft, seen: LookedThrough) -> None:
         draft.seen.append(f"refused, {rule}: {count:,} values, as {'; '.join(seen.examples(rule))}")
     for problem, count in seen.problems.most_common(3):
         draft.notes.append(f"{count} of {len(seen.validated)} region-items cannot be used: {_line(problem)}")
+    left_out = sum(rows for _, _, _, rows in seen.catalogue.refused)
+    if left_out > _FEW_SHARED * (left_out + seen.summary["unused"]["rows"]):
+        region, item, reason, _ = seen.catalogue.refused[0]
+        draft.notes.append(f"{left_out:,} rows are left out, as those of region {region!r}, item {item!r}: {reason}")
     for notices in list(seen.summary["notices"].values())[:2]:
         draft.seen += notices
     draft.seen += [f"left out: region {region!r}, item {item!r}: {reason}"

@@ -19,7 +19,7 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.column_names import called, known_words
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, unique_names
+from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_together, unique_names
 from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
 from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, opened, packed_files
 from demand_assets.sources.file_formats.workbooks import cells_of
@@ -78,6 +78,7 @@ class Table:
     """Whether the name says what the content is."""
     member: str = ""
     """Its name in the zip."""
+    header_rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
                     problems.append(str(error))
                     continue
                 found += [Table(path, table.kind, table.names, table.size, table.encoding, table.sheet,
-                                table.delimiter, table.skipped, True, one.name) for table in its]
+                                table.delimiter, table.skipped, True, one.name, table.header_rows)
+                          for table in its]
         except (BadZipFile, NotImplementedError, RuntimeError) as error:
             raise CannotProposeError(f"{path} is no zip that can be read: {error}") from error
         if not found:
@@ -291,9 +293,27 @@ def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapp
     _, delimiter, number, header = best
     while header and not header[-1].strip() and len(header) > 1:
         header = header[:-1]
-    names = unique_names(header)
+    above = [record for record, _ in first_records(lines[skipped:], delimiter)][:number + 1]
+    names, rows = _with_row_above(above, header)
     _check_header(names, shown)
-    return Table(path, "csv", _with(names, constant), size, encoding, None, delimiter, number + skipped, is_by_name)
+    return Table(path, "csv", _with(names, constant), size, encoding, None, delimiter, number + skipped, is_by_name,
+                 header_rows=rows)
+
+
+def _with_row_above(lines: Sequence[Sequence[str]], header: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """The names of the columns, and of how many rows they are made: of two where names are repeated, and those above
+    them, which stand for the columns to their right too, tell them apart.
+
+    Args:
+        lines: the header, and those above it.
+    """
+    names = unique_names(header)
+    if len(lines) < 2 or len(set(map(str.strip, header))) == len(header):
+        return names, 1
+    filled = [cell for cell in lines[-2] if cell.strip()]
+    both = put_together([*lines[:-1], header], 2)[-1]
+    is_told = len(filled) >= 2 and all(re.search(r"\d", cell) for cell in filled[-2:]) and len(set(both)) == len(both)
+    return (unique_names(both), 2) if is_told else (names, 1)
 
 
 def _check_header(names: Sequence[str], shown: str) -> None:
@@ -353,14 +373,14 @@ def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: M
         usual = Counter(width for width in widths if width).most_common(1)[0][0]
         number = next(place for place, width in enumerate(widths) if width >= max(1 if usual == 1 else 2, 0.6 * usual)
                       ) if max(widths) >= min(2, usual) else 0
-        header = ["" if value is None else value.date().isoformat() if hasattr(value, "date") else str(value)
-                  for value in cells[number]]
-        names = unique_names(header)
+        above = [["" if value is None else value.date().isoformat() if hasattr(value, "date") else str(value)
+                  for value in row] for row in cells[:number + 1]]
+        names, header_rows = _with_row_above(above, above[number])
         if not any(names):
             continue
         rows = sum(map(bool, widths)) - number - 1
         found.append(Table(path, "excel", _with(names, constant), max(rows, 1) if size <= _LARGE_WORKBOOK else size,
-                           sheet=name, skipped=number, is_by_name=is_by_name))
+                           sheet=name, skipped=number, is_by_name=is_by_name, header_rows=header_rows))
     if not found:
         raise CannotProposeError(f"{shown} has no sheet with anything on it")
     return found
@@ -404,6 +424,8 @@ def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], un
             files, encodings = sorted({table.path for table in its}), {others[0]}
         if encodings != {"utf-8"}:
             source["encoding"] = encodings.pop()
+        if len(rows := {table.header_rows for table in its}) == 1 and rows != {1}:
+            source["header_rows"] = rows.pop()
         sheets = [table for table in its if table.sheet is not None]
         if sheets and len(files) == 1 and sum(table.path == files[0] for table in tables) > 1:
             source["sheet"] = sheets[0].sheet if len(sheets) == 1 else "*"

@@ -21,6 +21,7 @@ from demand_assets.sources.expressions import Expression
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""
 WHOLE_AS_FRACTION = re.compile(r"-?\d+\.0+")
+_QUOTED = re.compile(r'"[^"]+"')
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
 
@@ -228,6 +229,9 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dic
     values = list(categories.cat.categories)
     texts = [_one_form(value if isinstance(value, str) else as_text(
         value.date() if isinstance(value, pd.Timestamp) else value, longest=None)) for value in values]
+    # a space stood before the quotation marks, or they would be gone
+    if texts and all(map(_QUOTED.fullmatch, filter(None, texts))) and any(texts):
+        texts = [text[1:-1].strip() for text in texts]
     if texts and all(isinstance(value, str) for value in values) and all(map(WHOLE_AS_FRACTION.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     short = {text: _known_as(text) for text in texts}

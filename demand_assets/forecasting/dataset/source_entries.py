@@ -53,6 +53,9 @@ class FileSource(StrictEntry):
     skip_lines: int = Field(default=0, ge=0)
     """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
     holds the wanted names."""
+    header_rows: int = Field(default=1, ge=1, le=3)
+    """Rows of the header of a CSV file or a sheet; what stands in them one below the other is put together, and an
+    upper one stands for the columns to its right too, as above merged cells: ``2024`` over ``Jan``, ``Feb`` …"""
     sheet: str | None = None
     """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
     layout: Literal["auto", "long", "wide"] = "auto"

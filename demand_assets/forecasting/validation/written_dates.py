@@ -32,6 +32,9 @@ _MONTH_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{4})", re.ASCII)
 _DAY_CELL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00:00)?", re.ASCII)
 """A day as cells of workbooks that are dates show it."""
 _UNMARKED = re.compile(r"(\d{4})([-/. ]?)(\d{1,2})|(\d{1,2})([-/. ])(\d{4})", re.ASCII)
+_NUMBER_WITH_FRACTION = re.compile(r"(\d{6}|\d{8})\.0+", re.ASCII)
+"""20240131.0, as programs write whole numbers of a column in which one is missing."""
+_OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
 _SERIAL = re.compile(r"\d{1,5}", re.ASCII)
 _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
                    "it is a day as spreadsheets count them, give its column a date's format there and export it again")
@@ -214,6 +217,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         moment = _moment_of(text, frequency, date_format)
     else:
         text = str(value).strip().strip("\ufeff")  # of files that were joined
+        if not date_format and (number := _NUMBER_WITH_FRACTION.fullmatch(text)):
+            text = number[1]
         if text.lower() in MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
@@ -243,7 +248,8 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
             year, separator, month, day, time = match.groups()
             if not separator and len(text.split("T")[0].split(" ")[0]) != 8:
                 return _month_of(text) if frequency == "M" else _week_of(text) if frequency == "W" else None
-            time = (time or "00:00").removesuffix("UTC").strip() + ("+00:00" if (time or "").endswith("UTC") else "")
+            time = (time or "00:00").removesuffix("UTC").strip()
+            time += "+00:00" if (match[5] or "").endswith("UTC") and not _OFFSET.search(time) else ""
             return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{time}")
         if frequency == "W" and (week := _week_of(text)) is not None:
             return week

@@ -34,7 +34,7 @@ from demand_assets.sources.file_formats.distinct_values import (
 )
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS, ROWS_A_PIECE, Positions, check_columns
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, fits, header_line, held, layout_of
+from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, fits, header_line, held, layout_of, put_together
 from demand_assets.sources.file_formats.text_encodings import is_utf_8, nearly_utf_8, readings_of, stray_zeros
 from demand_assets.sources.file_formats.unpacking import opened
 from demand_assets.sources.written_numbers import (
@@ -220,12 +220,14 @@ class CsvTable:
         """Columns of what has too many of them to be looked at."""
         for mark_between in [delimiter] if delimiter else DELIMITERS:
             records = first_records(lines[skipped:], mark_between)
-            names = [[name.strip() for name in record] for record, _ in records]
+            names = put_together([[name.strip() for name in record] for record, _ in records],
+                                 self._source.header_rows)
             if (columns := max(map(len, names), default=0)) > MOST_COLUMNS:
                 widest = max(widest, columns)
                 continue
             is_header = fits(plan, dataset, list(self._constant))
             number = header_line(names, is_header, plan) if not self._source.skip_lines else header_line(names, any)
+            number = min(max(number, self._source.header_rows - 1), max(len(names) - 1, 0))
             head = _Head(names[number] if names else [], mark_between, 0, len(mark), 0)
             if names:
                 below = [record for record, _ in records[number + 1:number + 20] if any(record)]

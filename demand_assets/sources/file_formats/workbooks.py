@@ -23,7 +23,14 @@ from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, Layout, fits, header_line, layout_of
+from demand_assets.sources.file_formats.headers import (
+    LOOKED_THROUGH,
+    Layout,
+    fits,
+    header_line,
+    layout_of,
+    put_together,
+)
 from demand_assets.sources.file_formats.unpacking import check_values, check_zip
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
@@ -141,11 +148,12 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
         raise SourceError(f"{path} has no sheet {source.sheet!r}; it has {', '.join(map(repr, sheets))}. Correct "
                           "source.sheet.")
     is_header = fits(plan, dataset, list(constant))
-    found: dict[str, int] = {}
+    found, headers = dict[str, int](), dict[str, list[list[str]]]()
     for name, cells in sheets.items():
         below = cells[source.skip_lines:]
-        number = header_line([_texts(row) for row in below[:LOOKED_THROUGH]], is_header)
-        if below and is_header(_texts(below[number])):
+        headers[name] = put_together([_texts(row) for row in below[:LOOKED_THROUGH]], source.header_rows)
+        number = header_line(headers[name], is_header)
+        if below and is_header(headers[name][number]):
             found[name] = source.skip_lines + number
     found = {name: number for name, number in found.items() if name not in book.hidden} or found
     if source.sheet not in (None, ALL_SHEETS):
@@ -159,10 +167,10 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
     tables = []
     for name in chosen:
         cells, where = sheets.get(name, []), f"{path}, sheet {name!r},"
-        start = found.get(name, source.skip_lines)
+        start = found.get(name, source.skip_lines + source.header_rows - 1)
         if not cells[start:]:
             raise SourceError(f"{where} is empty. Write it again, or name another with source.sheet.")
-        layout = layout_of(_texts(cells[start]), plan, dataset, where, list(constant))
+        layout = layout_of(headers[name][start - source.skip_lines], plan, dataset, where, list(constant))
         of_sheet = {source.name_column: name} if source.name_column and source.sheet == ALL_SHEETS else {}
         tables.append(SheetTable(cells[start + 1:], layout, plan, {**constant, **of_sheet}, source.fill_down, where))
     others = [(f"{path}, sheet {name!r}", "it is hidden; name it in source.sheet if it is meant"

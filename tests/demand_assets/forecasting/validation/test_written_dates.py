@@ -44,3 +44,10 @@ def test_weekdays_before_a_date_are_read_over_in_other_languages(written, date_f
 
 def test_a_word_before_a_date_that_is_no_weekday_is_no_date():
     assert np.isnat(read_dates(texts("bis 03.03.2025"), "D", "%a %d.%m.%Y").days[0])
+
+
+@pytest.mark.parametrize(("written", "frequency"), [("20240131.0", "D"), ("202401.0", "M"),
+                                                    ("2024-01-31 00:00 +0000 UTC", "D"),
+                                                    ("2024-01-31 00:00:00 UTC", "D")])
+def test_dates_as_programs_write_them(written, frequency):
+    assert str(read_dates(texts(written), frequency).days[0])[:7] == "2024-01"
