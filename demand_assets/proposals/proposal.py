@@ -102,11 +102,11 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     if (blank := blank_below(facts, roles)) and not any(table.kind == "parquet" for table in group.tables):
         source["fill_down"] = blank
         filled = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
-        filled = filled.without(named_by)
-        its = roles_of(filled, ask, bool(dates), wide, today)
+        its = roles_of(filled.without(named_by), ask, bool(dates), wide, today)
+        of_each_file = replace(its, parts=[*its.parts, *([named_by] if named_by else [])])
         if not blank_below(filled, its) and len(its.days) and (
-                shared_periods(filled, its, _demand_of(filled, its)).share <= _FEW_SHARED):
-            facts, roles = filled, its
+                shared_periods(filled, of_each_file, _demand_of(filled, its)).share <= _FEW_SHARED):
+            facts, roles = filled.without(named_by), its
             group = replace(group, source={**group.source, "fill_down": blank})
         else:
             del source["fill_down"]

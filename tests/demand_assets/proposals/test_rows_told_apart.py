@@ -231,6 +231,20 @@ def test_names_in_the_first_row_of_each_block_are_filled_down(tmp_path: Path) ->
     assert read(seen) == sold()
 
 
+def test_names_are_filled_down_on_sheets_of_which_each_is_a_region(tmp_path: Path) -> None:
+    book = Workbook()
+    for place, region in enumerate(("Ulm", "Bonn")):
+        sheet = book.active if place == 0 else book.create_sheet()
+        sheet.title, last = region, ""
+        sheet.append(["date", "item", "demand"])
+        for day, _, item, units in sorted((row for row in ROWS if row[1] == region), key=lambda row: row[2]):
+            sheet.append([day, None if item == last else item, f"{units} pcs"])
+            last = item
+    book.save(tmp_path / "sales.xlsx")
+
+    assert read(proposed(tmp_path / "sales.xlsx", tmp_path)[1]) == sold()
+
+
 def test_files_in_two_encodings_are_all_read(tmp_path: Path) -> None:
     for region, encoding in (("Köln", "cp1252"), ("Łódź", "utf-8")):
         lines = [f"{day};{region};{item};{units}" for day, its, item, units in ROWS if its == "Ulm"]
