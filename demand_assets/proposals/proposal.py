@@ -45,6 +45,7 @@ from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""
 _MOST_GROUPS = 4
+_MANY_NUMBERS = 40
 _PLAIN_FORMATS = ("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m", "%m/%Y", "%m.%Y", "%Y%m%d", "%Y%m", "%G-W%V", "%G%V")
 """Of dates that are read without a format."""
 _FEW_SHARED = 0.02
@@ -158,14 +159,21 @@ def _take_names(roles: Roles, facts: Facts, demand: Any, files: Column, group: G
 
 
 def _leave_differing(draft: Draft, proposed: Proposed, shared: SharedPeriods) -> None:
-    """Take out categories in which rows of one period differ, for none holds of those that are put together, and what
-    says which of them is the newest."""
+    """Take out categories and numbers of things, such as invoices, in which rows of one period differ, for none holds
+    of those that are put together, and what says which of them is the newest."""
     version = version_of(shared)
-    differing = {column.name for column in shared.differing}
+    differing = {column.name: column for column in shared.differing}
     out = [driver for driver in proposed.drivers if driver.column in differing and (
-        driver.kind == "category" or (version is not None and driver.column == version.name))]
+        driver.kind == "category" or (version is not None and driver.column == version.name)
+        or (driver.kind == "number" and _numbers_things(differing[driver.column])))]
     draft.left += [(driver.column, "rows of one period differ in it") for driver in out]
     proposed.drivers = [driver for driver in proposed.drivers if driver not in out]
+
+
+def _numbers_things(column: Column) -> bool:
+    """Whether whole numbers are names, by their variety and as the column is not called what may move demand."""
+    return column.is_whole and len(column.distinct) > _MANY_NUMBERS and not any(
+        column.says(kind) for kind in ("price", "cost", "promo", "holiday", "weather", "open"))
 
 
 def _units(roles: Roles, facts: Facts) -> Any:

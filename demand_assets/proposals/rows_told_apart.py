@@ -23,6 +23,8 @@ _VERSION_WORDS = """version revision rev updated modified changed corrected load
 _UNIT_WORDS = """unit units uom unitofmeasure measure me mengeneinheit einheit basiseinheit unite unidad unita um
  meins vrkme eenheid jednostka jm ед единица 単位 单位"""
 _NOT_SOLD, _VERSION, _UNIT = (frozenset(words.split()) for words in (_NOT_SOLD_WORDS, _VERSION_WORDS, _UNIT_WORDS))
+_VERSIONS_OF_FILES = frozenset(["old", "new", "final", "copy", "backup", "corrected", "v1", "v2", "v3", "alt", "neu",
+                               "kopie", "korrigiert", "korrektur"])
 _FEW_VALUES = 30
 _MANY_PERIODS = 0.3
 """Of the rows, from which on several files that tell of the same periods with other values are no corrections."""
@@ -103,12 +105,12 @@ def names_series(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], fi
         files: the name of each row's file or sheet.
     """
     shared = shared_periods(facts, roles, demand)
-    if shared.share < _MANY_PERIODS or readings_of(files.distinct):
+    if shared.share < _MANY_PERIODS or readings_of(files.distinct) or any(
+            _words(name) & _VERSIONS_OF_FILES for name in files.distinct):
         return False
     rows = shared.rows.assign(file=files.codes[0][shared.rows["row"]])
-    groups = rows.groupby(["key", "day"], sort=False)
-    of_several = groups["file"].nunique() > 1
-    differ = groups["demand"].nunique() > 1
+    sums = rows.groupby(["key", "day", "file"], sort=False)["demand"].sum().groupby(["key", "day"], sort=False)
+    of_several, differ = sums.size() > 1, sums.nunique() > 1
     return bool(of_several.mean() >= _MOST and differ[of_several].mean() >= _MANY_PERIODS)
 
 

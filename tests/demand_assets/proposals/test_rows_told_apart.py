@@ -84,6 +84,25 @@ def test_a_file_or_a_sheet_for_each_region_is_told_by_its_name(kind: str, tmp_pa
     assert made.rules.several_rows is None
 
 
+def test_lines_of_tills_in_a_file_for_each_shop_stay_apart(tmp_path: Path) -> None:
+    for region in ("Ulm", "Bonn"):
+        write(tmp_path / "sales" / f"{region}.csv", "date,item,demand", [
+            (day, item, 1) for day, its, item, units in ROWS if its == region for _ in range(units % 5 + 1)])
+
+    made, seen = proposed(tmp_path / "sales", tmp_path)
+
+    assert made.rules.several_rows == "sum"
+    assert read(seen) == sold((*row[:3], row[3] % 5 + 1) for row in ROWS)
+
+
+def test_versions_of_one_file_are_no_regions(tmp_path: Path) -> None:
+    for place, name in enumerate(("sales old", "sales new")):
+        write(tmp_path / "sales" / f"{name}.csv", "date,item,demand", [
+            (day, item, units + place) for day, region, item, units in ROWS if region == "Ulm"])
+
+    assert "Keep one file of each period" in refusal(tmp_path / "sales")
+
+
 def test_files_by_month_give_no_region(tmp_path: Path) -> None:
     for month in (6, 7, 8):
         write(tmp_path / "sales" / f"2026-{month:02}.csv", "date,item,demand",
@@ -209,6 +228,17 @@ def test_lines_of_returns_are_no_placeholders(tmp_path: Path) -> None:
 
     assert (made.rules.placeholders, made.rules.several_rows) == (None, "sum")
     assert read(seen) == sold(rows)
+
+
+def test_numbers_of_documents_are_no_drivers_of_lines_that_add_up(tmp_path: Path) -> None:
+    rows = [(*row[:3], units, 4000 + (place * 7919 + part) % 5003) for place, row in enumerate(ROWS)
+            for part, units in enumerate((row[3] - 5, 5))]
+
+    made, seen = proposed(write(tmp_path / "sales.csv", "date,region,item,demand,invoice", rows), tmp_path)
+
+    assert made.rules.several_rows == "sum"
+    assert not made.drivers
+    assert read(seen) == sold()
 
 
 def test_a_day_without_a_line_is_a_day_on_which_nothing_was_sold(tmp_path: Path) -> None:
