@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,8 +19,7 @@ from demand_assets.forecasting.validation.written_values import percent_of, read
 from demand_assets.proposals.column_names import called, free_name
 from demand_assets.sources import open_source
 from demand_assets.sources.columns import THE_ONLY_ONE
-from demand_assets.sources.currencies import without_currency
-from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, numbers_or_text, settled
+from demand_assets.sources.written_numbers import Evidence, Marks, alone, evidence_of, numbers_or_text, settled
 
 LOOKED_AT_ROWS = 250_000
 MOST_COLUMNS = 520
@@ -81,7 +80,9 @@ class Column:
         """The number of each distinct value, and the share of rows whose value is one."""
         if not self.distinct:
             return np.zeros(0), 0.0
-        marks = self.marks or grouped_thousands(self) or Marks()
+        marks = self.marks or grouped_thousands(self) or Marks(
+            *(",", ".") if self.evidence.comma and not self.evidence.point else (".", ""),
+            has_currency=self.has_currency, has_unit=bool(self.evidence.units))
         written = pa.chunked_array([pa.array(self.distinct, pa.string())])
         read = numbers_or_text(written, marks)
         numbers, _ = read_numbers(pd.Series(read.to_pandas()), percents=True)
@@ -145,8 +146,8 @@ def grouped_thousands(column: Column) -> Marks | None:
     if bool(evidence.point) == bool(evidence.comma) or evidence.point_decimal or evidence.comma_decimal:
         return None
     mark = "." if evidence.point else ","
-    values = column.distinct if not evidence.currencies else without_currency(
-        pa.chunked_array([pa.array([value.strip() for value in column.distinct], pa.string())])).to_pylist()
+    written = pa.chunked_array([pa.array([value.strip() for value in column.distinct], pa.string())])
+    values = alone(written, bool(evidence.currencies), bool(evidence.units)).to_pylist()
     marked = [value.strip() for value in values if mark in value]
     plain = [value.strip() for value in values if mark not in value and re.fullmatch(
         r"[+-]?\d+", value.strip())]
@@ -162,7 +163,8 @@ def grouped_thousands(column: Column) -> Marks | None:
         return float(np.std(np.log(np.concatenate([sizes[sizes > 0], others]))))
 
     is_beyond_doubt = spread(as_thousands) < 0.7 * spread(as_decimals)
-    return Marks("," if mark == "." else ".", mark, has_currency=bool(evidence.currencies)) if is_beyond_doubt else None
+    return Marks("," if mark == "." else ".", mark, has_currency=bool(evidence.currencies),
+                 has_unit=bool(evidence.units)) if is_beyond_doubt else None
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,10 @@ class Facts:
     dates: "pd.Series[Any] | None" = None
     """Of a wide table, the date of each row."""
     demand: "pd.Series[Any] | None" = None
+
+    def without(self, name: str) -> "Facts":
+        """The same without that column."""
+        return replace(self, columns=tuple(column for column in self.columns if column.name != name))
 
     def column(self, name: str) -> Column:
         """The column of that name."""

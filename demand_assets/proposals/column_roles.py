@@ -1,5 +1,6 @@
 """Which column is the date, the region, the item and the demand, by names and by what stands in them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -8,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency, ordinals, period_dates, weekdays
+from demand_assets.forecasting.validation.written_dates import read_dates
 from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called, quoted
+from demand_assets.proposals.column_names import called, plain, quoted, spaced
 from demand_assets.proposals.periods import (
     Reading,
+    are_short_periods,
     counts_periods,
     day_and_month_differ,
     first_period,
@@ -27,6 +30,9 @@ from demand_assets.sources.file_formats.workbooks import UNSTORED
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""
 _MOST_OTHERS = 12
+_LOOKED_AT = 500
+_MOSTLY_NUMBERS = 0.5
+_FISCAL = frozenset(["fiscal", "fy", "gj", "geschaftsjahr", "exercice", "ejercicio", "esercizio", "boekjaar"])
 
 
 @dataclass
@@ -45,6 +51,8 @@ class Roles:
     date_start: str | None = None
     time_zone: str | None = None
     expressions: dict[str, str] = field(default_factory=dict)
+    parts: list[str] = field(default_factory=list)
+    """Columns of which expressions make the region or the item."""
     reasons: dict[str, str] = field(default_factory=dict)
     days: Dates = field(default_factory=lambda: np.zeros(0, dtype="datetime64[D]"))
     """Of each row of the facts."""
@@ -54,7 +62,7 @@ class Roles:
 
     def keys(self, facts: Facts) -> list[Column]:
         """The columns that name a series."""
-        return [facts.column(name) for name in (self.region, self.item) if name]
+        return [facts.column(name) for name in (self.region, self.item, *self.parts) if name]
 
 
 def roles_of(facts: Facts, ask: Ask, is_wide: bool, wide: Reading | None, today: pd.Timestamp) -> Roles:
@@ -109,9 +117,7 @@ def _date_readings(column: Column) -> list[Reading]:
 def _of_wide(roles: Roles, facts: Facts, wide: Reading) -> None:
     assert facts.dates is not None
     codes, distinct = pd.factorize(facts.dates.astype(str))
-    read = readings_of([str(value) for value in distinct])
-    days = read[0].days if read and len(read[0].days) == len(distinct) else np.full(len(distinct), np.datetime64("NaT"),
-                                                                                   dtype="datetime64[D]")
+    days = read_dates(pd.Series([str(value) for value in distinct], dtype=object), wide.by, wide.date_format).days
     roles.days = days[codes]
     roles.date_format = wide.date_format
     roles.reasons["date_format"] = "how the names of the columns with demand are written"
@@ -153,6 +159,8 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         roles.expressions["date"] = text
         roles.reasons["expression date"] = "year and period stand in columns of their own"
         roles.frequency = "D" if month and day else "M" if month else "W"
+        others = [one for one in (month or week, day if month else None) if one is not None]
+        roles.days = _days_together(year, others, "-" if month else "-W", roles)
     elif year:
         _choose_beside(roles, year, [column for column in columns if column.name not in roles.used])
 
@@ -170,8 +178,18 @@ def _choose_beside(roles: Roles, year: Column, columns: Sequence[Column]) -> Non
             roles.expressions["date"] = f"text({quoted(year.name)}) + '{between}' + text({quoted(column.name)})"
             roles.reasons["expression date"] = "year and period stand in columns of their own"
             roles.frequency, roles.date_format = found[0].by, found[0].date_format
+            roles.days = _days_together(year, [column], between, roles)
             roles.reasons["date_format"] = "how these are written together"
             return
+
+
+def _days_together(year: Column, others: Sequence[Column], between: str, roles: Roles) -> Dates:
+    """The day of each row, of a year and what stands in other columns."""
+    years = np.nan_to_num(year.numbers, nan=0).astype(np.int64).astype(str)
+    texts = pd.Series(np.where(np.isfinite(year.numbers), years, None), dtype=object)
+    for column in others:
+        texts = texts.str.cat(column.texts.str.strip(), sep=between)  # missing where either is
+    return read_dates(texts, roles.frequency, roles.date_format).days
 
 
 def _within(column: Column, low: int, high: int) -> bool:
@@ -242,7 +260,7 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
                 named = -1.0
         if column.name in {each.name for each in logarithms}:
             named = 1.5
-        return (named, not column.is_constant, not column.is_yes_no, -facts.columns.index(column))
+        return (named, not column.is_constant, not column.is_yes_no, column.is_whole, -facts.columns.index(column))
 
     ranked = sorted(numeric, key=score, reverse=True)
     best = [column for column in ranked if score(column)[0] > 0]
@@ -251,12 +269,22 @@ def _choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fac
         best = [column for column in ranked if score(column)[0] == 0 and column.name not in keys
                 and not column.is_yes_no and not _looks_like_id(column)]
         if len(best) > 1:
-            best = [next(column for column in best if column.name == ask(
-                "Which column is the demand (units)?", [column.name for column in best], best[-1].name))]
+            names = [column.name for column in facts.columns if column in best]
+            default = "" if roles.item is None or roles.region is None else best[-1].name
+            chosen = ask("Which column is the demand (units)?", names, default)
+            if not chosen:
+                raise CannotProposeError(
+                    f"the columns {', '.join(map(repr, names[:6]))} hold numbers, and none is called what demand is; "
+                    "if each is that of an item or a region, write a row for each of them, with its name in a column "
+                    "of its own; else call the demand 'demand'")
+            best = [next(column for column in best if column.name == chosen)]
             roles.notes.append(f"which column is demand could not be told by its name: {best[0].name!r} was taken")
         why = "no other column of numbers is left"
     else:
         top = [column for column in best if score(column)[0] == score(best[0])[0]]
+        if repeated := [column.name for column in top if re.search(r" \(\d+\)$", column.name)]:
+            raise CannotProposeError(f"the columns {' and '.join(map(repr, repeated[:2]))} have one name: two tables "
+                                     "stand side by side, or a column stands there twice; keep one of them")
         if len(top) > 1:
             chosen = ask("Which column is the demand (units)?", [column.name for column in top], top[0].name)
             best = [next(column for column in top if column.name == chosen)]
@@ -291,6 +319,8 @@ def _no_demand(columns: Sequence[Column], roles: Roles) -> None:
         wrong = next((value for number, value in zip(np.isnan(named._of_distinct[0]), named.distinct, strict=True)
                       if number), named.example())
         cure = ("nothing of it can be read" if str(wrong).endswith(UNSTORED) else
+                f"numbers stand in {named._of_distinct[1]:.0%} of its rows: leave the others empty if nothing is "
+                "known of them" if named._of_distinct[1] > _MOSTLY_NUMBERS else
                 "write numbers alone there, without units, currency or letters"
                 if any(map(str.isdigit, str(wrong))) else "a column with the units of each period is missing")
         raise CannotProposeError(f"the column {named.name!r} should be the demand and holds what is no number, as "
@@ -350,6 +380,12 @@ def _read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]]
             raise CannotProposeError(f"the dates in {column.name!r}, as {value!r}, may be {' or '.join(ways)}, and "
                                      "nothing in the column settles it; write them as 2024-01-31")
         reading = found[ways.index(chosen)]
+    if are_short_periods(reading):
+        raise CannotProposeError(f"{column.name!r} counts up to 13 in each year, as {column.example()!r}: periods of "
+                                 "four weeks, no weeks or months of the calendar; write demand by week or by day")
+    if {plain(word) for word in re.split(r"[\W_]+", spaced(column.name))} & _FISCAL and reading.by in ("M", "Q"):
+        roles.notes.append(f"{column.name!r} is called fiscal: its months are taken for those of the calendar, which "
+                           "is wrong where the year of the books begins in another month than January")
     roles.date_format = reading.date_format
     roles.reasons["date_format"] = f"all values are written so, as {column.example()!r}"
     roles.days = _days_of(column, reading)
@@ -365,7 +401,6 @@ def _days_of(column: Column, reading: Reading) -> Dates:
     if len(reading.days) == len(column.distinct):
         days = reading.days
     else:  # of many distinct values, only some were tried
-        from demand_assets.forecasting.validation.written_dates import read_dates
         days = read_dates(pd.Series(column.distinct, dtype=object), reading.by, reading.date_format).days
     return np.append(days, np.datetime64("NaT"))[column.codes[0]]
 
@@ -405,8 +440,9 @@ def _count_periods(roles: Roles, facts: Facts, ask: Ask, today: pd.Timestamp) ->
                                      "as in 2024-W05 or 2024-01")
         named = next((column for column in facts.columns if column.says("date") >= 2), None)
         if named is not None and named.distinct:
-            raise CannotProposeError(f"the column {named.name!r} should be the date, and {named.example()!r} cannot be "
-                                     "read as one; write dates as 2024-01-31")
+            value = next((value for value in named.distinct[:_LOOKED_AT] if not readings_of([value])), named.example())
+            raise CannotProposeError(f"the column {named.name!r} should be the date, and {value!r} cannot be read as "
+                                     "one; write dates as 2024-01-31")
         raise CannotProposeError("no column holds dates; the columns are "
                                  f"{', '.join(repr(column.name) for column in facts.columns[:12])}")
     column = max(counted, key=lambda one: max(one.says("date"), one.says("week"), one.says("month")))

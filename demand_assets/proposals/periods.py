@@ -29,7 +29,8 @@ FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y
            "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%m/%d/%y %H:%M", "%d.%m.%y %H:%M",
            "%d/%m/%y %H:%M", "%d.%m.%Y, %H:%M", "%d.%m.%Y, %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d%m%Y",
            "%Y/%m/%d %I:%M %p", "%d-%b-%y %I.%M.%S.%f %p", "%a %b %d %Y", "%Y. %m. %d.", "%Y. %B %d.", "%Y. %b",
-           "%m/%y", "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
+           "%Y.%m.%d.", "0%m.%Y", "0%m/%Y", "%a %d.%m.%Y", "%a, %d.%m.%Y", "%a %d.%m.%y", "%a, %d.%m.%y", "%a %d/%m/%Y",
+           "%A %d %B %Y", "%A, %d. %B %Y", "%a %m/%d/%Y", "%m/%y", "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
 """How dates may be written that are not as ISO 8601 writes them."""
 ZONES = ("Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Moscow", "Asia/Dubai", "Asia/Kolkata",
          "Asia/Bangkok", "Asia/Shanghai", "Asia/Tokyo", "Australia/Brisbane", "Australia/Sydney", "Pacific/Auckland")
@@ -83,6 +84,8 @@ _FIRST, _ENOUGH_READ = 8, 0.5
 """Of so many first values this share has to be read by a format, or the others are not looked at."""
 _FEWEST_DIGITS = 4
 _WEEKS_OF_A_YEAR, _FEW_AGAIN = 53, 0.05
+_PERIODS_OF_A_YEAR = 13
+"""Of four weeks each."""
 
 
 def readings_of(values: Sequence[str]) -> list[Reading]:
@@ -123,6 +126,14 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
 def _may_be_date(value: str) -> bool:
     """Whether a text has enough digits for a date in any format: some, and four where nothing else stands."""
     return any(map(str.isdigit, value)) and not (value.isdigit() and len(value) < _FEWEST_DIGITS)
+
+
+def are_short_periods(reading: Reading) -> bool:
+    """Whether what was read as weeks are the first thirteen of each year, as periods of four weeks are numbered."""
+    days = pd.DatetimeIndex(reading.days[~np.isnat(reading.days)]).isocalendar()
+    years = days.groupby("year")["week"].nunique()
+    return reading.by == "W" and len(years) > 1 and bool(days["week"].max() <= _PERIODS_OF_A_YEAR) and bool(
+        years.max() >= _PERIODS_OF_A_YEAR - 1)
 
 
 def _read(values: list[str], frequency: Frequency, date_format: str | None) -> Reading | None:

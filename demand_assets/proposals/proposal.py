@@ -1,7 +1,9 @@
 """From data that nobody has described to a dataset file that the product can read."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,14 +16,25 @@ from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
+from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
+from demand_assets.forecasting.validation.written_dates import read_dates
 from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
-from demand_assets.proposals.column_names import free_name
+from demand_assets.proposals.column_names import called, free_name
 from demand_assets.proposals.column_roles import Roles, roles_of
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
-from demand_assets.proposals.periods import Reading, readings_of
+from demand_assets.proposals.periods import Reading, readings_of, series_codes
 from demand_assets.proposals.rows_of_a_period import check_key_measures, gaps, several_rows, totals
+from demand_assets.proposals.rows_told_apart import (
+    SharedPeriods,
+    blank_below,
+    check_rows,
+    names_series,
+    shared_periods,
+    take_finer_keys,
+    version_of,
+)
 from demand_assets.proposals.stock import take_stock
 from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, Group, groups_in, sampled
 from demand_assets.proposals.terminal_questions import Ask
@@ -32,6 +45,11 @@ from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""
 _MOST_GROUPS = 4
+_MANY_NUMBERS = 40
+_PLAIN_FORMATS = ("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m", "%m/%Y", "%m.%Y", "%Y%m%d", "%Y%m", "%G-W%V", "%G%V")
+"""Of dates that are read without a format."""
+_FEW_SHARED = 0.02
+"""Of the rows, that share their period with another once names are filled down, or are left out."""
 _LOOKED_AT = 600_000
 """Rows that the proposal is tried on."""
 
@@ -68,17 +86,42 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     dates, wide = _wide(group.names)
     if len([column for column in group.names if column.strip()]) < 2:
         raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed")
+    measures = _others_of_a_period(group.names, dates)
+    names, named_by = [name for name in group.names if name not in measures], ""
+    if group.are_named:
+        named_by = free_name("region", names)
+        source["name_column"] = named_by
+        names.append(named_by)
     try:
-        facts = facts_of_file(source, group.names, dates, wide.date_format if wide else None, wide.by if wide else "D")
+        facts = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
     except (SourceError, ValidationError) as error:
         raise CannotProposeError(_line(error)) from error
     if not facts.rows:
         raise CannotProposeError(f"{given} has a header and no rows")
+    files, facts = (facts.column(named_by), facts.without(named_by)) if named_by else (None, facts)
     roles = roles_of(facts, ask, bool(dates), wide, today)
+    if (blank := blank_below(facts, roles)) and not any(table.kind == "parquet" for table in group.tables):
+        source["fill_down"] = blank
+        filled = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
+        its = roles_of(filled.without(named_by), ask, bool(dates), wide, today)
+        of_each_file = replace(its, parts=[*its.parts, *([named_by] if named_by else [])])
+        if not blank_below(filled, its) and len(its.days) and (
+                shared_periods(filled, of_each_file, _demand_of(filled, its)).share <= _FEW_SHARED):
+            facts, roles = filled.without(named_by), its
+            group = replace(group, source={**group.source, "fill_down": blank})
+        else:
+            del source["fill_down"]
     check_key_measures(facts, roles)
+    if len(roles.days):
+        counted = _demand_of(facts, roles)
+        if files is not None and _take_names(roles, facts, counted, files, group):
+            facts = Facts((*facts.columns, files), facts.rows, facts.dates, facts.demand)
+            group = replace(group, source={**group.source, "name_column": named_by})
+        take_finer_keys(facts, roles, counted)
+        check_rows(facts, roles, counted)
     says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
     draft = _begin(name, group, roles, facts, path, written_path)
-    draft.left += says_nothing
+    draft.left += [*says_nothing, *((name, "it holds another measure of one period") for name in measures)]
     sized = f"a sample of {facts.rows:,} rows" if is_sample else f"{facts.rows:,} rows"
     draft.looked_at = f"{Path(given).name or given} ({sized})"
     if dates:
@@ -89,8 +132,48 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     units = demand.numbers if "demand" not in roles.expressions else np.exp(demand.numbers)
     proposed = drivers_of(facts, roles, units)
     _note_numbers(draft, demand, proposed, ask, given, is_alone=len(group.tables) == 1)
+    if len(roles.days):
+        _leave_differing(draft, proposed, shared_periods(facts, roles, units))
     _add_drivers(draft, proposed)
-    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group)
+    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group, files)
+
+
+def _demand_of(facts: Facts, roles: Roles) -> Any:
+    """The demand of each row."""
+    if facts.demand is not None:
+        return Column("demand", facts.demand.astype(str).where(facts.demand.notna(), None).astype(object)).numbers
+    return _units(roles, facts)
+
+
+def _take_names(roles: Roles, facts: Facts, demand: Any, files: Column, group: Group) -> bool:
+    """Whether the names of files or sheets were taken for the regions, or the items, that no column tells."""
+    role = "region" if roles.region is None else "item" if roles.item is None else ""
+    if not role or not names_series(facts, roles, demand, files):
+        return False
+    setattr(roles, role, files.name)
+    roles.used.add(files.name)
+    what = "sheets" if group.source.get("sheet") == "*" else "files"
+    roles.reasons[role] = (f"{len(files.distinct)} {what} tell of the same periods, and no column names {role}s: the "
+                           f"name of each is taken, as {files.example()!r} (source.name_column)")
+    return True
+
+
+def _leave_differing(draft: Draft, proposed: Proposed, shared: SharedPeriods) -> None:
+    """Take out categories and numbers of things, such as invoices, in which rows of one period differ, for none holds
+    of those that are put together, and what says which of them is the newest."""
+    version = version_of(shared)
+    differing = {column.name: column for column in shared.differing}
+    out = [driver for driver in proposed.drivers if driver.column in differing and (
+        driver.kind == "category" or (version is not None and driver.column == version.name)
+        or (driver.kind == "number" and _numbers_things(differing[driver.column])))]
+    draft.left += [(driver.column, "rows of one period differ in it") for driver in out]
+    proposed.drivers = [driver for driver in proposed.drivers if driver not in out]
+
+
+def _numbers_things(column: Column) -> bool:
+    """Whether whole numbers are names, by their variety and as the column is not called what may move demand."""
+    return column.is_whole and len(column.distinct) > _MANY_NUMBERS and not any(
+        column.says(kind) for kind in ("price", "cost", "promo", "holiday", "weather", "open"))
 
 
 def _units(roles: Roles, facts: Facts) -> Any:
@@ -111,14 +194,41 @@ def _wide(names: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
     if len(digits) < _ENOUGH_DATES:
         return (), None
     best: tuple[tuple[str, ...], Reading | None] = ((), None)
-    for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):]):
+    begin = [name for name in digits if name.strip()[0].isdigit()]
+    for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):], begin):
         for reading in readings_of(some):
-            from demand_assets.forecasting.validation.written_dates import read_dates
-            days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
-            found = tuple(name for name, day in zip(names, days, strict=True) if day == day)
+            found = _read_by(names, reading)
             if len(found) >= _ENOUGH_DATES and len(found) > len(best[0]):
                 best = found, reading
-    return best
+    return best if best[1] is not None else _of_measures(names, digits)
+
+
+def _read_by(names: Sequence[str], reading: Reading) -> tuple[str, ...]:
+    days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
+    return tuple(name for name, day in zip(names, days, strict=True) if day == day)
+
+
+def _of_measures(names: Sequence[str], dated: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
+    """The columns with demand of a table that has several for each date, as 2024-01 Units and 2024-01 Revenue."""
+    measures = {name.rpartition(" ")[2] for name in dated}
+    best = max(measures, key=lambda measure: called(measure, "demand"), default="")
+    its = [name.removesuffix(f" {best}") for name in dated if name.endswith(f" {best}")]
+    if called(best, "demand") < 2 or len(its) < _ENOUGH_DATES:
+        return (), None
+    for reading in readings_of(its):
+        for written in [reading.date_format] if reading.date_format else _PLAIN_FORMATS:
+            whole = replace(reading, date_format=f"{written} {best.replace('%', '%%')}")
+            if len(found := _read_by(names, whole)) == len(its):
+                return found, whole
+    return (), None
+
+
+def _others_of_a_period(names: Sequence[str], dates: Sequence[str]) -> list[str]:
+    """The columns whose names hold the date of one with demand: of another measure, as 2024-01 Price is."""
+    ends = {name.rpartition(" ")[2] for name in dates}
+    mark = f" {ends.pop()}" if len(ends) == 1 else ""
+    bare = [name.removesuffix(mark) for name in dates]
+    return [name for name in names if name not in dates and any(date in name for date in bare)]
 
 
 def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, written_path: Any) -> Draft:
@@ -129,7 +239,10 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
     draft.source["kind"] = ("file", "")
     draft.source["path"] = (_as_entry(written_path(path) if written_path else path), "")
     reasons = {"encoding": "the text is no UTF-8, and reads as this", "sheet": "the sheet with the wanted columns",
-               "format": "the content is this, whatever the name says"}
+               "format": "the content is this, whatever the name says",
+               "header_rows": "the names of columns are made of two rows, one below the other",
+               "fill_down": "names stand in the first row of each block only, as in merged cells",
+               "name_column": "the column that the names of files or sheets give"}
     for key, value in group.source.items():
         draft.source[key] = (value, reasons.get(key, ""))
     kinds = {table.delimiter for table in group.tables if table.kind == "csv"}
@@ -146,6 +259,8 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
         columns["time_zone"] = (roles.time_zone, roles.reasons["time_zone"])
     for role in ("region", "item"):
         chosen = getattr(roles, role)
+        if role in roles.expressions:
+            continue
         if chosen is None:
             columns[role] = ("", f"no column names {role}s: there is one, called \"all\"")
         else:
@@ -267,11 +382,12 @@ def _add_drivers(draft: Draft, proposed: Proposed) -> None:
 
 
 def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, sample: Mapping[str, Any] | None,
-            group: Group) -> tuple[Draft, LookedThrough]:
+            group: Group, files: Column | None) -> tuple[Draft, LookedThrough]:
     """Try the draft with the product's own reading and validation, and settle the rules by what these say."""
     read = {key: value for key, value in (sample or {"path": group.path}).items() if key in ("path", "kind")}
     if sample is not None and "format" in draft.source:
         read["format"] = "auto"
+    _note_placeholders(draft, facts, roles, units)
     seen = _tried(draft, read, group)
     if (found := totals(seen.catalogue)):
         for key, names in found.items():
@@ -279,8 +395,8 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
         seen = _tried(draft, read, group)
     unused = seen.summary["unused"]
     conflicting = unused["values_refused_by_rule"].get("conflicting", 0)
-    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask) if len(
-        roles.days) else None
+    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask, files
+                          ) if len(roles.days) else None
     if answer is None:
         draft.seen.append("no period has several rows that contradict or repeat each other")
     elif answer.value:
@@ -288,7 +404,8 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
     else:
         draft.seen.append(answer.why)
         draft.notes.append(answer.why)
-    missing = gaps(facts, roles, units, ask) if len(roles.days) else None
+    is_summed = draft.rules.get("several_rows", ("", ""))[0] == "sum"
+    missing = gaps(facts, roles, units, ask, is_summed) if len(roles.days) else None
     if missing is not None and missing.value:
         draft.rules["gaps"] = (missing.value, missing.why)
     elif missing is not None and missing.why:
@@ -315,6 +432,23 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
     if seen.closed_weekdays:
         draft.seen.append(f"nothing is ever sold on {' and '.join(seen.closed_weekdays)}: forecast as closed")
     return draft, seen
+
+
+def _note_placeholders(draft: Draft, facts: Facts, roles: Roles, units: Any) -> None:
+    """Note the numbers that stand for demand that is not known: nines far above all others of a series; and -1 and the
+    like where nothing else in the table is below 0 and no rows are put together, as returns would be."""
+    if not look_strange(units).any():
+        return
+    found: Counter[float] = Counter()
+    series = pd.Series(units).groupby(series_codes(roles.keys(facts), facts.rows))
+    for _, its in series:
+        found.update(dict(placeholders_among(its.to_numpy())))
+    below = set(np.unique(units[units < 0]).tolist())
+    are_none = below <= set(found) and not (len(roles.days) and shared_periods(facts, roles, units).share)
+    values = [value for value in sorted(found) if value > 0 or are_none]
+    if values:
+        rows = sum(found[value] for value in values)
+        draft.rules["placeholders"] = (values, f"{rows:,} rows, and nothing else comes near: not known")
 
 
 def _tried(draft: Draft, read: Mapping[str, Any], group: Group | None) -> LookedThrough:
@@ -351,6 +485,10 @@ def _note_trouble(draft: Draft, seen: LookedThrough) -> None:
         draft.seen.append(f"refused, {rule}: {count:,} values, as {'; '.join(seen.examples(rule))}")
     for problem, count in seen.problems.most_common(3):
         draft.notes.append(f"{count} of {len(seen.validated)} region-items cannot be used: {_line(problem)}")
+    left_out = sum(rows for _, _, _, rows in seen.catalogue.refused)
+    if left_out > _FEW_SHARED * (left_out + seen.summary["unused"]["rows"]):
+        region, item, reason, _ = seen.catalogue.refused[0]
+        draft.notes.append(f"{left_out:,} rows are left out, as those of region {region!r}, item {item!r}: {reason}")
     for notices in list(seen.summary["notices"].values())[:2]:
         draft.seen += notices
     draft.seen += [f"left out: region {region!r}, item {item!r}: {reason}"

@@ -14,6 +14,14 @@ from demand_assets.proposals.column_names import called
 from demand_assets.proposals.column_roles import Roles
 from demand_assets.proposals.different_measures import different_measures
 from demand_assets.proposals.periods import series_codes
+from demand_assets.proposals.rows_told_apart import (
+    are_overlaps,
+    are_parts_of_a_report,
+    at_the_turn_of_the_year,
+    is_in_order,
+    shared_periods,
+    version_of,
+)
 from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 
@@ -22,6 +30,8 @@ _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 _FEW = 0.005
 _MANY = 0.25
 _SMALL_UNITS = 10
+_LINES = 2
+"""Rows of a period on average, from which on they are lines of sales."""
 
 
 @dataclass(frozen=True)
@@ -32,44 +42,69 @@ class Answer:
     why: str
 
 
-def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], rows: int, refused: int, ask: Ask
-                 ) -> Answer | None:
+def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], rows: int, refused: int, ask: Ask,
+                 files: Column | None = None) -> Answer | None:
     """What several rows of a period mean; None where there are none that the product does not put together itself.
 
     Args:
         rows: that are identical to another, or contradict one, as the validation says.
         refused: of them, those that contradict another.
+        files: the name of each row's file or sheet, where there are several.
+    Raises: CannotProposeError: it cannot be told, and nobody is asked.
     """
     if not rows:
         return None
-    keys = series_codes(roles.keys(facts), facts.rows)
-    known = ~np.isnat(roles.days)
-    frame = pd.DataFrame({"key": keys[known], "day": roles.days[known].astype(np.int64), "demand": demand[known],
-                          "row": np.flatnonzero(known)})
-    groups = frame.groupby(["key", "day"], sort=False)
-    sizes = groups.size()
-    several = frame[groups["row"].transform("size") > 1]
-    share = len(several) / max(1, len(frame))
-    differing = [column.name for column in facts.columns if column.name not in roles.used and not column.is_constant
-                 and len(several) and pd.Series(column.codes[0][several["row"]]).groupby(
-                     [several["key"].to_numpy(), several["day"].to_numpy()]).nunique().max() > 1]
+    shared = shared_periods(facts, roles, demand)
+    differing, sizes = shared.differing, shared.sizes
     if not refused and len(sizes) and sizes.min() > 1 and sizes.nunique() == 1 and not differing:
         return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more "
                           "than once, or rows.several_rows = 'sum' is right")
-    _check_measures([facts.column(name) for name in differing])
-    median = float(np.nanmedian(frame["demand"])) if len(frame) else 0.0
-    is_small = median <= _SMALL_UNITS and bool((frame["demand"].dropna() % 1 == 0).all())
-    if differing:
-        default, why = "sum", (f"{rows:,} rows share their period with another and differ in "
-                               f"{', '.join(map(repr, differing[:3]))}: lines that add up")
-    elif share >= 0.02 or is_small:
+    _check_measures(differing)
+    median = float(np.nanmedian(demand[~np.isnat(roles.days)])) if len(sizes) else 0.0
+    is_small = median <= _SMALL_UNITS and bool((demand[np.isfinite(demand)] % 1 == 0).all())
+    version = version_of(shared)
+    if refused and roles.frequency == "W" and at_the_turn_of_the_year(shared):
+        raise CannotProposeError(f"{rows:,} rows share their week with another, all at the turn of a year: the year "
+                                 "beside the week's number is not that of the ISO calendar, so weeks stand under wrong "
+                                 "years; write the date of each week's first day")
+    if refused and version is not None:
+        if not is_in_order(shared, version):
+            raise CannotProposeError(f"{rows:,} rows share their period with another, and {version.name!r} says which "
+                                     "is the newest; sort the rows by it, the newest last")
+        default, why = "last", (f"{rows:,} rows share their period with another, and {version.name!r} says which is "
+                                "the newest: the last one holds")
+    elif refused and are_overlaps(shared, files):
+        default, why = _of_overlaps(rows, shared.share)
+    elif refused and are_parts_of_a_report(shared, facts.column(roles.date) if roles.date else None):
+        default, why = "", _PARTS.format(rows=rows, usual=int(sizes.mode().iloc[0]))
+        if not ask(why, _MEANINGS, ""):
+            raise CannotProposeError(f"{why}; if each part has its region's or item's name above it, write the name "
+                                     "in a column of its own, in every row")
+    elif differing:
+        names = ", ".join(repr(column.name) for column in differing[:3])
+        default, why = "sum", f"{rows:,} rows share their period with another and differ in {names}: lines that add up"
+    elif shared.share >= 0.02 or is_small:
         default, why = "sum", f"{rows:,} rows share their period with another: lines that add up"
     else:
         default, why = "", (f"{rows:,} rows share their period with another, which is rare here: identical ones count "
                             "once and others are refused; 'sum' if they add up, 'last' if they are corrections")
-    chosen = ask(f"{rows:,} rows share their period with another. What do they mean?",
-                 ["sum", "last", "mean", "refuse"], default)
+    chosen = ask(f"{rows:,} rows share their period with another. What do they mean?", _MEANINGS, default)
     return Answer(chosen, why if chosen == default else "as answered")
+
+
+def _of_overlaps(rows: int, share: float) -> tuple[str, str]:
+    """What rows mean that several files have with other values. Raises: CannotProposeError: most of them have."""
+    told = f"{rows:,} rows share their period with one of another file, and say something else"
+    if share >= _MANY:
+        raise CannotProposeError(f"{told}, and no column tells them apart. Keep one file of each period, or write what "
+                                 "each file holds, as a channel or a region, in a column of its own")
+    return "", (f"{told}: they are refused; rules.several_rows = 'last' if later files correct those before, 'sum' if "
+                "they add up")
+
+
+_MEANINGS = ("sum", "last", "mean", "refuse")
+_PARTS = ("{rows:,} rows share their period with another, nearly every period has {usual}, with other values, and no "
+          "column tells them apart")
 
 
 def check_key_measures(facts: Facts, roles: Roles) -> None:
@@ -85,8 +120,12 @@ def _check_measures(columns: Sequence[Column]) -> None:
                                      f"and {found[1]!r}; keep the rows of demand only, or give each its own column")
 
 
-def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) -> Answer:
-    """What a missing row means; with the reason also where the entry is left out."""
+def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask, is_summed: bool = False) -> Answer:
+    """What a missing row means; with the reason also where the entry is left out.
+
+    Args:
+        is_summed: whether several rows of a period add up.
+    """
     known = ~np.isnat(roles.days) & np.isfinite(demand)
     days, units = roles.days[known], demand[known]
     frequency: Frequency = roles.frequency
@@ -113,6 +152,9 @@ def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask) 
         default, why = "unknown", f"{rows}, and {zeros:.1%} of the rows say 0: what has no row is not known"
     elif closed:
         default, why = "zero", f"{rows}, nearly all of them {' and '.join(closed)}: closed, nothing was sold"
+    elif is_summed and len(days) >= _LINES * present:
+        default, why = "zero", (f"{rows}, and the others have {len(days) / present:.0f} on average: lines, one for "
+                                "each sale")
     elif share >= _MANY or (share >= 0.02 and np.median(units) <= _SMALL_UNITS):
         default, why = "zero", f"{rows}, and no row says 0: rows are written only where something was sold"
     else:

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -15,14 +14,14 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
-from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.column_names import called, known_words
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, unique_names
+from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_together, unique_names
 from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
+from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, opened, packed_files
 from demand_assets.sources.file_formats.workbooks import cells_of
 from demand_assets.sources.files import format_of, not_read
 
@@ -41,9 +40,10 @@ _TAIL = 0.15
 _SAMPLE_ROWS = 300_000
 """Of a Parquet file."""
 _HEAD = 1 << 17
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""What text with several bytes a letter begins with; that of UTF-32 of the other order begins as UTF-16 does."""
 _COMPRESSED = 6
 """How many times larger a compressed file is taken to be."""
-_HIDDEN = ("_", ".", "~$")
 _PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)", b"GIF8": "a picture (GIF)",
              b"%PDF": "a PDF document", b"\x7fELF": "a program", b"BM": "a picture (BMP)", b"Rar!": "a RAR archive",
              b"7z\xbc\xaf": "a 7-Zip archive",
@@ -78,6 +78,7 @@ class Table:
     """Whether the name says what the content is."""
     member: str = ""
     """Its name in the zip."""
+    header_rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ class Group:
     others: tuple[str, ...] = ()
     """Of what is left out: name and why, to tell."""
     filesystem: AbstractFileSystem | None = field(default=None, compare=False)
+
+    @property
+    def are_named(self) -> bool:
+        """Whether it has several files, or several sheets, whose names may say something."""
+        return len({table.sheet if self.source.get("sheet") == "*" else table.member or table.path
+                    for table in self.tables}) > 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,7 +152,7 @@ def _listed(filesystem: AbstractFileSystem, path: str, given: str) -> tuple[dict
     files = {}
     for name, info in sorted(found.items()):
         within = PurePosixPath(name.removeprefix(root).lstrip("/") if root else PurePosixPath(name).name)
-        is_read = not any(part.startswith(_HIDDEN) for part in within.parts) and all(
+        is_read = not any(part.startswith(HIDDEN) for part in within.parts) and all(
             "=" in folder for folder in within.parts[:-1])
         if info["type"] == "file" and is_read:
             files[name] = info
@@ -169,25 +176,25 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     kind = _kind_of(begin, by_name, shown)
     if not is_alone and by_name is None:
         raise CannotProposeError(f"{shown} is no table by its name")
+    if kind == "zip" and by_name != "zip":
+        raise CannotProposeError(f"{shown} is a zip, whatever its name says; call it .zip, or unpack it")
     if kind == "zip":
-        with filesystem.open(path, "rb") as file:
-            try:
-                packed = ZipFileSystem(BytesIO(file.read()))
-                found, problems = list[Table](), list[str]()
-                for name, info in sorted(packed.find("", detail=True).items()):
-                    if any(part.startswith(_HIDDEN) for part in PurePosixPath(name).parts):
-                        continue
-                    try:
-                        its = _tables_of(packed, name, int(info["size"]), False, constant, name)
-                    except CannotProposeError as error:
-                        if format_of(name) is not None:
-                            raise CannotProposeError(f"{path}: {error}") from error
-                        problems.append(str(error))
-                        continue
-                    found += [Table(path, table.kind, table.names, table.size, table.encoding, table.sheet,
-                                    table.delimiter, table.skipped, True, name) for table in its]
-            except (BadZipFile, NotImplementedError, RuntimeError) as error:
-                raise CannotProposeError(f"{path} is no zip that can be read: {error}") from error
+        found, problems = list[Table](), list[str]()
+        try:
+            for one in packed_files(filesystem, path):
+                try:
+                    its = _tables_of(one.filesystem, one.path, one.size, False, {**constant, **_constant(one.name)},
+                                     one.name)
+                except CannotProposeError as error:
+                    if format_of(one.name) is not None:
+                        raise CannotProposeError(f"{path}: {error}") from error
+                    problems.append(str(error))
+                    continue
+                found += [Table(path, table.kind, table.names, table.size, table.encoding, table.sheet,
+                                table.delimiter, table.skipped, True, one.name, table.header_rows)
+                          for table in its]
+        except (BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise CannotProposeError(f"{path} is no zip that can be read: {error}") from error
         if not found:
             raise CannotProposeError(f"{path} holds no table" + (f": {problems[0]}" if problems else ""))
         if len({frozenset(table.names) for table in found}) > 1:
@@ -230,11 +237,12 @@ def _kind_of(begin: bytes, by_name: str | None, shown: str) -> str:
         raise CannotProposeError(f"{shown} is {what}, whatever its name says; open it and save it as .xlsx or CSV")
     if start.startswith((b"{", b'[{', b'[\n')) and by_name != "csv":
         raise CannotProposeError(f"{shown} is JSON; save it as CSV or Parquet")
-    if begin.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ")):
-        if by_name != "csv" or not shown.lower().endswith((".gz", ".bz2", ".xz")):
-            raise CannotProposeError(f"{shown} is compressed, and its name does not say how; call it .csv.gz")
+    if begin.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        if by_name != "csv" or not shown.lower().endswith(PACKED):
+            raise CannotProposeError(f"{shown} is compressed, and its name does not say how; call it .csv.gz, "
+                                     ".csv.bz2, .csv.xz or .csv.zst")
         return "csv"
-    if b"\0" in begin[:4096] and not begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not (
+    if b"\0" in begin[:4096] and not begin.startswith(_WIDE) and not (
             _is_utf16(begin)):
         if (stray := stray_zeros(begin)) is not None:
             raise CannotProposeError(_one_line(f"{shown} {stray}"))
@@ -255,7 +263,7 @@ def _is_utf16(begin: bytes) -> bool:
 
 def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
             shown: str) -> Table:
-    with filesystem.open(path, "rb", compression="infer") as file:
+    with opened(filesystem, path) as file:
         begin = file.read(_HEAD)
     encoding, written = _decoded(begin, shown)
     lines = written.splitlines(keepends=True)
@@ -285,9 +293,27 @@ def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapp
     _, delimiter, number, header = best
     while header and not header[-1].strip() and len(header) > 1:
         header = header[:-1]
-    names = unique_names(header)
+    above = [record for record, _ in first_records(lines[skipped:], delimiter)][:number + 1]
+    names, rows = _with_row_above(above, header)
     _check_header(names, shown)
-    return Table(path, "csv", _with(names, constant), size, encoding, None, delimiter, number + skipped, is_by_name)
+    return Table(path, "csv", _with(names, constant), size, encoding, None, delimiter, number + skipped, is_by_name,
+                 header_rows=rows)
+
+
+def _with_row_above(lines: Sequence[Sequence[str]], header: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """The names of the columns, and of how many rows they are made: of two where names are repeated, and those above
+    them, which stand for the columns to their right too, tell them apart.
+
+    Args:
+        lines: the header, and those above it.
+    """
+    names = unique_names(header)
+    if len(lines) < 2 or len(set(map(str.strip, header))) == len(header):
+        return names, 1
+    filled = [cell for cell in lines[-2] if cell.strip()]
+    both = put_together([*lines[:-1], header], 2)[-1]
+    is_told = len(filled) >= 2 and all(re.search(r"\d", cell) for cell in filled[-2:]) and len(set(both)) == len(both)
+    return (unique_names(both), 2) if is_told else (names, 1)
 
 
 def _check_header(names: Sequence[str], shown: str) -> None:
@@ -304,8 +330,9 @@ def _check_header(names: Sequence[str], shown: str) -> None:
 
 def _decoded(begin: bytes, shown: str) -> tuple[str, str]:
     """The encoding, and the text."""
-    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-8", begin[:len(begin) // 2 * 2].decode("utf-16", errors="ignore")
+    if begin.startswith(_WIDE):
+        wide = "utf-32" if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else "utf-16"
+        return "utf-8", begin[:len(begin) // 4 * 4].decode(wide, errors="ignore")
     if b"\0" in begin[:4096]:
         encoding = "utf-16-le" if begin[1::2].count(0) > begin[::2].count(0) else "utf-16-be"
         return encoding, begin[:len(begin) // 2 * 2].decode(encoding, errors="ignore")
@@ -346,14 +373,14 @@ def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: M
         usual = Counter(width for width in widths if width).most_common(1)[0][0]
         number = next(place for place, width in enumerate(widths) if width >= max(1 if usual == 1 else 2, 0.6 * usual)
                       ) if max(widths) >= min(2, usual) else 0
-        header = ["" if value is None else value.date().isoformat() if hasattr(value, "date") else str(value)
-                  for value in cells[number]]
-        names = unique_names(header)
+        above = [["" if value is None else value.date().isoformat() if hasattr(value, "date") else str(value)
+                  for value in row] for row in cells[:number + 1]]
+        names, header_rows = _with_row_above(above, above[number])
         if not any(names):
             continue
         rows = sum(map(bool, widths)) - number - 1
         found.append(Table(path, "excel", _with(names, constant), max(rows, 1) if size <= _LARGE_WORKBOOK else size,
-                           sheet=name, skipped=number, is_by_name=is_by_name))
+                           sheet=name, skipped=number, is_by_name=is_by_name, header_rows=header_rows))
     if not found:
         raise CannotProposeError(f"{shown} has no sheet with anything on it")
     return found
@@ -389,11 +416,16 @@ def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], un
             source["format"] = its[0].kind if len(kinds) == 1 else "auto"
         encodings = {table.encoding for table in its if table.kind == "csv"} or {"utf-8"}
         if len(encodings) > 1:
-            rest.append((", ".join(files[:3]), f"they are written in different encodings: {', '.join(encodings)}"))
-            its = [table for table in its if table.encoding == "utf-8"]
-            files, encodings = sorted({table.path for table in its}), {"utf-8"}
+            others = sorted(encodings - {"utf-8"}, key=lambda one: -sum(table.encoding == one for table in its))
+            kept = {"utf-8", others[0]}  # files in UTF-8 beside those of the declared encoding are read as such
+            rest += [(table.path, f"it is written as {table.encoding}, and others as {' and '.join(sorted(kept))}, "
+                                  f"{MAY_HOLD_DEMAND}") for table in its if table.encoding not in kept]
+            its = [table for table in its if table.encoding in kept]
+            files, encodings = sorted({table.path for table in its}), {others[0]}
         if encodings != {"utf-8"}:
             source["encoding"] = encodings.pop()
+        if len(rows := {table.header_rows for table in its}) == 1 and rows != {1}:
+            source["header_rows"] = rows.pop()
         sheets = [table for table in its if table.sheet is not None]
         if sheets and len(files) == 1 and sum(table.path == files[0] for table in tables) > 1:
             source["sheet"] = sheets[0].sheet if len(sheets) == 1 else "*"
@@ -475,11 +507,11 @@ def sampled(group: Group, folder: Path) -> str:
     files = list(dict.fromkeys(table.path for table in group.tables))
     first = {table.path: table for table in group.tables}
     if files and group.tables[0].member:
-        with group.filesystem.open(files[0], "rb") as file:
-            packed = ZipFileSystem(BytesIO(file.read()))
+        packed = {one.name: one for one in packed_files(group.filesystem, files[0])}
         members = {table.member: table for table in group.tables}
         for place, name in enumerate(some := _some(list(members))):
-            _sample_of(packed, name, members[name], folder / f"{place:03}_{PurePosixPath(name).name}",
+            one = packed[name]
+            _sample_of(one.filesystem, one.path, members[name], folder / f"{place:03}_{PurePosixPath(name).name}",
                        WHOLE_UP_TO // len(some))
         return str(folder)
     some = _some(files)
@@ -507,17 +539,17 @@ def _sample_of(filesystem: AbstractFileSystem, path: str, table: Table, target: 
 
 def _sample_text(filesystem: AbstractFileSystem, path: str, target: Path, size: int) -> None:
     """The beginning and the end of a text file, of whole lines."""
-    with filesystem.open(path, "rb", compression="infer") as file:
+    with opened(filesystem, path) as file:
         head = file.read(size)
-        is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        is_utf16 = head.startswith(_WIDE)
         end = b"\n" if b"\n" in head else b"\r"
         if is_utf16 or len(head) < size:
             if is_utf16:
-                head = head[:len(head) // 2 * 2].decode("utf-16", errors="ignore").encode()
+                head = _decoded(head, path)[1].encode()
             target.write_bytes(head[:head.rfind(end) + 1] or head)
             return
         tail = b""
-        if format_of(path) == "csv" and not path.lower().endswith((".gz", ".bz2", ".xz")):
+        if format_of(path) == "csv" and not path.lower().endswith(PACKED):
             file.seek(0, 2)
             length = file.tell()
             file.seek(max(size, length - int(_TAIL * size)))
@@ -557,8 +589,8 @@ def _sample_workbook(filesystem: AbstractFileSystem, path: str, target: Path) ->
 
 
 def _weight(table: Table) -> int:
-    return table.size * (_COMPRESSED if table.path.lower().endswith((".gz", ".bz2", ".xz", ".zip", ".parquet", ".pq")
-                                                                    ) and not table.member else 1)
+    is_packed = table.path.lower().endswith((*PACKED, ".zip", ".parquet", ".pq")) and not table.member
+    return table.size * (_COMPRESSED if is_packed else 1)
 
 
 def _constant(path: str) -> dict[str, str]:

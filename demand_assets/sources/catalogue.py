@@ -10,6 +10,7 @@ from demand_assets.forecasting.contract.periods import Dates, ordinals, period_d
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.validation.unfinished_periods import is_running, starts
 from demand_assets.forecasting.validation.written_dates import read_dates
 from demand_assets.forecasting.validation.written_values import distinct_values, read_numbers
@@ -206,8 +207,10 @@ class CatalogueBuilder:
         for place, ours in enumerate(("region", "item")):
             without = sum(self._rows[number] for names, number in self._places.items() if not names[place])
             if without > _MOSTLY * rows:
+                column, is_file = self._plan.plain(ours), isinstance(self._dataset.source, FileSource)
+                entry = f", or set source.fill_down = [{column!r}] in the dataset file" if column and is_file else ""
                 told.append(f"{without:,} of {rows:,} rows {NO_NAME.format(ours)}. Fill them down in every row and "
-                            "export again.")
+                            f"export again{entry}.")
         return told
 
     def _why_none(self, region: str, item: str, number: int, seen: tuple[set[str], ...]) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.region_item import known_as, one_form
+from demand_assets.forecasting.contract.region_item import in_one_line, known_as, one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.written_values import read_numbers
@@ -21,6 +21,7 @@ from demand_assets.sources.expressions import Expression
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""
 WHOLE_AS_FRACTION = re.compile(r"-?\d+\.0+")
+_QUOTED = re.compile(r'"[^"]+"')
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
 
@@ -228,6 +229,9 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dic
     values = list(categories.cat.categories)
     texts = [_one_form(value if isinstance(value, str) else as_text(
         value.date() if isinstance(value, pd.Timestamp) else value, longest=None)) for value in values]
+    # a space stood before the quotation marks, or they would be gone
+    if texts and all(map(_QUOTED.fullmatch, filter(None, texts))) and any(texts):
+        texts = [text[1:-1].strip() for text in texts]
     if texts and all(isinstance(value, str) for value in values) and all(map(WHOLE_AS_FRACTION.fullmatch, texts)):
         texts = [text.split(".")[0] for text in texts]
     short = {text: _known_as(text) for text in texts}
@@ -239,7 +243,7 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dic
     return pd.Series(named, index=column.index)
 
 
-_one_form, _known_as = lru_cache(1 << 16)(one_form), lru_cache(1 << 16)(known_as)
+_one_form, _known_as = lru_cache(1 << 16)(in_one_line), lru_cache(1 << 16)(known_as)
 """Of names, which stand in every piece of a source alike."""
 
 

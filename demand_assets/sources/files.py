@@ -5,7 +5,6 @@ import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -17,7 +16,6 @@ import numpy.typing as npt
 import pandas as pd
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
-from fsspec.implementations.zip import ZipFileSystem
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text, written_out
@@ -31,21 +29,19 @@ from demand_assets.sources.environment import Environment
 from demand_assets.sources.file_formats.csv_file import CsvTable
 from demand_assets.sources.file_formats.file_table import Table
 from demand_assets.sources.file_formats.parquet_file import ParquetTable
-from demand_assets.sources.file_formats.unpacking import check_zip
+from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, packed_files
 from demand_assets.sources.file_formats.workbooks import sheets_of
 from demand_assets.sources.written_numbers import Evidence, settled
 
 T = TypeVar("T")
 
-_SUFFIXES = {"parquet": (".parquet", ".pq"), "csv": (".csv", ".tsv", ".txt", ".csv.gz", ".csv.bz2", ".csv.xz",
-                                                    ".tsv.gz", ".txt.gz"),
+_SUFFIXES = {"parquet": (".parquet", ".pq"),
+             "csv": tuple(text + packed for text in (".csv", ".tsv", ".txt") for packed in ("", *PACKED)),
              "excel": (".xlsx", ".xlsm"), "zip": (".zip",)}
 _NOT_READ = {".xls": "it is an old Excel workbook; save it as .xlsx or CSV", ".xlsb": "save it as .xlsx or CSV",
              ".ods": "save it as .xlsx or CSV", ".numbers": "save it as .xlsx or CSV"}
 _UNREAD = "it is neither a CSV nor a Parquet file, a workbook (.xlsx) or a zip of them by its name"
 _EMPTY = "it is empty: 0 bytes"
-_HIDDEN = ("_", ".", "~$")
-"""What names of files begin with that no one means to be read: _SUCCESS, .crc, the lock of an open workbook."""
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """In a path that gives columns, as Spark writes it."""
 _CHANGE_MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "created", "md5Hash")
@@ -57,7 +53,7 @@ _UNDERSCORE = "its name begins with _, as of what no one means to be read; give 
 def name_says_hidden(within: PurePosixPath) -> bool:
     """Whether the file could be read by all but the ``_`` that its own name begins with."""
     return within.name.startswith("_") and format_of(within.name) is not None and not any(
-        part.startswith(_HIDDEN) for part in within.parts[:-1])
+        part.startswith(HIDDEN) for part in within.parts[:-1])
 
 
 @dataclass(frozen=True)
@@ -200,7 +196,7 @@ class Files:
             if info["type"] != "file":
                 continue
             within = PurePosixPath(name.removeprefix(root).lstrip("/") if root else PurePosixPath(name).name)
-            if any(part.startswith(_HIDDEN) for part in within.parts) or self._is_upload(name):
+            if any(part.startswith(HIDDEN) for part in within.parts) or self._is_upload(name):
                 if name_says_hidden(within):
                     self._skipped.append((name, _UNDERSCORE))
                 continue
@@ -265,6 +261,11 @@ class Files:
         """The tables in a file; what of it is not read is noted."""
         is_by_name = self._source.format == "auto" or path.lower().endswith(".zip")
         kind = format_of(path) if is_by_name else self._source.format
+        if kind != "zip" and self._source.name_column is not None:
+            constant = {self._source.name_column: stem_of(path), **constant}
+        if kind == "parquet" and self._source.fill_down:
+            raise SourceError(f"{path} is a Parquet file, in which source.fill_down fills nothing: its rows have no "
+                              "order. Fill the columns where it is written, and leave source.fill_down out.")
         if kind == "parquet":
             return [ParquetTable(filesystem, path, self._plan, constant, self._source.most_unpacked_gb)]
         if kind == "csv":
@@ -285,20 +286,14 @@ class Files:
         """The tables in the files of a zip."""
         tables: list[Table] = []
         try:
-            with filesystem.open(path, "rb") as file:
-                check_zip(file, path, self._source.most_unpacked_gb)
-                packed = ZipFileSystem(BytesIO(file.read()))
-            for name in sorted(packed.find("")):
-                parts = PurePosixPath(name).parts
-                if any(part.startswith(_HIDDEN) for part in parts):
-                    continue
-                if format_of(name) in (None, "zip"):
-                    skipped.append((f"{path}, {name}", _NOT_READ.get(PurePosixPath(name).suffix.lower(), _UNREAD)))
-                    continue
-                if packed.info(name)["size"] == 0:
-                    skipped.append((f"{path}, {name}", _EMPTY))
-                    continue
-                tables += self._open(packed, name, skipped, {**constant, **self._constant(name)})
+            for one in packed_files(filesystem, path, self._source.most_unpacked_gb):
+                if format_of(one.name) in (None, "zip"):
+                    reason = _NOT_READ.get(PurePosixPath(one.name).suffix.lower(), _UNREAD)
+                    skipped.append((f"{path}, {one.name}", reason))
+                elif one.size == 0:
+                    skipped.append((f"{path}, {one.name}", _EMPTY))
+                else:
+                    tables += self._open(one.filesystem, one.path, skipped, {**constant, **self._constant(one.name)})
         except (BadZipFile, NotImplementedError) as error:
             raise SourceError(f"{path} is no zip that can be read: {error}. Pack it again.") from error
         except RuntimeError as error:
@@ -345,6 +340,13 @@ def _fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
 def format_of(path: str) -> str | None:
     """What a file is by its name: csv, parquet, excel or zip; None where it is none of them."""
     return next((kind for kind, suffixes in _SUFFIXES.items() if path.lower().endswith(suffixes)), None)
+
+
+def stem_of(path: str) -> str:
+    """The name of a file without its folders and without the ending that says what it is."""
+    name = PurePosixPath(path).name
+    endings = [suffix for suffixes in _SUFFIXES.values() for suffix in suffixes if name.lower().endswith(suffix)]
+    return name[:len(name) - len(max(endings, key=len))] if endings else PurePosixPath(name).stem
 
 
 def _by_number(owner: Numbers) -> npt.NDArray[np.integer[Any]]:

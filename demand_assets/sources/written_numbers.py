@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.currencies import currencies_of, without_currency
+from demand_assets.sources.units_of_measure import PIECES, has_bare, units_of, without_unit
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _SIGN = "^[+\u2212-]?"
@@ -37,13 +38,18 @@ class Evidence:
     """Whether a value has neither mark."""
     currencies: frozenset[str] = frozenset()
     """Beside numbers."""
+    units: frozenset[str] = frozenset()
+    """Beside numbers, as in 3 kg."""
+    has_bare: bool = False
+    """Whether a number other than 0 stands there without a unit."""
 
     def with_more(self, other: "Evidence") -> "Evidence":
         """What both say together."""
         return Evidence(self.point_decimal or other.point_decimal, self.comma_decimal or other.comma_decimal,
                         self.point or other.point, self.comma or other.comma,
                         self.point_groups or other.point_groups, self.comma_groups or other.comma_groups,
-                        self.has_whole or other.has_whole, self.currencies | other.currencies)
+                        self.has_whole or other.has_whole, self.currencies | other.currencies,
+                        self.units | other.units, self.has_bare or other.has_bare)
 
     def unsettled_by(self, all_together: "Evidence") -> str:
         """A value in which the mark may be either, of a file in which it stands in all numbers, where other files have
@@ -69,6 +75,8 @@ class Marks:
     """Whether both marks stand before decimals, so that what may be either is no number."""
     has_currency: bool = False
     """Whether a currency, the same in all values, may stand beside numbers."""
+    has_unit: bool = False
+    """Whether a unit, the same in all values, may stand beside numbers."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +109,13 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
 def evidence_of(column: pa.ChunkedArray) -> Evidence:
     """What the values of a column of text say; nothing where all are whole numbers."""
     values = pc.utf8_trim_whitespace(column)
-    currencies = currencies_of(values)
-    values = _with_sign_before(without_currency(values) if currencies else values)
+    currencies, units, is_bare = currencies_of(values), units_of(values), has_bare(values)
+    values = _with_sign_before(alone(values, bool(currencies), bool(units)))
     has_mark = pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)
     has_whole = bool(pc.any(pc.match_substring_regex(values.filter(pc.invert(has_mark)), _SIGN + r"\d+$")).as_py())
     values = pc.unique(values.filter(has_mark))
     if not len(values):
-        return Evidence(has_whole=has_whole, currencies=currencies)
+        return Evidence(has_whole=has_whole, currencies=currencies, units=units, has_bare=is_bare)
     values = _without_spaces(values)
 
     def any_of(*patterns: str) -> bool:
@@ -128,20 +136,35 @@ def evidence_of(column: pa.ChunkedArray) -> Evidence:
 
     return Evidence(is_decimal(r"\.", ","), is_decimal(",", r"\."), first_of(r"[1-9]\d{0,2}\.\d{3}"),
                     first_of(r"[1-9]\d{0,2},\d{3}"), groups(r"\.", ","), groups(",", r"\."), has_whole,
-                    currencies)
+                    currencies, units, is_bare)
 
 
 def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:
     """The marks of a column.
 
     Raises: SourceError: its values leave it open; the message names the entries that settle it. Or it holds amounts in
-        two currencies.
+        two currencies, or in two units.
     """
     if len(evidence.currencies) > 1:
         raise SourceError(f"{where} holds amounts in {len(evidence.currencies)} currencies "
                           f"({', '.join(sorted(evidence.currencies))}), and nothing is converted. Convert them at the "
                           "source, or give each currency a column of its own.")
-    return replace(_marks_of(evidence, source, where), has_currency=bool(evidence.currencies))
+    if len(evidence.units) > 1:
+        raise SourceError(f"{where} holds amounts in {len(evidence.units)} units "
+                          f"({', '.join(sorted(evidence.units))}), and nothing is converted. Convert them at the "
+                          "source, and write numbers alone.")
+    if evidence.has_bare and evidence.units - {PIECES}:
+        raise SourceError(f"{where} holds numbers in {next(iter(evidence.units))} beside numbers without a unit. "
+                          "Write all in one unit at the source, as numbers alone.")
+    return replace(_marks_of(evidence, source, where), has_currency=bool(evidence.currencies),
+                   has_unit=bool(evidence.units))
+
+
+def alone(values: pa.ChunkedArray, has_currency: bool, has_unit: bool) -> pa.ChunkedArray:
+    """The column without the currencies and the units beside its numbers, where there are some."""
+    if has_currency:
+        values = without_currency(values)
+    return without_unit(values) if has_unit else values
 
 
 def _marks_of(evidence: Evidence, source: FileSource, where: str) -> Marks:
@@ -190,8 +213,7 @@ def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
         return numbers
     if numbers is not None and pa.types.is_integer(numbers.type):
         return numbers
-    if marks.has_currency:
-        written = without_currency(written)
+    written = alone(written, marks.has_currency, marks.has_unit)
     written = _without_spaces(_with_sign_before(written))
     written = _with_point(written, marks)
     numbers = as_numbers(written)
@@ -220,9 +242,7 @@ def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
     places = [place for place, value in enumerate(listed) if isinstance(value, str)]
     if places:
         written = pa.chunked_array([pa.array([str(listed[place]) for place in places], pa.string())])
-        written = pc.utf8_trim_whitespace(written)
-        if marks.has_currency:
-            written = without_currency(written)
+        written = alone(pc.utf8_trim_whitespace(written), marks.has_currency, marks.has_unit)
         one_by_one = _with_point(_without_spaces(_with_sign_before(written)), marks)
         for place, value in zip(places, one_by_one.to_pylist(), strict=True):
             listed[place] = value

@@ -26,6 +26,7 @@ _ESCAPED = re.compile(r"(?:~[0-9A-F]{2})+")
 
 
 _SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_BREAK = re.compile(r"\s*[\r\n\t\v\f]+\s*")
 _UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 
 
@@ -37,6 +38,11 @@ def one_form(name: str) -> str:
     """A name in the one form in which it is known: composed letters, plain spaces, nothing that cannot be seen."""
     composed = unicodedata.normalize("NFC", name)
     return _UNSEEN.sub("", _SPACE.sub(" ", composed)).strip()
+
+
+def in_one_line(name: str) -> str:
+    """A name of a cell in its one form, where the cell may have several lines."""
+    return one_form(_BREAK.sub(" ", name))
 
 
 def known_as(name: str) -> str:

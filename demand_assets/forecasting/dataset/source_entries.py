@@ -53,10 +53,17 @@ class FileSource(StrictEntry):
     skip_lines: int = Field(default=0, ge=0)
     """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
     holds the wanted names."""
+    header_rows: int = Field(default=1, ge=1, le=3)
+    """Rows of the header of a CSV file or a sheet; what stands in them one below the other is put together, and an
+    upper one stands for the columns to its right too, as above merged cells: ``2024`` over ``Jan``, ``Feb`` …"""
     sheet: str | None = None
     """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
     layout: Literal["auto", "long", "wide"] = "auto"
     """A row a period, or a column for each date with demand in it."""
+    name_column: str | None = Field(default=None, min_length=1)
+    """A column that the name of each file gives, without its ending; with ``sheet = "*"``, that of each sheet."""
+    fill_down: list[str] = Field(default=[])
+    """Columns of CSV files and sheets in which an empty value stands for the one above, as below merged cells."""
     most_unpacked_gb: float | None = Field(default=None, gt=0, le=1000)
     """What one file may hold once unpacked; unless given, 8 GB and at most 250 times its size."""
     uploads: str | None = Field(default=None, min_length=1)

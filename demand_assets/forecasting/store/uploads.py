@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -25,8 +26,8 @@ from demand_assets.forecasting.validation.written_dates import read_dates
 
 NAME = "uploaded.csv"
 STAGED = ".uploaded.{}.staged"
-FORM = {"format": "csv", "delimiter": ",", "decimal": ".", "thousands": None, "encoding": "utf-8", "skip_lines": 0,
-        "layout": "long"}
+FORM: dict[str, Any] = {"format": "csv", "delimiter": ",", "decimal": ".", "thousands": None, "encoding": "utf-8",
+                        "skip_lines": 0, "header_rows": 1, "layout": "long", "name_column": None, "fill_down": []}
 """How it is written, whatever the source's own files are."""
 IN_STOCK = ("0", "1")
 """What is written of a period out of stock, and of one in stock, be it units on hand or yes and no."""

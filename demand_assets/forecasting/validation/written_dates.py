@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from babel.dates import get_month_names
+from babel.dates import get_day_names, get_month_names
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
 from demand_assets.forecasting.contract.source import is_whole
@@ -24,12 +24,17 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)
-_WEEK = re.compile(r"(\d{4})[-/. ]?(?:W|KW|CW)?[ ]?(\d{1,2})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
-_WEEK_FIRST = re.compile(r"(?:W|KW|CW)?[ ]?(\d{1,2})[-/. ](\d{4})", re.ASCII | re.IGNORECASE)
+_WEEK_WORDS = r"(?:W|KW|CW|WK|Week|Woche|S|Sem|Semaine|Semana|Settimana|Uge|Uke|Vecka|Tydzień|Týden|Hét)?"
+_WEEK = re.compile(rf"(\d{{4}})[-/. ]?{_WEEK_WORDS}[. ]?[ ]?(\d{{1,2}})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
+_WEEK_FIRST = re.compile(rf"{_WEEK_WORDS}[. ]?[ ]?(\d{{1,2}})(?:[-/. ]|, | de | of )(\d{{4}})",
+                         re.ASCII | re.IGNORECASE)
 _MONTH_FIRST = re.compile(r"(\d{1,2})[-/. ](\d{4})", re.ASCII)
 _DAY_CELL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00:00)?", re.ASCII)
 """A day as cells of workbooks that are dates show it."""
 _UNMARKED = re.compile(r"(\d{4})([-/. ]?)(\d{1,2})|(\d{1,2})([-/. ])(\d{4})", re.ASCII)
+_NUMBER_WITH_FRACTION = re.compile(r"(\d{6}|\d{8})\.0+", re.ASCII)
+"""20240131.0, as programs write whole numbers of a column in which one is missing."""
+_OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
 _SERIAL = re.compile(r"\d{1,5}", re.ASCII)
 _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
                    "it is a day as spreadsheets count them, give its column a date's format there and export it again")
@@ -44,6 +49,7 @@ _QUARTER = re.compile(
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
 _MONTH_OF_FORMAT = re.compile("%[bB]")
+_WEEKDAY_FIRST, _WORD_FIRST = re.compile(r"%[aA][.,]*[ ]*"), re.compile(r"([^\W\d_]+)[.,]*[ ]*")
 _LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk",
               "hu", "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv")
 """Whose names of months are read where a format has ``%b`` or ``%B``. Not Croatian, whose listopad is October (no other
@@ -211,6 +217,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         moment = _moment_of(text, frequency, date_format)
     else:
         text = str(value).strip().strip("\ufeff")  # of files that were joined
+        if not date_format and (number := _NUMBER_WITH_FRACTION.fullmatch(text)):
+            text = number[1]
         if text.lower() in MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
@@ -240,7 +248,8 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
             year, separator, month, day, time = match.groups()
             if not separator and len(text.split("T")[0].split(" ")[0]) != 8:
                 return _month_of(text) if frequency == "M" else _week_of(text) if frequency == "W" else None
-            time = (time or "00:00").removesuffix("UTC").strip() + ("+00:00" if (time or "").endswith("UTC") else "")
+            time = (time or "00:00").removesuffix("UTC").strip()
+            time += "+00:00" if (match[5] or "").endswith("UTC") and not _OFFSET.search(time) else ""
             return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{time}")
         if frequency == "W" and (week := _week_of(text)) is not None:
             return week
@@ -263,6 +272,9 @@ def _written_as(text: str, date_format: str) -> datetime:
     try:
         return datetime.strptime(text, date_format)
     except ValueError:
+        if (weekday := _WEEKDAY_FIRST.match(date_format)) and (word := _WORD_FIRST.match(text)) and (
+                _plain(word[1]) in _weekday_names()):
+            return _written_as(text[word.end():], date_format[weekday.end():])
         if not _MONTH_OF_FORMAT.search(date_format):
             raise
         return datetime.strptime(_WORD.sub(_in_english, text), date_format.replace("%b", "%B"))
@@ -285,6 +297,14 @@ def _months_by_name() -> dict[str, int]:
                     for word in (name, name[:3]) if width == "wide" else (name,):
                         found.setdefault(_plain(word), set()).add(number)
     return {"mrz": 3, **{word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}}
+
+
+@cache
+def _weekday_names() -> frozenset[str]:
+    """The names of weekdays and what they are shortened to."""
+    return frozenset(_plain(name) for language in _LANGUAGES for width in ("wide", "abbreviated", "short")
+                     for context in ("format", "stand-alone")
+                     for name in get_day_names(width, context, language).values())
 
 
 def _plain(word: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from demand_assets.forecasting.contract.region_item import RegionItem, known_as, one_form
+from demand_assets.forecasting.contract.region_item import RegionItem, in_one_line, known_as
 from demand_assets.forecasting.contract.source import BROKEN_LINE, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource, SqlSource
@@ -136,7 +136,7 @@ def of_broken(row: int, line: str) -> str:
 
 def _names(column: "pd.Series[Any]") -> list[str | None]:
     """Names of regions or items in the form in which those of demand are known; None where there is none."""
-    texts = [None if text is None else one_form(text).removesuffix(" 00:00:00") or None
+    texts = [None if text is None else in_one_line(text).removesuffix(" 00:00:00") or None
              for text in read_categories(column)]
     known = [text for text in texts if text is not None]
     if known and all(isinstance(value, str) for value in column.dropna()) and all(

@@ -33,7 +33,8 @@ from demand_assets.sources.file_formats.distinct_values import (
     written_out,
 )
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS, ROWS_A_PIECE, Positions, check_columns
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, fits, header_line, held, layout_of
+from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
+from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, fits, header_line, held, layout_of, put_together
 from demand_assets.sources.file_formats.text_encodings import is_utf_8, nearly_utf_8, readings_of, stray_zeros
 from demand_assets.sources.file_formats.unpacking import opened
 from demand_assets.sources.written_numbers import (
@@ -50,7 +51,8 @@ LONGEST_HEADER = 2_000_000
 """Bytes of a CSV file's first line."""
 _HEAD_BYTES = 1 << 18
 """In which the header is looked for."""
-_COMPRESSED = (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ")
+_COMPRESSED = (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+_ZIP = b"PK\x03\x04"
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -117,7 +119,7 @@ class CsvTable:
                               ) from error
         table = self._with_broken(table, broken, swallowed)
         self._check_headers(table, layout.names)
-        table = self._with_dates(table, plan)
+        table = self._with_dates(self._filled_down(table), plan)
         for name, value in self._constant.items():
             if name not in table.column_names:
                 table = table.append_column(name, pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()),
@@ -138,7 +140,9 @@ class CsvTable:
                 found[name] = evidence_of(distinct)
                 continue
             self._plain[name] = numbers
-            if not pa.types.is_integer(numbers.type):  # only points then, of which the first mostly tell enough
+            if pa.types.is_integer(numbers.type):
+                found[name] = Evidence(has_whole=True, has_bare=bool(pc.any(pc.not_equal(numbers, 0)).as_py()))
+            else:  # only points then, of which the first mostly tell enough
                 some = evidence_of(distinct.slice(0, _ENOUGH_TO_TELL))
                 found[name] = some if some.point_decimal else evidence_of(distinct)
         return found
@@ -190,17 +194,18 @@ class CsvTable:
             raise SourceError(f"The first line of {self._path} has more than {LONGEST_HEADER:,} bytes; at most so many "
                               "are read. Check that its lines end, and leave out columns that are not needed.")
         if begin.startswith(_COMPRESSED):
-            raise SourceError(f"{self._path} is compressed, and its name does not say how. Call it .csv.gz, .csv.bz2 "
-                              "or .csv.xz.")
+            raise SourceError(f"{self._path} is compressed, and its name does not say how. Call it .csv.gz, .csv.bz2, "
+                              ".csv.xz or .csv.zst.")
+        if begin.startswith(_ZIP):
+            raise SourceError(f"{self._path} is a zip or an Excel workbook, whatever its name says. Call it .zip, or "
+                              "set source.format to 'excel'.")
         self._encoding = self._encoding_of(begin)
         if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
             order = "be" if begin[::2].count(0) > begin[1::2].count(0) else "le"
             if (stray := stray_zeros(begin)) is not None:
                 raise SourceError(f"{self._path} {stray}.")
-            kind = ("an Excel workbook: set source.format to 'excel'" if begin.startswith(b"PK") else
-                    "no CSV file, or UTF-16 without a byte order mark: set source.format to what it is, or "
-                    f"source.encoding to 'utf-16-{order}'")
-            raise SourceError(f"{self._path} holds bytes that are no text; it is {kind}.")
+            raise SourceError(f"{self._path} holds bytes that are no text; it is no CSV file, or UTF-16 without a byte "
+                              f"order mark: set source.format to what it is, or source.encoding to 'utf-16-{order}'.")
         mark = codecs.BOM_UTF8 if self._encoding == "utf-8" and begin.startswith(codecs.BOM_UTF8) else b""
         written = codecs.getincrementaldecoder(self._encoding)().decode(begin[len(mark):])
         written = written.removeprefix("\ufeff")
@@ -215,12 +220,14 @@ class CsvTable:
         """Columns of what has too many of them to be looked at."""
         for mark_between in [delimiter] if delimiter else DELIMITERS:
             records = first_records(lines[skipped:], mark_between)
-            names = [[name.strip() for name in record] for record, _ in records]
+            names = put_together([[name.strip() for name in record] for record, _ in records],
+                                 self._source.header_rows)
             if (columns := max(map(len, names), default=0)) > MOST_COLUMNS:
                 widest = max(widest, columns)
                 continue
             is_header = fits(plan, dataset, list(self._constant))
             number = header_line(names, is_header, plan) if not self._source.skip_lines else header_line(names, any)
+            number = min(max(number, self._source.header_rows - 1), max(len(names) - 1, 0))
             head = _Head(names[number] if names else [], mark_between, 0, len(mark), 0)
             if names:
                 below = [record for record, _ in records[number + 1:number + 20] if any(record)]
@@ -244,6 +251,8 @@ class CsvTable:
         encoding by its bytes."""
         if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
             return "utf-16"
+        if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+            return "utf-32"
         declared = codecs.lookup(self._source.encoding).name
         if begin.startswith(codecs.BOM_UTF8) or declared in ("utf-8", "utf-8-sig"):
             return "utf-8"
@@ -396,6 +405,16 @@ class CsvTable:
                     return head.skipped + before + 1
             return 0
         return head.skipped + taken + 1
+
+    def _filled_down(self, table: pa.Table) -> pa.Table:
+        """The table with the columns of ``source.fill_down`` filled."""
+        names = columns_to_fill(self._source.fill_down, self._layout.names, self._path)
+        columns = {name: table[name].to_pandas().astype(object) for name in self._layout.names
+                   if names and name in table.column_names and name in {*names, *self._names}}
+        for name, column in filled_down(columns, names).items():
+            place, values = table.column_names.index(name), pa.array(column.where(column.notna(), ""), pa.string())
+            table = table.set_column(place, name, pa.chunked_array([values]).cast(table[name].type))
+        return table
 
     def _with_dates(self, table: pa.Table, plan: ColumnPlan) -> pa.Table:
         """A row a period, of a table that has a column for each; rows of one date stand together."""

@@ -76,6 +76,26 @@ def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], 
     return next(number for number in filled if held(lines[number], plan) == best)
 
 
+def put_together(lines: Sequence[Sequence[str]], rows: int) -> list[list[str]]:
+    """Each line as the last of a header of so many rows: what stands one below the other in one name, that of an upper
+    row also over the columns to its right that have none there. Lines with too few above them are empty."""
+    if rows == 1:
+        return [list(line) for line in lines]
+    found: list[list[str]] = [[] for _ in lines]
+    for number in range(rows - 1, len(lines)):
+        width = len(lines[number])
+        parts: list[list[str]] = []
+        for line in lines[number - rows + 1:number]:
+            above, filled = "", []
+            for place in range(width):
+                above = (line[place].strip() if place < len(line) else "") or above
+                filled.append(above)
+            parts.append(filled)
+        parts.append([name.strip() for name in lines[number]])
+        found[number] = [" ".join(filter(None, names)) for names in zip(*parts, strict=True)]
+    return found
+
+
 def held(names: Sequence[str], plan: ColumnPlan) -> tuple[int, int]:
     """How much a line looks like the header: how many of the wanted columns it holds, and how many names."""
     distinct = dict.fromkeys(plan.as_spelt([one_form(name) for name in names if name.strip()]))

@@ -1,11 +1,15 @@
 """Packed files of a source, unpacked up to a limit: some kilobytes may stand for more than the machine's memory."""
 
 import zipfile
-from io import BufferedIOBase
+from dataclasses import dataclass
+from io import BufferedIOBase, BytesIO
+from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
+import pyarrow as pa
 from fsspec import AbstractFileSystem
 from fsspec.compression import compr
+from fsspec.implementations.zip import ZipFileSystem
 from fsspec.utils import infer_compression
 
 from demand_assets.forecasting.contract.source import SourceError
@@ -19,6 +23,13 @@ ANY_RATIO_UP_TO = 100_000_000
 """Bytes that a file may unpack to whatever the ratio."""
 BYTES_OF_A_VALUE = 8
 """Of a number or a date in memory, at least."""
+PACKED = (".gz", ".bz2", ".xz", ".zst")
+"""What the names of packed text files end with."""
+_ZSTANDARD = ".zst"
+HIDDEN = ("_", ".", "~$")
+"""What names of files begin with that no one means to be read: _SUCCESS, .crc, the lock of an open workbook."""
+_DEEPEST = 4
+"""Zips in one another."""
 _GB = 10 ** 9
 _AT_ONCE = 1 << 20
 
@@ -30,7 +41,10 @@ def opened(filesystem: AbstractFileSystem, path: str, most_gb: float | None = No
         most_gb: what it may hold once unpacked, in GB.
     Raises (when it is read): SourceError: it holds more.
     """
-    file, kind = filesystem.open(path, "rb"), infer_compression(path)
+    file = filesystem.open(path, "rb")
+    if path.lower().endswith(_ZSTANDARD):  # fsspec needs another package for it, or a newer Python
+        return cast(IO[bytes], _Limited(file, pa.CompressedInputStream(file, "zstd"), path, most_gb))
+    kind = infer_compression(path)
     return cast(IO[bytes], file if kind is None else _Limited(file, compr[kind](file, mode="rb"), path, most_gb))
 
 
@@ -76,6 +90,52 @@ def check_zip(file: Any, path: str, most_gb: float | None = None) -> None:
     file.seek(at)
 
 
+@dataclass(frozen=True)
+class PackedFile:
+    """A file in a zip, or in a zip within it."""
+
+    filesystem: AbstractFileSystem
+    path: str
+    """Where it is in that file system."""
+    name: str
+    """In the outermost zip, as in ``north.zip/sales.csv``."""
+    size: int
+
+
+def packed_files(filesystem: AbstractFileSystem, path: str, most_gb: float | None = None) -> list[PackedFile]:
+    """The files in a zip and in the zips in it, by their names; without those that are hidden.
+
+    Raises: SourceError: they hold too much. zipfile.BadZipFile, NotImplementedError, RuntimeError: one cannot be read.
+    """
+    with filesystem.open(path, "rb") as file:
+        check_zip(file, path, most_gb)
+        content = file.read()
+    return _files_in(content, "", path, [0, len(content)], most_gb, 1)
+
+
+def _files_in(content: bytes, within: str, outermost: str, sizes: list[int], most_gb: float | None, depth: int
+              ) -> list[PackedFile]:
+    """The files in a zip.
+
+    Args:
+        sizes: what was unpacked of all zips so far, which grows, and the size of the outermost one: a zip of zips may
+            hold no more than one zip.
+    """
+    packed, found = ZipFileSystem(BytesIO(content)), list[PackedFile]()
+    for name, info in sorted(packed.find("", detail=True).items()):
+        if any(part.startswith(HIDDEN) for part in PurePosixPath(name).parts):
+            continue
+        if not name.lower().endswith(".zip") or not info["size"] or depth == _DEEPEST:
+            found.append(PackedFile(packed, name, f"{within}{name}", int(info["size"])))
+            continue
+        inner = packed.cat_file(name)
+        with zipfile.ZipFile(BytesIO(inner)) as parts:
+            sizes[0] += sum(one.file_size for one in parts.infolist())
+        check_unpacked(outermost, sizes[0], sizes[1], most_gb)
+        found += _files_in(inner, f"{within}{name}/", outermost, sizes, most_gb, depth + 1)
+    return found
+
+
 class _Limited(BufferedIOBase):
     """A stream of unpacked bytes that ends with an error where it has given too many."""
 
@@ -92,7 +152,7 @@ class _Limited(BufferedIOBase):
         wanted = size if size is not None and size >= 0 else None
         pieces = list[bytes]()
         while wanted is None or wanted > 0:
-            piece: bytes = self._unpacked.read(min(_AT_ONCE, wanted or _AT_ONCE))
+            piece = self._piece(min(_AT_ONCE, wanted or _AT_ONCE))
             if not piece:
                 break
             pieces.append(piece)
@@ -100,6 +160,15 @@ class _Limited(BufferedIOBase):
             wanted = None if wanted is None else wanted - len(piece)
             check_unpacked(self._path, self._given, self._packed.tell(), self._most_gb)
         return b"".join(pieces)
+
+    def _piece(self, size: int) -> bytes:
+        """The next bytes. Raises: EOFError: of zstd, as other formats raise it, where the file is damaged."""
+        try:
+            return bytes(self._unpacked.read(size))
+        except OSError as error:
+            if "ZSTD" in str(error) or "Truncated compressed" in str(error):
+                raise EOFError(str(error)) from error
+            raise
 
     def read1(self, size: int = -1, /) -> bytes:
         """As ``read``."""

@@ -22,7 +22,15 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, Layout, fits, header_line, layout_of
+from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
+from demand_assets.sources.file_formats.headers import (
+    LOOKED_THROUGH,
+    Layout,
+    fits,
+    header_line,
+    layout_of,
+    put_together,
+)
 from demand_assets.sources.file_formats.unpacking import check_values, check_zip
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
@@ -60,13 +68,18 @@ class SheetTable:
     """The rows of one sheet below its header, without those that are empty."""
 
     def __init__(self, cells: Sequence[Sequence[Any]], layout: Layout, plan: ColumnPlan,
-                 constant: Mapping[str, str | None]) -> None:
+                 constant: Mapping[str, str | None], fill_down: Sequence[str] = (), where: str = "") -> None:
         self._plan, self._layout = plan, layout
         self._texts = plan.text_columns() | plan.name_columns()
         width = len(layout.names)
         rows = [(*row, *(None,) * (width - len(row)))[:width] for row in cells
                 if any(value is not None and value != "" for value in row[:width])]
         table = pd.DataFrame(rows, columns=pd.Index(range(width)), dtype=object)
+        names = columns_to_fill(fill_down, layout.names, where)
+        beside = {name: table[place] for place, name in enumerate(layout.names)
+                  if names and name in {*names, *plan.name_columns()}}
+        for name, column in filled_down(beside, names).items():
+            table[layout.names.index(name)] = column
         places = {name: layout.names.index(name) for name in [*layout.wanted, *layout.dates]}
         columns = {name: table[place] for name, place in places.items() if name not in layout.dates}
         if layout.dates:
@@ -87,9 +100,13 @@ class SheetTable:
 
     def evidence(self) -> dict[str, Evidence]:
         """What the texts in columns that may hold numbers say about how these are written."""
-        return {name: evidence_of(pa.chunked_array([pa.array([value for value in column if isinstance(value, str)],
-                                                             pa.string())]))
-                for name, column in self._table.items() if isinstance(name, str) and name not in self._texts}
+        found = {}
+        for name, column in self._table.items():
+            if isinstance(name, str) and name not in self._texts:
+                texts = pa.array([value for value in column if isinstance(value, str)], pa.string())
+                is_bare = any(value for value in column if isinstance(value, int | float))
+                found[name] = evidence_of(pa.chunked_array([texts])).with_more(Evidence(has_bare=is_bare))
+        return found
 
     def settle(self, marks: Mapping[str, Marks]) -> None:
         """Read the texts that are numbers, now that it is known how they are written."""
@@ -108,10 +125,12 @@ class SheetTable:
 
 
 def _id(value: Any) -> Any:
-    """A cell of a column of names, in one line; a number of which Excel kept 15 digits only as Excel shows it, to be
-    refused."""
+    """A cell of a column of names, in one line, yes and no as Excel shows them; a number of which Excel kept 15 digits
+    only as Excel shows it, to be refused."""
     if isinstance(value, str):
         return _LINE_BREAK.sub(" ", value)
+    if isinstance(value, bool):
+        return str(value).upper()
     if isinstance(value, int | float) and abs(value) >= _LONGEST_NUMBER and float(f"{value:.15g}") == value:
         return f"{value:.15g}" if "e" in f"{value:.15g}" else f"{value:.14e}"
     return value
@@ -129,11 +148,12 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
         raise SourceError(f"{path} has no sheet {source.sheet!r}; it has {', '.join(map(repr, sheets))}. Correct "
                           "source.sheet.")
     is_header = fits(plan, dataset, list(constant))
-    found: dict[str, int] = {}
+    found, headers = dict[str, int](), dict[str, list[list[str]]]()
     for name, cells in sheets.items():
         below = cells[source.skip_lines:]
-        number = header_line([_texts(row) for row in below[:LOOKED_THROUGH]], is_header)
-        if below and is_header(_texts(below[number])):
+        headers[name] = put_together([_texts(row) for row in below[:LOOKED_THROUGH]], source.header_rows)
+        number = header_line(headers[name], is_header)
+        if below and is_header(headers[name][number]):
             found[name] = source.skip_lines + number
     found = {name: number for name, number in found.items() if name not in book.hidden} or found
     if source.sheet not in (None, ALL_SHEETS):
@@ -147,11 +167,12 @@ def sheets_of(filesystem: AbstractFileSystem, path: str, plan: ColumnPlan, datas
     tables = []
     for name in chosen:
         cells, where = sheets.get(name, []), f"{path}, sheet {name!r},"
-        start = found.get(name, source.skip_lines)
+        start = found.get(name, source.skip_lines + source.header_rows - 1)
         if not cells[start:]:
             raise SourceError(f"{where} is empty. Write it again, or name another with source.sheet.")
-        layout = layout_of(_texts(cells[start]), plan, dataset, where, list(constant))
-        tables.append(SheetTable(cells[start + 1:], layout, plan, constant))
+        layout = layout_of(headers[name][start - source.skip_lines], plan, dataset, where, list(constant))
+        of_sheet = {source.name_column: name} if source.name_column and source.sheet == ALL_SHEETS else {}
+        tables.append(SheetTable(cells[start + 1:], layout, plan, {**constant, **of_sheet}, source.fill_down, where))
     others = [(f"{path}, sheet {name!r}", "it is hidden; name it in source.sheet if it is meant"
                if name in book.hidden else "it is not the sheet that is read") for name, cells in sheets.items()
               if name not in chosen and cells]

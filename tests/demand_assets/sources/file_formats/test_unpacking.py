@@ -20,7 +20,18 @@ LINE = b"north,7,2024-01-01,1,1.5,no\n"
 HEADER = b"shop,article,day,sold,price,offer\n"
 MILLION = HEADER + LINE * 40_000
 """Somewhat more than a million bytes."""
-PACKED: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+def zstandard(content: bytes) -> bytes:
+    """The content in the format of zstd, as pyarrow writes it."""
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(content)
+    return packed.getvalue().to_pybytes()
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress,
+                                               "zst": zstandard}
 
 
 def zipped(path: Path, **contents: bytes) -> Path:
@@ -36,6 +47,9 @@ def bomb(folder: Path, kind: str, content: bytes = MILLION) -> Path:
         return zipped(folder / "sales.zip", sales_csv=content)
     if kind == "many in a zip":
         return zipped(folder / "sales.zip", **{f"part{number}_csv": content[:len(content) // 4] for number in range(5)})
+    if kind == "zips in a zip":
+        inner = zipped(folder / "inner.zip", sales_csv=content[:len(content) // 4]).read_bytes()
+        return zipped(folder / "sales.zip", **{f"part{number}_zip": inner for number in range(5)})
     if kind == "gz in a zip":
         return zipped(folder / "sales.zip", sales_csv_gz=gzip.compress(content))
     path = folder / f"sales.csv.{kind}"
@@ -50,7 +64,7 @@ def refusal(path: Path, **source: object) -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize("kind", [*PACKED, "zip", "many in a zip", "gz in a zip"])
+@pytest.mark.parametrize("kind", [*PACKED, "zip", "many in a zip", "zips in a zip", "gz in a zip"])
 def test_what_unpacks_to_more_than_the_setting_says_is_refused(tmp_path: Path, kind: str) -> None:
     said = refusal(bomb(tmp_path, kind), most_unpacked_gb=0.001)
 
@@ -115,3 +129,40 @@ def test_packed_demand_is_read(tmp_path: Path, kind: str) -> None:
 
     source = Files(file_dataset(path))
     assert len(source.read(source.catalogue().region_items)) == 16
+
+
+@pytest.mark.parametrize("kind", [*PACKED, "zip in a zip"])
+def test_a_packed_file_is_read_as_the_file_itself(tmp_path: Path, kind: str) -> None:
+    content = sales().to_csv(index=False).encode()
+    if kind == "zip in a zip":
+        inner = zipped(tmp_path / "inner.zip", sales_csv=content, readme_md=b"no table")
+        path = zipped(tmp_path / "sales.zip", north_zip=inner.read_bytes())
+    else:
+        path = tmp_path / f"sales.csv.{kind}"
+        path.write_bytes(PACKED[kind](content))
+    (tmp_path / "plain.csv").write_bytes(content)
+    source, plain = (Files(file_dataset(one)) for one in (path, tmp_path / "plain.csv"))
+
+    names = source.catalogue().region_items
+
+    assert names == plain.catalogue().region_items
+    assert source.read(names).equals(plain.read(names))
+    assert [name for name, _ in source.catalogue().skipped] == (
+        [f"{path}, north.zip/readme.md"] if kind == "zip in a zip" else [])
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_packed_file_that_was_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"sales.csv.{kind}"
+    lines = b"".join(b"north,%d,2024-01-01,1,1.5,no\n" % row for row in range(9000))
+    path.write_bytes(PACKED[kind](HEADER + lines)[:-900])
+
+    assert "is damaged: " in refusal(path)
+
+
+def test_a_zip_with_another_ending_is_told_and_read_once_it_is_called_so(tmp_path: Path) -> None:
+    content = sales().to_csv(index=False).encode()
+    path = zipped(tmp_path / "sales.zip", sales_csv=content).rename(tmp_path / "sales.csv")
+
+    assert "Call it .zip" in refusal(path)
+    assert Files(file_dataset(path.rename(tmp_path / "sales.zip"))).catalogue().region_items
