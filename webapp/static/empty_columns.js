@@ -10,7 +10,7 @@
     if (!head || head.length !== 1 || !rows.length || shown.has(caption)) return;
     const heads = [...head[0].cells];
     if (rows.some((row) => row.cells.length !== heads.length)) return;
-    const empty = heads.map((__, place) => place).filter((place) => place > 0 && heads[place].textContent.trim()
+    const empty = heads.map((__, place) => place).filter((place) => place > 0 && heads[place].textContent.trim() && !heads[place].querySelector(".visually-hidden")
       && !heads[place].hasAttribute("aria-sort") && rows.every((row) => isEmpty(row.cells[place])));
     if (!empty.length) return;
     const cells = empty.flatMap((place) => [heads[place], ...rows.map((row) => row.cells[place])]);

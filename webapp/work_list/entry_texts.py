@@ -77,7 +77,7 @@ def _line_words(line: Line, first: Words, view: View | None) -> Words:
     else:
         sentence = first.sentence
     link: dict[str, Any] = dict(view.query(cause=one.id, page=1)) if view else {"cause": one.id}
-    return Words(first.title, selection_words([entry.subject for entry in entries]), sentence,
+    return Words(first.title, selection_words(sorted(entry.subject for entry in entries)), sentence,
                  _amount_at_stake(line.units, line.money), url_for("work.show", **link),
                  _("Show %(num)s", num=number(len(entries))))
 
