@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from flask import Flask, current_app
 
+from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -48,4 +49,5 @@ def add_to(app: Flask, made: Services) -> None:
         known = services()
         return {"dataset": known.dataset, "a_period": str(PERIOD[known.dataset.frequency]),
                 "periods": str(PERIODS[known.dataset.frequency]), "settings": known.settings,
+                "period_of_scripts": WORDS[known.dataset.frequency][0],  # English, by which they find their own words
                 "started": app.extensions["started"]}

@@ -3,7 +3,8 @@
 It has the numbers of the chart, the table and the files; scripts sum them up by week, month and quarter.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from math import isfinite
 from typing import Any
 
@@ -36,7 +37,8 @@ ORDER = ("sold", "carried", "last_year", "past_forecast", "model", "override", "
 
 def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float, shown: PeriodTable,
             in_money: InMoney | None = None, seen: LeadAccuracy | None = None, only: Part | None = None,
-            is_editable: bool = False, without_overrides: bool = False) -> dict[str, Any]:
+            is_editable: bool = False, without_overrides: bool = False,
+            unusual: Mapping[date, float] | None = None) -> dict[str, Any]:
     """The grid of a forecast, as JSON types.
 
     Args:
@@ -45,8 +47,10 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
         only: the model's forecast of the only region-item; None of several.
         is_editable: whether overrides may be made; the periods have ``final`` then.
         without_overrides: as for ``table_of``.
+        unusual: of the only region-item, the periods whose sales are unusual, with the units that would be usual.
     Returns: ``dates``; ``ahead``: places of those that are forecast; ``rows``: each with ``name``, ``title``, ``kind``,
-        ``values`` (a value or null for each date), and ``at_least``: places of sums of what was sold out of stock;
+        ``values`` (a value or null for each date), ``at_least``: places of sums of what was sold out of stock, and
+        ``unusual``: pairs of a place and the units that would be usual there;
         ``overrides``: for each place ahead ``seen`` and what holds there, unless they are left out. Where they may be
         made, of one region-item ``below`` and ``above``: how far its interval reaches from the model's forecast, before
         it is cut off at 0.
@@ -59,6 +63,7 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
     for row in rows:
         if row["name"] == "sold":
             row["at_least"] = [place[at] for at in past.out_of_stock if at in place]
+            row["unusual"] = [(place[at], for_scripts(units)) for at, units in (unusual or {}).items() if at in place]
         if row["name"] == "last_year":
             row["at_least"] = np.flatnonzero(past.at_least_last_year(dates, dataset)).tolist()
     leads = [lead for lead in LEADS[dataset.frequency] if lead <= dataset.horizon]

@@ -31,8 +31,11 @@ def in_words(answer: Answer, included: Overridden | None, explanation: Explanati
                                    for each in (included.periods if included else answer.periods)}
     parts = explanation.parts(group_titles(dataset), answer.plan_total.forecast) if explanation else None
     overridden = included.total.forecast - answer.plan_total.forecast if included else 0.0
-    return of_forecast(answer.past.against_last_year(forecast, dataset), parts, dataset.unit,
-                       _has_model(answer), overridden)
+    last_year = answer.past.against_last_year(forecast, dataset)
+    if last_year.known < last_year.periods and len(answer.lines) > 1:  # some are younger than the others
+        each = included.parts if included else {line.row.key: line.plan.part for line in answer.lines}
+        last_year = answer.past.of_those_sold(each, dataset) or last_year
+    return of_forecast(last_year, parts, dataset.unit, _has_model(answer), overridden)
 
 
 def scenario_in_words(answer: Answer, explanation: Explanation | None, is_explained: bool = True) -> list[str]:

@@ -99,7 +99,7 @@ def _accuracy(services: Services, region_item: RegionItem, version: int, demand:
                              _("its files are not here, and no forecast of it was kept")))
         return _told(archived, is_archived=True)
     if found is None or not found.periods:
-        return AccuracySince(problem=_("no period has become known since its training"), has_files=True)
+        return AccuracySince(problem=_("no actuals yet"), has_files=True)
     return _told(found, is_archived=False)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import MONTHS, period_range
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.forecast.totals import Dates, Part
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -82,6 +82,24 @@ class History:
         units = np.array(list(forecast.values()), dtype=float)
         return AgainstLastYear(float(units[known].sum()), float(before[known].sum()), int(known.sum()), len(units),
                                int((known & np.array(at_least, dtype=bool)).sum()))
+
+    def of_those_sold(self, parts: Mapping[str, Part], dataset: Dataset) -> AgainstLastYear | None:
+        """The same of those region-items alone of which all periods of a year before are known, as the overview and
+        totals compare them; None where there are none.
+
+        Args:
+            parts: key -> the forecast of each region-item, all of the same periods.
+        """
+        dates = pd.DatetimeIndex(next(iter(parts.values())).dates.astype("datetime64[D]"))
+        before = {key: _on_dates(known.days, known.sold, _year_before(dates, dataset))
+                  for key, known in ((key, KnownHistory(self.each[key])) for key in parts)}
+        compared = [key for key, units in before.items() if not np.isnan(units).any()]
+        if not compared:
+            return None
+        return AgainstLastYear(
+            float(sum(parts[key].forecast.sum() for key in compared)),
+            float(sum(before[key].sum() for key in compared)), len(dates), len(dates),
+            sum(self.at_least_last_year(dates, dataset)), len(compared), len(parts))
 
     def at_least_last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> list[bool]:
         """Whether more may have been wanted a year before each date than was sold then, for want of stock."""

@@ -49,6 +49,10 @@ class AgainstLastYear:
     """Of the forecast, known a year before or not."""
     out_of_stock: int = 0
     """Periods in which more may have been wanted then than was sold."""
+    sold_then: int = 0
+    """Region-items that were sold in all of them, which alone are beside one another; 0: all of the forecast are."""
+    region_items: int = 0
+    """Of the forecast, where ``sold_then`` says something."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +168,19 @@ def _against_last_year(found: AgainstLastYear, unit: str) -> str:
     values = {"forecast": units(found.forecast), "units": unit, "amount": units(abs(difference)),
               "sold": units(found.sold), "periods": period_words(found.periods), "out": out,
               "share": _share(difference, found.sold)}
+    if found.sold_then:
+        values |= {"some": number(found.sold_then), "all": number(found.region_items)}
+        if not _shows(difference):
+            return _("For the %(some)s of %(all)s region-items that sold in the same %(periods)s last year, "
+                     "%(forecast)s %(units)s are forecast: as many as the %(sold)s sold then%(share)s%(out)s.",
+                     **values)
+        if difference > 0:
+            return _("For the %(some)s of %(all)s region-items that sold in the same %(periods)s last year, "
+                     "%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold then%(share)s"
+                     "%(out)s.", **values)
+        return _("For the %(some)s of %(all)s region-items that sold in the same %(periods)s last year, "
+                 "%(forecast)s %(units)s are forecast: %(amount)s fewer than the %(sold)s sold then%(share)s"
+                 "%(out)s.", **values)
     if found.known < found.periods:
         values["known"] = str(found.known)
         if not _shows(difference):

@@ -10,14 +10,15 @@
     if (!head || head.length !== 1 || !rows.length || shown.has(caption)) return;
     const heads = [...head[0].cells];
     if (rows.some((row) => row.cells.length !== heads.length)) return;
-    const empty = heads.map((__, place) => place).filter((place) => place > 0 && heads[place].textContent.trim()
+    const empty = heads.map((__, place) => place).filter((place) => place > 0 && heads[place].textContent.trim() && !heads[place].querySelector(".visually-hidden")
       && !heads[place].hasAttribute("aria-sort") && rows.every((row) => isEmpty(row.cells[place])));
     if (!empty.length) return;
     const cells = empty.flatMap((place) => [heads[place], ...rows.map((row) => row.cells[place])]);
     cells.forEach((cell) => { cell.hidden = true; });
     const note = document.createElement("p"), button = document.createElement("button");
     note.className = "small text-body-secondary mt-2 mb-0 empty-columns";
-    note.textContent = `${_("Nothing in: %(columns)s.", { columns: empty.map((place) => heads[place].textContent.trim()).join(", ") })} `;
+    const said = _("Nothing in: %(columns)s.", { columns: empty.map((place) => heads[place].textContent.trim()).join(", ") });
+    note.textContent = `${said} `;
     Object.assign(button, { type: "button", className: "btn btn-link btn-sm p-0 align-baseline", textContent: _("Show") });
     button.addEventListener("click", () => { shown.add(caption); cells.forEach((cell) => { cell.hidden = false; }); note.remove(); });
     note.append(button);

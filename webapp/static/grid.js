@@ -149,7 +149,9 @@
     if (column.isSum) return summed(one, column);
     const [place] = column.places, found = valueOf(one, place);
     if (!known(found) && isTyped(place) && known(one.values[place])) return { text: "…", why: _("Known once it is saved.") };
-    return { value: found, text: known(found) && one.at_least?.includes(place) ? _("at least %(units)s", { units: words(one, found) }) : words(one, found) };
+    const text = known(found) && one.at_least?.includes(place) ? _("at least %(units)s", { units: words(one, found) }) : words(one, found);
+    const usual = one.unusual?.find(([at]) => at === place);
+    return usual ? { value: found, text, isUnusual: true, why: _("Unusual: %(units)s would be usual. The tab Unusual adjusts it.", { units: words(one, usual[1]) }) } : { value: found, text };
   };
 
   // Drawing.
@@ -207,7 +209,8 @@
       const cell = cells[at + 1][place], found = shown(one, column);
       if (editor?.parentElement === cell) return;
       if (cell.textContent !== (found.text ?? (found.why ? "–" : ""))) cell.textContent = found.text ?? (found.why ? "–" : "");
-      if (found.why && !found.text) cell.title = found.why; else cell.removeAttribute("title");
+      if (found.why && (!found.text || found.isUnusual)) cell.title = found.why; else cell.removeAttribute("title");
+      cell.classList.toggle("grid-unusual", Boolean(found.isUnusual));
       const isWrong = one.name === "override" ? wrong.has(column.key) : one.kind === "driver" && wrong.has(`${one.driver}|${column.key}`);
       const changed = one.name === "override" ? ahead(column).some(isTyped)
         : one.kind === "driver" ? column.places.some((each) => one.changed.includes(each) || drivers.has(`${one.driver}|${data.dates[each]}`))

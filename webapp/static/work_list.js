@@ -16,14 +16,15 @@
   const count = () => {
     const told = document.getElementById("ticked-count");
     if (!told) return;
-    const all = document.getElementById("every-entry"), ticked = boxes().filter((one) => one.checked).length;
+    const all = document.getElementById("every-entry"), ticked = boxes().filter((one) => one.checked);
+    const tasks = ticked.reduce((sum, one) => sum + one.value.split(" ").length, 0);  // of one cause are one line
     const page = document.getElementById("tick-work");
     boxes().forEach((one) => { one.disabled = all.checked; });
     page.disabled = all.checked;
-    page.checked = ticked > 0 && ticked === boxes().length;
-    page.indeterminate = ticked > 0 && !page.checked;
-    document.getElementById("work-bar").classList.toggle("is-empty", !all.checked && !ticked);
-    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : ticked ? _n("%(num)s ticked", "%(num)s ticked", ticked) : _("Tick what is to be resolved, assigned, snoozed or retrained");
+    page.checked = ticked.length > 0 && ticked.length === boxes().length;
+    page.indeterminate = ticked.length > 0 && !page.checked;
+    document.getElementById("work-bar").classList.toggle("is-empty", !all.checked && !tasks);
+    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : tasks ? _n("%(num)s ticked", "%(num)s ticked", tasks) : _("Tick what is to be resolved, assigned, snoozed or retrained");
   };
 
   const go = (step) => {

@@ -11,6 +11,7 @@ from webapp.language.periods import PERIOD
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.language.translations import ngettext as _n
+from webapp.pages.listing import View
 from webapp.pages.numbers_and_dates import (
     amount,
     day,
@@ -24,10 +25,11 @@ from webapp.pages.numbers_and_dates import (
 from webapp.pages.reader_locale import number
 from webapp.pages.rounded_money import about_money
 from webapp.pages.stored_words import stored_words
-from webapp.region_items.labels import forecast_link
+from webapp.region_items.labels import forecast_link, selection_words
 from webapp.scenarios.repository import by_tokens
 from webapp.services import services
 from webapp.tables import WorkEntry
+from webapp.work_list.causes import OF_ITEMS, Line
 from webapp.work_list.thresholds import KINDS
 
 
@@ -53,6 +55,33 @@ def words_of(entries: Sequence[WorkEntry]) -> dict[int, Words]:
     return {entry.id: _words(entry, names) for entry in entries}
 
 
+def line_words_of(lines: Sequence[Line], view: View | None = None) -> dict[int, Words]:
+    """Id of a line's first entry -> what the line says.
+
+    Args:
+        view: of the list that a line of several leads to; of all that is to do unless given.
+    """
+    words = words_of([line.first for line in lines])
+    return {line.first.id: words[line.first.id] if len(line.entries) == 1 else
+            _line_words(line, words[line.first.id], view) for line in lines}
+
+
+def _line_words(line: Line, first: Words, view: View | None) -> Words:
+    entries, one = line.entries, line.first
+    if one.kind == "unusual":
+        sentence = _("%(periods)s, the newest %(date)s",
+                     periods=period_words(sum(entry.told["periods"] for entry in entries)),
+                     date=period(max(entry.told["newest"] for entry in entries)))
+    elif one.kind in OF_ITEMS or one.kind in ("kept", "stale"):
+        sentence = _("first: %(subject)s, %(sentence)s", subject=first.subject, sentence=first.sentence)
+    else:
+        sentence = first.sentence
+    link: dict[str, Any] = dict(view.query(cause=one.id, page=1)) if view else {"cause": one.id}
+    return Words(first.title, selection_words(sorted(entry.subject for entry in entries)), sentence,
+                 _amount_at_stake(line.units, line.money), url_for("work.show", **link),
+                 _("Show %(num)s", num=number(len(entries))))
+
+
 def _words(entry: WorkEntry, names: Mapping[str, str]) -> Words:
     known = KINDS.get(entry.kind)
     title, act = (str(known.title), str(known.act)) if known else (entry.kind, _("Look"))
@@ -66,10 +95,14 @@ def _words(entry: WorkEntry, names: Mapping[str, str]) -> Words:
 
 
 def _at_stake(entry: WorkEntry) -> str:
-    if entry.money is not None:
+    return _amount_at_stake(entry.units, entry.money)
+
+
+def _amount_at_stake(in_units: float | None, money: float | None) -> str:
+    if money is not None:
         currency = services().dataset.currency
-        return f"{about_money(entry.money)}{f' {currency}' if currency else ''}"
-    return f"{units(entry.units)} {services().dataset.unit}" if entry.units is not None else ""
+        return f"{about_money(money)}{f' {currency}' if currency else ''}"
+    return f"{units(in_units)} {services().dataset.unit}" if in_units is not None else ""
 
 
 def _link(entry: WorkEntry) -> str:

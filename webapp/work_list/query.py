@@ -1,21 +1,24 @@
 """The list of work as it is read: searched, filtered, sorted and paged by its URL; counted for the overview."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
+from flask import abort
 from sqlalchemy import ColumnElement, func, select
 from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor
 from webapp.db.database import db
+from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import Kind, Query, View, containing, in_order, parse_view
 from webapp.region_items.attributes import ARGUMENT, conditions_of, parsed
 from webapp.tables import RegionItemRow, WorkEntry
 from webapp.work_list import states
 from webapp.work_list.actions import owners
-from webapp.work_list.entry_texts import Words, words_of
+from webapp.work_list.causes import Line, cause_of, has_cause_of, lines, with_items
+from webapp.work_list.entry_texts import Words, line_words_of
 from webapp.work_list.thresholds import KINDS
 
 SHOWN = {"": lazy_gettext("to do"), "open": lazy_gettext("nobody's"), "assigned": lazy_gettext("assigned"),
@@ -23,9 +26,12 @@ SHOWN = {"": lazy_gettext("to do"), "open": lazy_gettext("nobody's"), "assigned"
 """What of the list is shown, in words; nothing said: open and assigned."""
 DUE = {"": lazy_gettext("due at any time"), "overdue": lazy_gettext("overdue"),
        "today": lazy_gettext("due today or overdue"), "week": lazy_gettext("due within 7 days")}
+GROUPED = {"": lazy_gettext("same cause in one line"), "each": lazy_gettext("one by one")}
+CAUSE = "cause"
+"""The argument of a URL that shows what has the same cause as an entry, by its id."""
 ME, NOBODY = "me", "nobody"
 FIRST_SHOWN = 5
-"""Entries on the overview."""
+"""Lines on the overview."""
 DAYS_FOUND = 14
 """Days back to which what is to do is counted by the day on which it was found."""
 
@@ -38,7 +44,8 @@ def list_of_work() -> Kind:
                  "owner": WorkEntry.owner.expression},
         sort="rank", descending=True,
         filters={"state": [name for name in SHOWN if name], "kind": tuple(KINDS),
-                 "owner": (ME, NOBODY, *_all_owners()), "due": [name for name in DUE if name]})
+                 "owner": (ME, NOBODY, *_all_owners()), "due": [name for name in DUE if name],
+                 "group": [name for name in GROUPED if name]})
 
 
 def parse_work_view(fields: MultiDict[str, str]) -> View:
@@ -46,7 +53,15 @@ def parse_work_view(fields: MultiDict[str, str]) -> View:
     view, attribute = parse_view(list_of_work(), fields), fields.get(ARGUMENT, "").strip()
     if attribute:
         parsed(attribute)
-    return replace(view, filters={**view.filters, ARGUMENT: attribute})
+    cause = fields.get(CAUSE, "").strip()
+    if cause and not (cause.isascii() and cause.isdigit() and len(cause) < 10):
+        abort(422, _("%(text)s is no entry of the list of work. Tick them on the list.", text=repr(cause[:40])))
+    return replace(view, filters={**view.filters, ARGUMENT: attribute, CAUSE: cause})
+
+
+def is_grouped(view: View) -> bool:
+    """Whether entries with the same cause are one line."""
+    return not view.filters["group"] and not view.filters[CAUSE]
 
 
 def entries(view: View, today: date) -> Query:
@@ -79,6 +94,8 @@ def _conditions(view: View, today: date) -> list[ColumnElement[bool]]:
     if filters["due"]:
         last = {"overdue": today - timedelta(days=1), "today": today, "week": today + timedelta(days=7)}
         found.append(WorkEntry.due <= str(last[filters["due"]]))
+    if filters[CAUSE]:
+        found.append(has_cause_of(int(filters[CAUSE])))
     return found
 
 
@@ -87,6 +104,8 @@ class WorkCounts:
     """How much is to do: open and assigned entries."""
 
     to_do: int
+    lines: int
+    """Those with the same cause counted once."""
     overdue: int
     mine: int
     found: dict[str, int]
@@ -97,8 +116,9 @@ class WorkCounts:
 class FirstWork:
     """What the overview shows of the list."""
 
-    entries: Sequence[WorkEntry]
-    words: dict[int, Words]
+    lines: Sequence[Line]
+    words: Mapping[int, Words]
+    """Id of a line's first entry -> what it says."""
 
 
 def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
@@ -108,9 +128,9 @@ def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
         of: conditions on the rows of region-items, whose entries alone are counted; all unless given.
     """
     today = date.today()
-    query = select(func.count(), func.count().filter(WorkEntry.due < str(today)),
-                   func.count().filter(WorkEntry.owner == actor().email)).select_from(WorkEntry).where(
-                       states.is_to_do(today))
+    query = with_items(select(func.count(), func.count(cause_of().distinct()),
+                              func.count().filter(WorkEntry.due < str(today)),
+                              func.count().filter(WorkEntry.owner == actor().email))).where(states.is_to_do(today))
     by_day = select(func.date(WorkEntry.found_at), func.count()).where(
         states.is_to_do(today), WorkEntry.found_at >= datetime.combine(
             today - timedelta(days=DAYS_FOUND - 1), time(), UTC)).group_by(func.date(WorkEntry.found_at))
@@ -119,14 +139,14 @@ def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
         query, by_day = query.where(its), by_day.where(its)
     found = {str(row[0]): row[1] for row in db.session.execute(by_day)}
     days = [str(today - timedelta(days=back)) for back in reversed(range(DAYS_FOUND))]
-    return WorkCounts(*db.session.execute(query).one(), {day: found.get(day, 0) for day in days})
+    to_do, together, overdue, mine = db.session.execute(query).one()
+    return WorkCounts(to_do, together, overdue, mine, {day: found.get(day, 0) for day in days})
 
 
 def first_work() -> FirstWork:
     """The most important of what is to do."""
-    first = db.session.scalars(select(WorkEntry).where(states.is_to_do(date.today())).order_by(
-        WorkEntry.rank.desc(), WorkEntry.id).limit(FIRST_SHOWN)).all()
-    return FirstWork(first, words_of(first))
+    first = lines([states.is_to_do(date.today())], most=FIRST_SHOWN)
+    return FirstWork(first, line_words_of(first))
 
 
 def _all_owners() -> list[str]:

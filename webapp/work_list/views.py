@@ -15,7 +15,7 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
 from webapp.pages.download_files import Cell, exact, file_of, requested_format
-from webapp.pages.listing import find_page
+from webapp.pages.listing import View, find_page
 from webapp.pages.numbers_and_dates import day
 from webapp.pages.reader_locale import number
 from webapp.pages.rounded_money import rounded_money
@@ -26,8 +26,21 @@ from webapp.services import services
 from webapp.tables import WorkEntry
 from webapp.work_list import states
 from webapp.work_list.actions import ACTS, MOST_AT_ONCE, Done, WantedAction, WorkError, act, named, owners
-from webapp.work_list.entry_texts import words_of
-from webapp.work_list.query import DUE, ME, NOBODY, SHOWN, count_work, entries, first_work, parse_work_view, seen_now
+from webapp.work_list.causes import Line, LinePage, line_page
+from webapp.work_list.entry_texts import line_words_of, words_of
+from webapp.work_list.query import (
+    DUE,
+    GROUPED,
+    ME,
+    NOBODY,
+    SHOWN,
+    count_work,
+    entries,
+    first_work,
+    is_grouped,
+    parse_work_view,
+    seen_now,
+)
 from webapp.work_list.thresholds import KINDS
 
 bp = Blueprint("work", __name__, url_prefix="/work")
@@ -49,14 +62,23 @@ def show() -> ResponseReturnValue:
             "What", "Of", "Why", f"At stake, {services().dataset.unit}", "At stake, money", "State", "Owner", "Due",
             "Snoozed until", "Found (UTC)", "Reason"),
             (_cells(one, words[one.id].subject, words[one.id].sentence, today) for one in found))
-    page = find_page(entries(view, today), view)
+    page = _page(view, today)
     people = [(name, name) for name in view.kind.filters["owner"] if name not in (ME, NOBODY)]
     return render_template(
-        "work_list/show.html", page=page, view=page.view, words=words_of(page.rows), shown=SHOWN, due=DUE,
+        "work_list/show.html", page=page, view=page.view, words=line_words_of(page.rows, page.view), shown=SHOWN,
+        due=DUE, grouped=GROUPED,
         kind_titles=[("", _("anything")), *((name, kind.title) for name, kind in KINDS.items())],
         people=[("", _("everybody's")), (ME, _("mine")), (NOBODY, _("nobody's")), *people],
-        owners=owners() if actor().may("planner") else [], state_of=states.state_of, me=actor().email,
+        owners=owners() if actor().may("planner") else [], me=actor().email,
         attributes=list(groupable()), most=MOST_AT_ONCE)
+
+
+def _page(view: View, today: date) -> LinePage:
+    """What a view shows, a line for each cause or for each entry."""
+    if is_grouped(view):
+        return line_page(entries(view, today), view)
+    page = find_page(entries(view, today), view)
+    return LinePage([Line([entry]) for entry in page.rows], page.matching, page.matching, page.view, page.pages)
 
 
 @bp.post("")
@@ -97,7 +119,7 @@ def _seen(today: date) -> dict[int, int]:
     if request.form.get("everything"):
         return seen_now(parse_work_view(request.form), today, MOST_AT_ONCE)
     seen = {}
-    for text in request.form.getlist("entry"):
+    for text in (one for value in request.form.getlist("entry") for one in value.split(" ")):
         entry_id, _dot, version = text.partition(".")
         if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in (entry_id, version)):
             abort(422, _("%(text)s is no entry of the list of work. Tick them on the list.", text=repr(text[:40])))

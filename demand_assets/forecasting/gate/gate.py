@@ -287,9 +287,9 @@ class _Contest:
         parts = _parts(known, known.shape[1] // self._periods)
         return np.stack([part.sum(axis=1) for part in parts], axis=1)
 
-    def _wape(self, value: float) -> str:
-        return f"WAPE {in_percent(value)}" if self._periods == 1 else (
-            f"WAPE {in_percent(value)} of totals of {self._periods} periods")
+    def _wape(self, wape: float) -> str:
+        return f"WAPE {in_percent(wape)}" if self._periods == 1 else (
+            f"WAPE {in_percent(wape)} of totals of {self._periods} periods")
 
 
 def _periods_in_total(actual: Floats) -> int:

@@ -38,6 +38,7 @@ SCREENS = (
     Screen("terms", "/guide/terms"),
     Screen("overview without a match", "/?q=nobody"),
     Screen("work", "/work?state=all"),
+    Screen("work of one cause", "/work?state=all&cause=1"),
     Screen("forecasts", "/forecasts"),
     Screen("forecast", of(KETTLE, "/forecasts"), has_chart=True),
     Screen("forecast of all, with the past", "/forecasts?all=1&past=1&layout=measures", has_chart=True),

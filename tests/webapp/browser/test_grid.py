@@ -187,3 +187,26 @@ def test_a_number_means_what_it_means_elsewhere_or_nothing(browser: Browser) -> 
     assert [found[locale]["9,90"] for locale in MARKS] == ["9.9", "NaN", "NaN", "9.9", "NaN"]
     assert found["en-IN"]["1,23,456"] == "123456"
     assert found["de-CH"]["1'234.5"] == "1234.5"
+
+
+@pytest.mark.parametrize(("tag", "of", "saved", "fold"), [
+    ("de-DE", REGION_ITEMS[22], "Gespeichert: 2 Tage.", "Tage"),
+    ("fr-FR", REGION_ITEMS[23], "Enregistré : 2 jours.", "jours")])
+def test_the_grid_says_its_periods_in_the_readers_language(
+        site: Site, signed_in: StorageState, browser: Browser, tag: str, of: RegionItem, saved: str,
+        fold: str) -> None:
+    context = browser.new_context(base_url=site.url, storage_state=signed_in, locale=tag)
+    page = context.new_page()
+    grid = opened(page, of)
+    cells(grid, "override").first.focus()
+    typed(page, "1,5", "+15 %")
+    page.locator("#grid-comment").fill("Messe")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#grid-status")).to_have_text(saved)
+
+    page.locator("#grid-bucket").select_option("W")
+    expect(grid.locator("thead .grid-fold").first).to_be_visible()
+    assert fold in str(grid.locator("thead th[title]").first.get_attribute("title"))
+    assert "undefined" not in page.locator("#grid").inner_html()
+    context.close()

@@ -88,6 +88,24 @@ def test_a_phone_shows_whole_cells(visit: Visit) -> None:
     assert visit.cut_off == []
 
 
+@pytest.mark.parametrize("tag", ["de-DE", "fr-FR"])
+def test_longer_words_fit_a_phone(site: Site, signed_in: StorageState, admin_signed_in: StorageState, browser: Browser,
+                                  tag: str) -> None:
+    found = {}
+    for screens, held in (([one for one in SCREENS if not one.is_admin and not one.is_public], signed_in),
+                          ([one for one in SCREENS if one.is_admin], admin_signed_in)):
+        context = browser.new_context(base_url=site.url, storage_state=held, viewport=PHONE, locale=tag)
+        page = context.new_page()
+        for screen in screens:
+            page.goto(screen.url)
+            width, cut_off = page.evaluate("document.documentElement.scrollWidth"), page.evaluate(CUT_OFF)
+            if width != PHONE["width"] or cut_off:
+                found[screen.name] = (width, cut_off)
+        context.close()
+
+    assert found == {}
+
+
 def test_the_console_is_quiet(visit: Visit) -> None:
     own_status = "Failed to load resource: the server responded with a status of 404 (NOT FOUND)"
     assert [line for line in visit.console if not (visit.screen.url == "/nowhere" and line == own_status)] == []

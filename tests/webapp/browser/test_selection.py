@@ -116,3 +116,13 @@ def test_rows_are_ticked_and_the_buttons_reached_by_keyboard(page: Page) -> None
     page.keyboard.type("x")
     expect(page.locator("#q")).to_have_value("x")
     expect(page.locator("#selected-count")).to_contain_text("2 selected")
+
+
+def test_with_nothing_selected_the_bar_covers_no_row(page: Page) -> None:
+    page.goto("/?size=50")
+    bar = page.locator("#bulk-bar")
+    expect(bar).to_have_css("position", "static")
+
+    page.locator("tbody input[name=ri]").first.check()
+
+    expect(bar).to_have_css("position", "sticky")

@@ -103,3 +103,21 @@ def test_the_acts_are_there_once_something_is_ticked(page: Page, tasks: Flask) -
     expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_visible()
     box(page, 0).uncheck()
     expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_hidden()
+
+
+def test_a_line_of_several_tasks_is_counted_and_worked_as_all_of_them(page: Page, tasks: Flask, site: Site) -> None:
+    with site.app.app_context(), writing():
+        db.session.add_all([WorkEntry(kind="failed", subject=f"north|item {place:02}", due="2099-01-01", rank=1.0,
+                                      told={"why": "no answer"}) for place in range(2)])
+    page.goto("/work?kind=failed")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("#ticked-count")).to_have_text("2 ticked")
+
+    page.keyboard.press("m")
+
+    expect(page.get_by_role("status").filter(has_text="2 tasks now yours")).to_be_visible()
+    page.keyboard.press("o")
+    expect(page.locator("#work tbody tr")).to_have_count(2)
+    with site.app.app_context(), writing():
+        db.session.execute(delete(WorkEntry).where(WorkEntry.kind == "failed"))

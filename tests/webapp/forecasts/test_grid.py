@@ -193,3 +193,21 @@ def test_rows_have_the_same_names_for_scripts_in_every_language(app: Flask, clie
     assert {"sold", "override", "forecast", "model", "lower", "upper", "money-Revenue"} <= {
         row["name"] for row in german}
     assert next(row["title"] for row in german if row["name"] == "override") == "Übersteuerung"
+
+
+def test_unusual_sales_are_marked_with_what_would_be_usual(background: Background, client: FlaskClient) -> None:
+    history = demand_of(12.0)
+    history.loc[history.index[-10], "demand"] = 400.0
+    background.services.store.write("demand", KETTLE, history)
+
+    grid = grid_on(client)
+    sold = next(row for row in grid["rows"] if row["name"] == "sold")
+
+    usual = {grid["dates"][place]: units for place, units in sold["unusual"]}
+    assert str(LAST_DAY - timedelta(days=9)) in usual
+    listed = page(client.get("/forecasts", query_string={"ri": KETTLE.key})).select("#unusual tbody tr")
+    shown = {str(row.a["href"]).split("adjust=")[1][:10]: text_of(row.select("td")[1]) for row in listed}  # type: ignore[index]
+    assert shown
+    assert {day: float(units) for day, units in shown.items() if day in usual} == pytest.approx(
+        {day: usual[day] for day in shown if day in usual}, abs=0.06)
+    assert {day for day in shown if day >= grid["dates"][0]} <= {*usual}

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.model.own_model import ForecastModel
-from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import change
 from webapp.db.database import db, now, writing
@@ -75,6 +75,19 @@ def test_parts_are_asked_for_after_the_page(client: FlaskClient, promoted: None)
     answer = client.get(str(place["hx-get"]))
     assert "the model adds" in text_of(page(answer)).lower()
     assert page(answer).select_one("[hx-get]") is None  # once
+
+
+def test_those_that_were_sold_a_year_ago_are_beside_it_alone(
+        background: Background, client: FlaskClient, promoted: None) -> None:
+    background.services.store.write("demand", KETTLE, demand_of(12.0, 400))
+    old = text_of(seen(client).select_one("#in-words"))
+
+    told = text_of(page(client.get("/forecasts", query_string={
+        "ri": [KETTLE.key, ODD.key], "horizon": "7"})).select_one("#in-words"))
+
+    assert told.startswith("For the 1 of 2 region-items that sold in the same 7 days last year, ")
+    numbers = r"(\S+) units are forecast: (\S+) \S+ than the (\S+) sold"
+    assert re.findall(numbers, told) == re.findall(numbers, old) != []
 
 
 def test_without_a_model_there_are_no_parts_and_nothing_is_asked_for(client: FlaskClient) -> None:

@@ -1,5 +1,6 @@
 """Catalogues follow what is said."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,14 @@ def test_new_messages_are_added_empty_those_gone_are_removed_and_the_others_kept
 
     assert written.decode().split('plural=(n != 1);\\n"\n')[1] == AFTER
     assert extraction.updated(written, "de", said) == written
+
+
+def test_whatever_scripts_say_is_found() -> None:
+    said = {message.first for message in extraction.messages() if message.in_scripts}
+    scripts = (extraction.PACKAGE / "static").glob("*.js")
+
+    left = [(path.name, words) for path in scripts for line in path.read_text().splitlines()
+            if not line.lstrip().startswith("//")
+            for words in re.findall(r'\b_n?\("((?:[^"\\]|\\.)*)"', line) if words not in said]
+
+    assert left == []  # a message inside a text in backquotes is found only in simple ones

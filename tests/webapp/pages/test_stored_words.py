@@ -27,6 +27,8 @@ def said(app: Flask, text: str, tag: str) -> str:
      "demand: the margin of 1.0 % is not reached",
      "WAPE 12,3 % gegen 14,1 % des Modells in Produktion, in den 2 von 3 Fenstern, die es nicht gesehen hatte, bei "
      "derselben Nachfrage: Der Mindestabstand von 1,0 % ist nicht erreicht"),
+    ("first model: WAPE 46.5 % of totals of 28 periods against 100.0 % of seasonal naive",
+     "erstes Modell: WAPE 46,5 % von Summen über 28 Perioden gegen 100,0 % von saisonal naiv"),
     ("Its demand ends on 2026-01-01, 40 days before the dataset's (2026-02-10); at most 28 are allowed. It is no "
      "longer sold, or its feed has stopped: restore the feed, or raise rules.stale_periods.",
      "Die Nachfrage endet am 01.01.2026, 40 Tage vor der des Datensatzes (10.02.2026); höchstens 28 sind erlaubt. Der "

@@ -132,3 +132,11 @@ def test_another_language_says_them_in_its_own_order_with_the_same_numbers() -> 
     with in_language("fr"):
         assert of_scenario(1000.0, 900.0, None, "unités") == [
             "Le scénario donne 100 unités de moins que le plan (−10,0\xa0%)."]
+
+
+def test_region_items_that_are_younger_than_a_year_are_left_out_beside_it() -> None:
+    older = AgainstLastYear(1234, 1080, 14, 14, sold_then=47, region_items=48)
+
+    assert of_forecast(older, None, "units") == [
+        "For the 47 of 48 region-items that sold in the same 14 days last year, 1,234 units are forecast: 154 more "
+        "than the 1,080 sold then (+14.3\xa0%)."]
