@@ -67,7 +67,8 @@ VIEWS = {
     "one status": "/?status=production", "heat map": "/heat-map",
     "heat map of the backtest, page 5": "/heat-map?skill=backtest&page=5&across=3",
     "heat map, searched": "/heat-map?q=item+1",
-    "forecast of ten regions": "/forecasts?" + "&".join(f"region=region+{region:03}" for region in range(SHOWN_TOGETHER)),
+    "forecast of ten regions": "/forecasts?" + "&".join(
+        f"region=region+{region:03}" for region in range(SHOWN_TOGETHER)),
     "forecast of all": "/forecasts?all=1",
 }
 
