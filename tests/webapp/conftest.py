@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from flask_wtf.csrf import generate_csrf
 from jinja2 import FileSystemBytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import update
 from typing_extensions import override
 from werkzeug.datastructures import ImmutableDict
@@ -109,6 +110,23 @@ def no_context_is_left() -> Iterator[None]:
     assert not has_app_context(), "this test, or a fixture of it, left the context of an app open"
 
 
+class TemplatesReadOnce(FileSystemBytecodeCache):
+    """What templates were compiled to, for all processes in a folder, and for all apps of one process in its memory."""
+
+    read: ClassVar[dict[str, tuple[str, Any]]] = {}
+    """Template -> checksum of its source, code."""
+
+    @override
+    def load_bytecode(self, bucket: Bucket) -> None:
+        checksum, code = self.read.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+            return
+        super().load_bytecode(bucket)
+        if bucket.code is not None:
+            self.read[bucket.key] = bucket.checksum, bucket.code
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The pages' templates are compiled once for the apps of all tests; by itself each app compiles its own."""
@@ -116,7 +134,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     folder = tmp_path_factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "templates"  # one for all processes
     folder.mkdir(exist_ok=True)
-    cache = FileSystemBytecodeCache(str(folder))
+    cache = TemplatesReadOnce(str(folder))
     Flask.jinja_options = {**before, "bytecode_cache": cache}
     yield
     Flask.jinja_options = before

@@ -38,8 +38,11 @@ def makes(change: Callable[[], Any], moment: int) -> bool:
 
 
 def kill_at(engine: Engine, moment: int) -> None:
-    """Let this process be killed at the so many-th moment: before and after each statement that writes, and before
-    each commit. Between them nothing changes: what is read leaves the database as it was.
+    """Let this process be killed at the so many-th moment: after each statement that writes, and before each commit.
+
+    Between them nothing changes: what is read leaves the database as it was, and so does what comes before the next
+    statement. Before the first of a change there is nothing of it, before the first of another all of the one that was
+    committed, as after it.
     """
     passed = count()
 
@@ -51,6 +54,5 @@ def kill_at(engine: Engine, moment: int) -> None:
         if statement.lstrip().upper().startswith(WRITES):
             pass_moment()
 
-    event.listen(engine, "before_cursor_execute", at_statement)
     event.listen(engine, "after_cursor_execute", at_statement)
     event.listen(engine, "commit", pass_moment)

@@ -5,6 +5,7 @@ lead (``Scaling``). The shape of such errors is learned from all region-items of
 the region-item's own.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -241,10 +242,12 @@ def _held(sizes: Floats) -> Floats:
 
 def _bounds(ordered: Floats, errors: Floats, zero: Floats, level: float) -> tuple[float, float]:
     """Central quantiles of the errors, at the tail where intervals that stop at zero cover the level."""
+    last = len(ordered) - 1
+
     def at(share: float) -> tuple[float, float]:
-        tail = (1 - share) / 2
-        return (min(0.0, float(np.quantile(ordered, tail, method="lower"))),
-                max(0.0, float(np.quantile(ordered, 1 - tail, method="higher"))))
+        tail = (1 - share) / 2  # quantiles of what is ordered already: numpy.quantile would take most of a calibration
+        return (min(0.0, float(ordered[math.floor(last * tail)])),
+                max(0.0, float(ordered[math.ceil(last * (1 - tail))])))
 
     low, high = 0.0, 1.0
     for _ in range(BISECTIONS):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.settings import PROJECT
+from tests.conftest import CHROMIUM
 
 pytestmark = pytest.mark.servers
 FETCHES = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
@@ -101,7 +102,7 @@ def test_a_link_that_leads_nowhere_and_a_page_in_no_menu_fail(python: Path, tmp_
     assert "nothing.md" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_opened_as_a_file_the_search_finds(site: Path) -> None:
     program = """
 import sys
@@ -119,7 +120,7 @@ with sync_playwright() as playwright:
 """
     page = (site / "docs" / "backup.html").as_uri()
 
-    done = subprocess.run([sys.executable, "-c", program, page, str(shutil.which("chromium"))],
+    done = subprocess.run([sys.executable, "-c", program, page, str(CHROMIUM)],
                           capture_output=True, text=True, check=False, timeout=120)
 
     assert done.stdout.strip() == "[]", done.stderr

@@ -57,12 +57,13 @@ def visit(request: pytest.FixtureRequest, site: Site, signed_in: StorageState,
     page.on("pageerror", lambda error: console.append(str(error)))
     page.goto(screen.url, wait_until="networkidle")
     seen = Visit(screen, dict(page.evaluate(LOADED)), console)
+    page.evaluate(axe.axe_script)  # once: Axe.run would each time
     for size, width in (("wide", WIDE), ("on a phone", PHONE)):
         page.set_viewport_size(width)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
-            seen.findings += findings(axe, page, f"{size}, {theme}", EVERYTHING if theme == "light" else CONTRAST)
+            seen.findings += findings(page, f"{size}, {theme}", EVERYTHING if theme == "light" else CONTRAST)
             if width is PHONE:
                 seen.widths[theme] = page.evaluate("document.documentElement.scrollWidth")
                 seen.cut_off += page.evaluate(CUT_OFF)
@@ -70,8 +71,8 @@ def visit(request: pytest.FixtureRequest, site: Site, signed_in: StorageState,
     context.close()
 
 
-def findings(axe: Any, page: Page, how: str, options: dict[str, Any]) -> list[str]:
-    violations = axe.run(page, options=options).response["violations"]
+def findings(page: Page, how: str, options: dict[str, Any]) -> list[str]:
+    violations = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     return [f"{how}: {one['id']}: {node['html'][:200]}" for one in violations
             if one["impact"] in ("serious", "critical") for node in one["nodes"]]
 
