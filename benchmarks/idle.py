@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--region-items", type=int, default=8)
     parser.add_argument("--json", type=Path, help="where the result is written")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it stops all that it started
     result = {"machine": described(), "region_items": given.region_items, **measured(given.region_items, given.minutes)}
     _print(result)
     if given.json:

@@ -50,6 +50,7 @@ ROWS_AT_ONCE = 5000
 def main() -> None:
     """Measure and report."""
     given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it stops all that it started
     with tempfile.TemporaryDirectory(prefix="web-") as folder:
         dataset = _dataset(Path(folder), given.region_items)
         with running(dataset, ready=r"nothing is missing|(\d+) of \1 decided") as product:

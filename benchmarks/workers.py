@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ LONGEST_SECONDS = 1200
 
 def main() -> None:
     given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it stops all that it started
     machine, result = described(), {}
     folder = Path(tempfile.mkdtemp(prefix="demand-workers-"))
     folder.chmod(0o755)  # PostgreSQL does not run as root

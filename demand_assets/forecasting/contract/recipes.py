@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-CODE_VERSION = "10"
+CODE_VERSION = "11"
 """Raised whenever the same data and recipe would give another model."""
 Scale = Literal["log", "tweedie", "mix"]
 Drivers = Literal["log_linear", "boosted", "mean"]
@@ -31,7 +31,7 @@ class Recipe:
     subsample: float = 0.7
     columns: float = 0.4
     regularisation: float = 2.0
-    own_rounds: int = 40
+    own_rounds: int = 20
     own_share: float = 0.5
     """How much of the region-item's own booster is added to the pooled one, 0 to 1."""
 

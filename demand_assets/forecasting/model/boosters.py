@@ -32,6 +32,8 @@ Rows = npt.NDArray[np.float32]
 
 BINS = 64
 TWEEDIE_POWER = 1.5
+HALVED_FROM = 100_000
+"""Training rows from which on two boosters that are taken together learn from a half each: between them from all."""
 ROWS_OF_A_THREAD = 2000
 """Rows from which on several threads ask the boosters of them, where there are several."""
 
@@ -53,11 +55,11 @@ class TrainingRows:
 
     def before(self, date: np.datetime64) -> "TrainingRows":
         """The rows whose target is not after that date."""
-        return self._taken(self.date <= date)
+        return self.where(self.date <= date)
 
     def every(self, step: int) -> "TrainingRows":
         """One row in so many."""
-        return self._taken(slice(None, None, step))
+        return self.where(slice(None, None, step))
 
     def as_seen(self, names: Sequence[str]) -> "TrainingRows":
         """The same for boosters that see the drivers: demand is not cleared of them, and nor is the level."""
@@ -65,7 +67,8 @@ class TrainingRows:
                         ).astype(np.float64))
         return replace(self, ratio=self.ratio / times, effect=np.ones(len(self.ratio)), level=self.level * times)
 
-    def _taken(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
+    def where(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
+        """Those of them that are chosen."""
         return TrainingRows(*(getattr(self, column.name)[which] for column in fields(self)))
 
     @classmethod
@@ -116,15 +119,24 @@ def training_rows(series: SeriesFeatures, region_item: RegionItem, wanted: int) 
 
 
 def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
-                 constraints: Sequence[int]) -> "dict[Scale, xgb.Booster]":
-    """The recipe's boosters, fitted on the rows, one after the other on the same histogram bins and one thread.
+                 constraints: Sequence[int], first_half: Scale = "log") -> "dict[Scale, xgb.Booster]":
+    """The recipe's boosters, fitted on the rows, one after the other on one thread.
 
+    From ``HALVED_FROM`` rows on, where the recipe has two, each learns from every other pair of origin and lead, drawn:
+    neighbours say nearly the same, and the mean of both has seen all.
+
+    Args:
+        first_half: which of them learns from the first half.
     Raises: NotEnoughHistoryError: no row.
     """
     import xgboost as xgb
 
     if not len(rows.ratio):
         raise NotEnoughHistoryError("no training row")
+    if len(recipe.members) == 2 and len(rows.ratio) >= HALVED_FROM:
+        half = np.random.default_rng(0).random(len(rows.ratio)) < 0.5
+        return {scale: fit_boosters(rows.where(half if scale == first_half else ~half), replace(recipe, scale=scale),
+                                    columns, constraints)[scale] for scale in recipe.members}
     weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
     signs = str(tuple(int(constraints[place]) for place in columns))
     cleared = rows.ratio / rows.effect

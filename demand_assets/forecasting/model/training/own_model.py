@@ -42,7 +42,7 @@ from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
-OWN_ROWS = 500
+OWN_ROWS = 300
 """Training rows of a region-item's own booster."""
 
 

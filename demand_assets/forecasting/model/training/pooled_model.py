@@ -97,7 +97,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
         if seen != ends[-1]:
             known = known.every(max(1, -(-len(known.ratio) // ROWS_OF_WINDOWS)))
         return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
-            known.as_seen(names), recipe, seeing, constraints) if seeing else {})
+            known.as_seen(names), recipe, seeing, constraints, first_half="tweedie") if seeing else {})
 
     what = "pooled model of totals" if is_of_totals else "pooled model"
     log.info("%s: learns from %s %s with %s rows up to %s, %s drivers, in %s windows", what, panel.size,

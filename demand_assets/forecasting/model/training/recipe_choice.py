@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Recipe
+from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Drivers, Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
@@ -79,18 +79,17 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
                        for member in boosted.judged])
     if not is_mean_possible or not (seeing.tried or pinned):
         return boosted, *seeing.chosen
-    log_linear = panel_of(region_items, read, dataset, "log_linear")
-    clearing = _compared(log_linear, dataset, cores)
+    both_ways = panel_of(region_items, read, dataset, "mean")
+    clearing = _compared(both_ways, dataset, cores, "log_linear")
     both = _mean_of(seeing, clearing, dataset)
     scores = {f"{way} drivers, {words}": value for way, told in (
         ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
     alone = erratic <= MOST and clearing.score <= TRUTH * seeing.score
     if pinned or is_mean(seeing.score, clearing.score if alone else None, both.score):
-        panel = panel_of(region_items, read, dataset, "mean")
         recipe, fitted, _ = both.chosen
-        return panel, recipe, fitted, scores if seeing.tried else {}
+        return both_ways, recipe, fitted, scores if seeing.tried else {}
     if alone:
-        return log_linear, *clearing.chosen[:2], scores
+        return panel_of(region_items, read, dataset, "log_linear"), *clearing.chosen[:2], scores
     return boosted, *seeing.chosen[:2], scores
 
 
@@ -197,16 +196,22 @@ class Compared:
         return times * DISTRUST if self.is_short and recipe.year_features else times
 
 
-def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
-    """The recipes of the panel's way, fitted quickly and scored."""
-    pins = {**_pinned(dataset), "drivers": panel.drivers}
+def _compared(panel: Panel, dataset: Dataset, cores: int, drivers: Drivers | None = None) -> Compared:
+    """The recipes of a way in which drivers work, fitted quickly and scored.
+
+    Args:
+        drivers: the way; the panel's unless given. A panel of the mean of both has the columns of the log-linear way,
+            the same values in the same places, beside others that it does not look at.
+    """
+    drivers = drivers or panel.drivers
+    pins = {**_pinned(dataset), "drivers": drivers}
     members, names, constraints = panel.judged, panel.names, panel.constraints
     end = panel.selection_end
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
     selection = _selection(members, end, dataset) if end is not None else []
     few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
     is_short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
-    default = (Recipe.quick if panel.drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
+    default = (Recipe.quick if drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
     known = panel.rows.before(end) if end is not None else None
     if known is None or not _saw_last_year(known, names, dataset):
         longest = max(member.series.known for member in members)
@@ -224,7 +229,7 @@ def _compared(panel: Panel, dataset: Dataset, cores: int) -> Compared:
                 known, recipe, used_columns(names, recipe, dataset, panel.facts), constraints)), recipes):
             fits.append(fitted)
             log.info("recipe %s of %s with %s drivers tried on %s rows", len(fits), len(recipes),
-                     panel.drivers.replace("_", "-"), len(known.ratio))
+                     drivers.replace("_", "-"), len(known.ratio))
     tried = []
     for year in years:
         same = [(recipe, fit) for recipe, fit in zip(recipes, fits, strict=True) if recipe.year_features == year]

@@ -15,6 +15,7 @@ from demand_assets.forecasting.gate.contest import contest, same_forecasts
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
@@ -274,7 +275,8 @@ def test_forecasts_with_an_own_share_are_not_those_without(weekly: Dataset) -> N
 
 def without_own_share(table: pd.DataFrame, dataset: Dataset, pooled: PooledModel) -> ForecastModel:
     """A candidate that forecasts as its pooled model does."""
-    return train(table, dataset, replace(pooled, recipe=replace(pooled.recipe, own_share=0.0)), KETTLES)
+    card = {**pooled.card, SHARE_PRIOR: SharePrior(0.0).to_json()}
+    return train(table, dataset, replace(pooled, recipe=replace(pooled.recipe, own_share=0.0), card=card), KETTLES)
 
 
 def test_a_week_more_that_moves_only_the_interval_says_by_how_much(weekly: Dataset) -> None:

@@ -1,0 +1,74 @@
+"""Boosters: what each learns from."""
+
+import numpy as np
+import pytest
+
+from demand_assets.forecasting.contract.recipes import Recipe, Scale
+from demand_assets.forecasting.model import boosters
+from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, mean_answer
+from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+
+BOTH = Recipe(scale="mix", rounds=4, depth=2, min_child_weight=1.0, subsample=1.0, columns=1.0)
+
+
+@pytest.fixture
+def rows() -> TrainingRows:
+    """Sixty rows of two features, the second of which tells demand."""
+    made = np.random.default_rng(3)
+    features = made.random((60, 2), dtype=np.float32)
+    days = np.datetime64("2026-01-01") + np.arange(60)
+    return TrainingRows(features, 0.5 + features[:, 1].astype(np.float64), np.ones(60), np.full(60, 10.0), days)
+
+
+@pytest.mark.parametrize("first", ["log", "tweedie"])
+def test_two_boosters_of_many_rows_learn_from_a_half_each_and_between_them_from_all(
+        rows: TrainingRows, first: Scale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosters, "HALVED_FROM", 60)
+    learned: dict[str, set[np.datetime64]] = {}
+
+    def noting(some: TrainingRows, recipe: Recipe, *others: object) -> object:
+        if recipe.scale != "mix":
+            learned[recipe.scale] = set(some.date)
+        return fit_boosters(some, recipe, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(boosters, "fit_boosters", noting)
+
+    found = fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first)
+
+    assert list(found) == ["log", "tweedie"]
+    assert not learned["log"] & learned["tweedie"]
+    assert learned["log"] | learned["tweedie"] == set(rows.date)
+    assert min(map(len, learned.values())) > 20
+    again = fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first)
+    assert np.array_equal(mean_answer(found, rows.features, [0, 1]), mean_answer(again, rows.features, [0, 1]))
+
+
+def test_the_other_way_learns_from_the_other_half(rows: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosters, "HALVED_FROM", 60)
+
+    one, other = (fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first) for first in ("log", "tweedie"))
+
+    for scale in ("log", "tweedie"):
+        answers = [mean_answer({scale: each[scale]}, rows.features, [0, 1]) for each in (one, other)]
+        assert not np.array_equal(*answers)
+
+
+@pytest.mark.parametrize("scale", ["log", "tweedie", "mix"])
+def test_few_rows_are_all_learned_by_each(rows: TrainingRows, scale: Scale, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boosters, "HALVED_FROM", 61 if scale == "mix" else 60)  # a single one has all whatever it is
+    recipe = Recipe(**{**BOTH.to_json(), "scale": scale})
+
+    found = fit_boosters(rows, recipe, [0, 1], [0, 0])
+
+    for alone in recipe.members:
+        of_all = fit_boosters(rows, Recipe(**{**BOTH.to_json(), "scale": alone}), [0, 1], [0, 0])
+        assert np.array_equal(mean_answer({alone: found[alone]}, rows.features, [0, 1]),
+                              mean_answer(of_all, rows.features, [0, 1]))
+
+
+def test_no_row_is_said() -> None:
+    none = TrainingRows(np.zeros((0, 2), dtype=np.float32), *(np.zeros(0) for _ in range(3)),
+                        np.zeros(0, dtype="datetime64[D]"))
+
+    with pytest.raises(NotEnoughHistoryError, match="no training row"):
+        fit_boosters(none, BOTH, [0, 1], [0, 0])
