@@ -249,12 +249,13 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     some = every if len(every) <= ERRORS_OF_UNKNOWN else np.random.default_rng(0).choice(
         every, ERRORS_OF_UNKNOWN, replace=False, shuffle=False)
     found = []
-    for unit, which in ((scale * others, every), (scale * usual, some)):
+    for unit, which, drawn in ((scale * others, every, 0), (scale * usual, some, len(errors))):
         relative, zero = (values[which] for values in (joined.difference / unit, -joined.forecast / unit))
         spread = np.sort(relative)
         low, high = np.quantile(spread, (0.1, 0.9))
         inside = (relative >= low) & (relative <= high)
-        alone = float(np.clip(_independent(inside, period[which]), periods, most))
+        # an unknown region-item differs from the others more than one period does from the next
+        alone = max(float(np.clip(_independent(inside, period[which]), periods, most)), drawn)
         bounds = [_bounds(spread, relative, zero, min(level * (1 + 1 / (alone + 1)), 1.0)) for level in LEVELS]
         found += [tuple(low for low, _ in bounds), tuple(high for _, high in bounds)]
     return Shape(usual, *found)

@@ -98,7 +98,7 @@ def test_few_periods_widen_intervals_more_where_they_bring_the_same_to_all(commo
 
     shape = PanelCalibration.from_errors(errors, ["smooth"] * region_items, 1).shape("smooth")
 
-    low, high = shape.size * shape.lower_of_unknown[1] - 1e-9, shape.size * shape.upper_of_unknown[1] + 1e-9
+    low, high = shape.size * shape.lower[1] - 1e-9, shape.size * shape.upper[1] + 1e-9
     inside = np.mean((noise / 100 >= low) & (noise / 100 <= high))
     assert bool(inside > 0.85) is widened
 
