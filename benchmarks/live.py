@@ -129,7 +129,8 @@ def _served(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel,
         return model, np.stack([tables["actual"], tables["forecast"], tables["lower_80"], tables["upper_80"], realised])
     nothing = np.full_like(tables["actual"], np.nan)
     naive, own, of_pool = (wape(tables["actual"], tables[name]) for name in ("seasonal_naive", "own", "pooled"))
-    is_naive = bool(np.isnan(naive)) or (naive <= own and is_clearly_better(naive, of_pool))
+    is_naive = bool(np.isnan(naive)) or (
+        naive <= own and is_clearly_better(naive, of_pool, pooled.naive_to_pooled))
     stands_in: ServingModel = BASELINE if is_naive else pooled
     shown = tables["seasonal_naive" if is_naive else "pooled"]
     return stands_in, np.stack([tables["actual"], shown, nothing, nothing, shown])

@@ -12,7 +12,7 @@ from webapp.tables import PooledRow, RegionItemRow
 
 CONTESTANTS = {"seasonal_naive": _l("seasonal naive"), "pooled": _l("pooled model"), "own": _l("own model")}
 """Of a pooled and an own model that are equally good, the pooled one is the best: it needs less."""
-MEASURED = ("wape", "wape_own", "wape_pooled", "wape_seasonal_naive", "backtest_units")
+MEASURED = ("wape", "wape_own", "wape_pooled", "wape_seasonal_naive", "naive_to_pooled_of_all", "backtest_units")
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,16 @@ class Evidence:
     """Of the recipe's mix of pooled and own, which a production model forecasts by."""
     units: float | None = None
     """Units sold in the backtest, by which WAPE over several region-items is weighed; None where it was not noted."""
+    naive_to_pooled_of_all: float | None = None
+    """WAPE of seasonal naive over that of the pooled model, in the backtest of all region-items; None where it was not
+    noted, as by models of before, and of a total."""
 
     @property
     def best(self) -> str:
         """The model with the smallest WAPE, or seasonal naive where none is smaller and it is clearly better than the
-        pooled model."""
-        if self.seasonal_naive <= self.own and is_clearly_better(self.seasonal_naive, self.pooled):
+        pooled model, as far as all region-items say."""
+        if self.seasonal_naive <= self.own and is_clearly_better(self.seasonal_naive, self.pooled,
+                                                                 self.naive_to_pooled_of_all):
             return "seasonal_naive"
         return "pooled" if self.pooled <= self.own else "own"
 
@@ -42,7 +46,8 @@ class Evidence:
         own, pooled, naive, mix = found
         if own is None or pooled is None or naive is None or mix is None:
             return None
-        return cls(own, pooled, naive, mix, _finite(numbers.get("backtest_units")))
+        return cls(own, pooled, naive, mix, _finite(numbers.get("backtest_units")),
+                   _finite(numbers.get("naive_to_pooled_of_all")))
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,24 @@ BASELINE_ORIGINS = 26
 CLEARLY = 0.8
 """Share of the pooled model's error that seasonal naive must not exceed to be the better of the two: in so few windows
 of one region-item as judge it, a repeated season is ahead by chance again and again."""
+WEIGHT_OF_ALL = 2.0
+"""Of what the windows of all region-items say of seasonal naive, against those of one."""
 
 
-def is_clearly_better(naive: float, pooled: float) -> bool:
-    """Whether a region-item is better served by seasonal naive than by the pooled model, by their errors in its
-    windows."""
-    return naive <= CLEARLY * pooled
+def is_clearly_better(naive: float, pooled: float, of_all: float | None = None) -> bool:
+    """Whether a region-item is better served by seasonal naive than by the pooled model.
+
+    Its windows must say so clearly, and not against those of all region-items: the geometric mean of its own ratio of
+    errors and of everybody's, which counts ``WEIGHT_OF_ALL`` times, must not exceed 1.
+
+    Args:
+        naive: its error in the region-item's windows, as WAPE.
+        pooled: that of the pooled model.
+        of_all: error of seasonal naive over that of the pooled model in the windows of all region-items; None where it
+            was not noted.
+    """
+    against = 1.0 if of_all is None else of_all**WEIGHT_OF_ALL
+    return naive <= CLEARLY * pooled and naive * against <= pooled
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -22,9 +23,17 @@ ENOUGH_AT_LEAD = 60
 """Errors at each lead that let growth follow them; else a straight line is drawn through all."""
 SIZE_WEIGHT = 8.0
 """Weight of the class's usual size against that of the region-item's errors, in errors."""
+ERRORS_OF_UNKNOWN = 20_000
+"""Errors of a class at most, drawn by chance, always the same, by which those of region-items without errors of their
+own are told."""
 FARTHEST_OFF = 20.0
 """An error counts as so many times the usual size, or the median, at most: those of one forecast of a level that was
 next to nothing, which no later one is like, would make intervals hundreds of times too wide."""
+MOST_INDEPENDENT = 2.0
+"""Times the periods, at most: of so many independent errors are intervals made, however little those of a period have
+in common, for what comes to a whole window is hardly seen in the few windows there are."""
+TELLING_HORIZONS = 5
+"""Horizons of errors from which on it is asked what those of a period have in common; with fewer, all of it."""
 USUAL_POWER = 0.5
 """Of Poisson-like demand; errors in proportion to the forecast have power 1."""
 POWERS = (0.3, 1.0)
@@ -104,6 +113,10 @@ class Shape:
     """For each of LEVELS, at most 0."""
     upper: tuple[float, ...]
     """For each of LEVELS, at least 0."""
+    lower_of_unknown: tuple[float, ...] = ()
+    """As ``lower``, in multiples of the usual size, of region-items whose own size is not known: most have a smaller
+    one, and some a much larger one. None in models of before this was so, which take ``lower``."""
+    upper_of_unknown: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,16 +140,19 @@ class Calibration:
 
     @classmethod
     def of(cls, panel: "PanelCalibration", own: Errors | None, demand_class: str) -> Self:
-        """The panel's shape at the size of the region-item's own errors, drawn towards the usual size.
+        """The panel's shape at the size of the region-item's own errors, drawn towards the usual size; without errors
+        of its own, as errors are spread over all region-items.
 
         Args:
             own: its errors; None when it has none.
             demand_class: its class of demand.
         """
         shape = panel.shape(demand_class)
+        is_unknown = own is None or not len(own.known().difference)
         size = shape.size if own is None else panel.size(own, shape)
-        return cls(tuple(size * value for value in shape.lower), tuple(size * value for value in shape.upper),
-                   panel.scaling)
+        lower, upper = ((shape.lower_of_unknown, shape.upper_of_unknown) if is_unknown and shape.lower_of_unknown
+                        else (shape.lower, shape.upper))
+        return cls(tuple(size * value for value in lower), tuple(size * value for value in upper), panel.scaling)
 
     def interval(self, forecast: Floats, level: Floats, leads: Ints, coverage: float = 0.8) -> tuple[Floats, Floats]:
         """Lower and upper bound in units; the lower is never negative.
@@ -197,7 +213,8 @@ class PanelCalibration:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """What ``to_json`` gave, after JSON."""
-        return cls({name: Shape(shape["size"], tuple(shape["lower"]), tuple(shape["upper"]))
+        return cls({name: Shape(shape["size"], *(tuple(shape.get(bound, ())) for bound in (
+                        "lower", "upper", "lower_of_unknown", "upper_of_unknown")))
                     for name, shape in fields["shapes"].items()}, _scaling(fields["scaling"]))
 
 
@@ -225,13 +242,45 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     usual = float(np.mean(np.concatenate(held))) or 1e-9
     joined = Errors.joined(errors)
     others = np.concatenate([(own.sum() - own + SIZE_WEIGHT * usual) / (len(own) - 1 + SIZE_WEIGHT) for own in held])
-    unit = scaling.scale(joined.forecast, joined.level, joined.lead) * others
-    spread = np.sort(joined.difference / unit)
-    zero = -joined.forecast / unit
-    periods = max(len(np.unique(own.target)) for own in errors)  # what one period brings comes to all region-items
-    bounds = [_bounds(spread, joined.difference / unit, zero, min(level * (1 + 1 / (periods + 1)), 1.0))
-              for level in LEVELS]
-    return Shape(usual, tuple(low for low, _ in bounds), tuple(high for _, high in bounds))
+    scale = scaling.scale(joined.forecast, joined.level, joined.lead)
+    period = np.concatenate([own.target - own.target.max() for own in errors])
+    periods = len(np.unique(period))
+    most = periods * (MOST_INDEPENDENT if periods >= TELLING_HORIZONS * len(scaling.growth) else 1.0)
+    every = np.arange(len(scale))
+    some = every if len(every) <= ERRORS_OF_UNKNOWN else np.random.default_rng(0).choice(
+        every, ERRORS_OF_UNKNOWN, replace=False, shuffle=False)
+    found = []
+    for unit, which, drawn in ((scale * others, every, 0), (scale * usual, some, len(errors))):
+        relative, zero = (values[which] for values in (joined.difference / unit, -joined.forecast / unit))
+        spread = np.sort(relative)
+        low, high = np.quantile(spread, (0.1, 0.9))
+        inside = (relative >= low) & (relative <= high)
+        # an unknown region-item differs from the others more than one period does from the next
+        alone = max(float(np.clip(_independent(inside, period[which]), periods, most)), drawn)
+        bounds = [_bounds(spread, relative, zero, min(level * (1 + 1 / (alone + 1)), 1.0)) for level in LEVELS]
+        found += [tuple(low for low, _ in bounds), tuple(high for _, high in bounds)]
+    return Shape(usual, *found)
+
+
+def _independent(inside: npt.NDArray[np.bool_], cluster: Ints) -> float:
+    """How many independent errors say as much of a share as these, of which those of a cluster are more or less alike:
+    from clusters to errors (design effect, Kish, 1965; the correlation within clusters by analysis of variance).
+
+    Args:
+        inside: what the share is of, shape (n,).
+        cluster: of each.
+    """
+    _, place, count = np.unique(cluster, return_inverse=True, return_counts=True)
+    errors, clusters = len(inside), len(count)
+    if clusters < 2 or errors == clusters:
+        return float(clusters)
+    mean = np.bincount(place, weights=inside) / count
+    between = float((count * (mean - inside.mean()) ** 2).sum()) / (clusters - 1)
+    within = float((count * mean * (1 - mean)).sum()) / (errors - clusters)
+    usual = (errors - float((count**2).sum()) / errors) / (clusters - 1)
+    total = between + (usual - 1) * within
+    common = min(max((between - within) / total, 0.0), 1.0) if total > 0 else 1.0
+    return errors / (1 + (usual - 1) * common)
 
 
 def _held(sizes: Floats) -> Floats:

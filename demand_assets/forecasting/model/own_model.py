@@ -69,6 +69,8 @@ class ModelCard:
     """Of the region-item's own booster at full share."""
     wape_pooled: float = float("nan")
     """Of the pooled model alone."""
+    naive_to_pooled_of_all: float = float("nan")
+    """WAPE of seasonal naive over that of the pooled model, in the backtest of all region-items."""
     backtest_units: float = float("nan")
     """Units sold in the backtest's windows: times a WAPE, the sum of absolute errors."""
     demand_class: str = ""

@@ -123,6 +123,12 @@ class PooledModel:
         return ErrorPaths()
 
     @property
+    def naive_to_pooled(self) -> float | None:
+        """WAPE of seasonal naive over its own, in the backtest of all region-items; None where there is none."""
+        own, naive = self.card.get("wape"), self.card.get("wape_seasonal_naive")
+        return naive / own if own and naive else None
+
+    @property
     def latest(self) -> Fit:
         """The fit that has seen everything."""
         return self.fits[-1]

@@ -66,6 +66,17 @@ def test_seasonal_naive_is_best_where_it_is_clearly_better(own: float, naive: fl
     assert Evidence(own=own, pooled=0.40, seasonal_naive=naive, mix=0.40).best == best
 
 
+@pytest.mark.parametrize(("of_all", "best"), [
+    (None, "seasonal_naive"), (0.5, "seasonal_naive"), (1.1, "seasonal_naive"), (1.3, "pooled")])
+def test_one_region_item_is_not_believed_against_all(of_all: float | None, best: str) -> None:
+    numbers = {**card(own=0.5, pooled=0.4, seasonal_naive=0.3, mix=0.4, units=1.0), "naive_to_pooled_of_all": of_all}
+
+    found = Evidence.of(numbers)
+
+    assert found is not None
+    assert found.best == best
+
+
 def test_numbers_that_nothing_sold_leaves_unknown_are_no_evidence(client: FlaskClient, background: Background) -> None:
     unknown = float("nan")
     background.journal(Entry(KETTLE, "trained", numbers=card(unknown, unknown, unknown, unknown, units=0.0)))

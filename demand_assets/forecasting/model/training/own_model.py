@@ -280,6 +280,7 @@ def _card(series: SeriesFeatures, judged: Backtest, pooled: PooledModel, kind: s
         wape=wape(judged.actual, judged.forecast),
         wape_seasonal_naive=wape(judged.actual, judged.seasonal_naive),
         wape_own=wape(judged.actual, judged.own), wape_pooled=wape(judged.actual, judged.pooled),
+        naive_to_pooled_of_all=pooled.naive_to_pooled or float("nan"),
         backtest_units=float(np.nansum(judged.actual)),
         rmsse=rmsse(judged.actual, judged.forecast, history),
         rmsse_seasonal_naive=rmsse(judged.actual, judged.seasonal_naive, history),

@@ -62,6 +62,47 @@ def test_without_errors_of_its_own_the_usual_size_is_taken() -> None:
     assert inside.mean() == pytest.approx(0.8, abs=0.03)
 
 
+def test_whose_own_size_of_error_is_not_known_is_covered_as_often_as_said_over_all() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.exp(rng.normal(2, 1, 80))  # most are small, some are large
+    panel = PanelCalibration.from_errors([errors_of(rng.normal(0, size, 100)) for size in sizes], ["smooth"] * 80,
+                                         HORIZON)
+
+    fresh = np.concatenate([rng.normal(0, size, 100) for size in sizes])
+    assert covered(Calibration.of(panel, None, "smooth"), fresh).mean() == pytest.approx(0.8, abs=0.03)
+    nothing = errors_of(np.full(HORIZON, np.nan))
+    assert Calibration.of(panel, nothing, "smooth") == Calibration.of(panel, None, "smooth")
+
+
+def test_shapes_of_before_have_one_way_for_all() -> None:
+    rng = np.random.default_rng(0)
+    panel = PanelCalibration.from_errors([errors_of(rng.normal(0, 10, 200))], ["smooth"], HORIZON)
+    fields = panel.to_json()
+    assert PanelCalibration.from_json(fields) == panel
+    for shape in fields["shapes"].values():
+        del shape["lower_of_unknown"], shape["upper_of_unknown"]
+
+    before = PanelCalibration.from_json(fields)
+
+    shape = before.shape("smooth")
+    assert Calibration.of(before, None, "smooth").lower == tuple(shape.size * value for value in shape.lower)
+
+
+@pytest.mark.parametrize(("common", "widened"), [(0.0, False), (1.0, True)])
+def test_few_periods_widen_intervals_more_where_they_bring_the_same_to_all(common: float, widened: bool) -> None:
+    rng = np.random.default_rng(0)
+    region_items, periods = 60, 10
+    noise = common * rng.normal(0, 10, periods) + (1 - common) * rng.normal(0, 10, (region_items, periods))
+    errors = [Errors(row, np.full(periods, 100.0), np.full(periods, 100.0), np.ones(periods, dtype=np.int64),
+                     np.arange(periods)) for row in noise]
+
+    shape = PanelCalibration.from_errors(errors, ["smooth"] * region_items, 1).shape("smooth")
+
+    low, high = shape.size * shape.lower[1] - 1e-9, shape.size * shape.upper[1] + 1e-9
+    inside = np.mean((noise / 100 >= low) & (noise / 100 <= high))
+    assert bool(inside > 0.85) is widened
+
+
 def test_where_zero_is_common_the_interval_still_covers_four_fifths() -> None:
     rng = np.random.default_rng(0)
     sold = rng.poisson(0.4, 8000).astype(float)
