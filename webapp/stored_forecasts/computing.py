@@ -6,12 +6,13 @@ Only the background process makes them; many at a time in a process of their own
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, func, not_, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -63,6 +64,8 @@ IN_WORKER_FROM = 60
 """Due stored forecasts from which on the worker process makes them."""
 ASKED_AT_ONCE = 500
 """Stored forecasts that it is asked for at a time."""
+UNDECIDED_SECONDS = 120
+"""For so long those of a large retrain wait for its decisions, which would have them made once more."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,16 @@ def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
 
 
 def due_keys(most: int) -> list[str]:
-    """Region-items whose stored forecast is to be made, region-major."""
-    found = list(db.session.scalars(select(RegionItemRow.key).where(
-        RegionItemRow.forecast_due, RegionItemRow.in_catalogue).order_by(RegionItemRow.position).limit(most)))
+    """Region-items whose stored forecast is to be made, region-major. Of many with a model that a run has just taken in
+    and not decided yet none is: training wants the processor, and what is stored is the model's own already."""
+    due: list[ColumnElement[bool]] = [RegionItemRow.forecast_due, RegionItemRow.in_catalogue]
+    lately = (now() - timedelta(seconds=UNDECIDED_SECONDS)).isoformat(timespec="milliseconds")
+    undecided = and_(RegionItemRow.activity != "", RegionItemRow.step_at > lately,
+                     RegionItemRow.production_version.is_not(None))
+    if (db.session.scalar(select(func.count(RegionItemRow.key)).where(*due, undecided)) or 0) >= IN_WORKER_FROM:
+        due.append(not_(undecided))
+    found = list(db.session.scalars(select(RegionItemRow.key).where(*due).order_by(
+        RegionItemRow.position).limit(most)))
     db.session.rollback()
     return found
 

@@ -50,6 +50,28 @@ def test_new_demand_makes_it_anew(app: Flask, background: Background) -> None:
         assert due_keys(10) == [KETTLE.key]
 
 
+def test_those_of_a_large_retrain_wait_for_its_decisions(app: Flask, background: Background, registry: FakeRegistry,
+                                                         model: ForecastModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were made twice, of new demand and of the new model, while training wanted the processor."""
+    registry.promote(KETTLE, model, {})
+    background.watch()
+    background.make_stored_forecasts()
+    without_model = REGION_ITEMS[1]
+    background.journal(*(Entry(one, "validated", numbers={"last_date": "2026-06-30"}) for one in (KETTLE, without_model)))
+
+    with app.app_context():
+        assert set(due_keys(10)) == {KETTLE.key, without_model.key}, "a few are made at once"
+        monkeypatch.setattr(computing, "IN_WORKER_FROM", 1)
+        assert due_keys(10) == [without_model.key]
+        monkeypatch.setattr(computing, "UNDECIDED_SECONDS", -60)
+        assert set(due_keys(10)) == {KETTLE.key, without_model.key}, "no longer than that"
+        monkeypatch.undo()
+    background.journal(Entry(KETTLE, "kept", reason="not better"))
+    with app.app_context():
+        monkeypatch.setattr(computing, "IN_WORKER_FROM", 1)
+        assert set(due_keys(10)) == {KETTLE.key, without_model.key}
+
+
 def test_without_demand_there_is_none_and_it_is_not_tried_again(app: Flask, background: Background) -> None:
     background.services.store.remove("demand", KETTLE)
     background.make_stored_forecasts()
