@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, and_, func, not_, select
+from sqlalchemy import and_, func, not_, select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -103,13 +103,13 @@ def stored_forecasts_of(keys: Sequence[str]) -> dict[str, LoadedForecast]:
 def due_keys(most: int) -> list[str]:
     """Region-items whose stored forecast is to be made, region-major. Of many with a model that a run has just taken in
     and not decided yet none is: training wants the processor, and what is stored is the model's own already."""
-    due: list[ColumnElement[bool]] = [RegionItemRow.forecast_due, RegionItemRow.in_catalogue]
+    due = and_(RegionItemRow.forecast_due, RegionItemRow.in_catalogue)
     lately = (now() - timedelta(seconds=UNDECIDED_SECONDS)).isoformat(timespec="milliseconds")
     undecided = and_(RegionItemRow.activity != "", RegionItemRow.step_at > lately,
                      RegionItemRow.production_version.is_not(None))
-    if (db.session.scalar(select(func.count(RegionItemRow.key)).where(*due, undecided)) or 0) >= IN_WORKER_FROM:
-        due.append(not_(undecided))
-    found = list(db.session.scalars(select(RegionItemRow.key).where(*due).order_by(
+    if (db.session.scalar(select(func.count(RegionItemRow.key)).where(due, undecided)) or 0) >= IN_WORKER_FROM:
+        due = and_(due, not_(undecided))
+    found = list(db.session.scalars(select(RegionItemRow.key).where(due).order_by(
         RegionItemRow.position).limit(most)))
     db.session.rollback()
     return found

@@ -323,8 +323,9 @@ def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
         nthread=1, base_margin=np.log((pooled.ratio(rows.features, fit) if ratio is None else ratio) / fit.correction))
     booster = xgb.Booster({
         "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
-        "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_STEPS / recipe.own_rounds, "min_child_weight": OWN_CHILD_WEIGHT,
-        "subsample": recipe.subsample, "colsample_bytree": recipe.columns, "lambda": recipe.regularisation,
+        "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_STEPS / recipe.own_rounds,
+        "min_child_weight": OWN_CHILD_WEIGHT, "subsample": recipe.subsample, "colsample_bytree": recipe.columns,
+        "lambda": recipe.regularisation,
         "base_score": 1.0, "monotone_constraints": str(tuple(constraints[place] for place in pooled.columns)),
     }, [matrix])
     for tree in range(recipe.own_rounds):

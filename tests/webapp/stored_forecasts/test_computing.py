@@ -57,7 +57,8 @@ def test_those_of_a_large_retrain_wait_for_its_decisions(app: Flask, background:
     background.watch()
     background.make_stored_forecasts()
     without_model = REGION_ITEMS[1]
-    background.journal(*(Entry(one, "validated", numbers={"last_date": "2026-06-30"}) for one in (KETTLE, without_model)))
+    background.journal(*(Entry(one, "validated", numbers={"last_date": "2026-06-30"})
+                         for one in (KETTLE, without_model)))
 
     with app.app_context():
         assert set(due_keys(10)) == {KETTLE.key, without_model.key}, "a few are made at once"
