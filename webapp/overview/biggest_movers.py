@@ -62,7 +62,7 @@ def _moves(since: datetime, sign: Literal[1, -1]) -> list[Move]:
         select(EarlierMove.region_item_id, earlier).where(EarlierMove.at >= since, sign * EarlierMove.moved > 0)
         .group_by(EarlierMove.region_item_id).order_by(earlier.desc()).limit(MOST_MOVES)).all()
     keys = {row.id: row.key for row in db.session.execute(select(RegionItemRow.id, RegionItemRow.key).where(
-        RegionItemRow.in_catalogue, RegionItemRow.id.in_([row[0] for row in most])))}
+        RegionItemRow.in_catalogue, RegionItemRow.id.in_([row[0] for row in most])))} if most else {}
     for region_item_id, size in most:
         key = keys.get(region_item_id)
         if key and size > abs(found.get(key, 0.0)):

@@ -135,7 +135,8 @@ def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
         states.is_to_do(today), WorkEntry.found_at >= datetime.combine(
             today - timedelta(days=DAYS_FOUND - 1), time(), UTC)).group_by(func.date(WorkEntry.found_at))
     if of:
-        its = WorkEntry.subject.in_(select(RegionItemRow.key).where(*of))
+        # Entry by entry: they are few, and region-items may be many.
+        its = select(RegionItemRow.key).where(RegionItemRow.key == WorkEntry.subject, *of).correlate(WorkEntry).exists()
         query, by_day = query.where(its), by_day.where(its)
     found = {str(row[0]): row[1] for row in db.session.execute(by_day)}
     days = [str(today - timedelta(days=back)) for back in reversed(range(DAYS_FOUND))]

@@ -1,5 +1,6 @@
 """Packed files of a source, unpacked up to a limit: some kilobytes may stand for more than the machine's memory."""
 
+import re
 import zipfile
 from dataclasses import dataclass
 from io import BufferedIOBase, BytesIO
@@ -166,7 +167,7 @@ class _Limited(BufferedIOBase):
         try:
             return bytes(self._unpacked.read(size))
         except OSError as error:
-            if "ZSTD" in str(error) or "Truncated compressed" in str(error):
+            if re.search("ZSTD|Truncated compressed", str(error)):
                 raise EOFError(str(error)) from error
             raise
 
