@@ -15,6 +15,7 @@ from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.own_share import SHARE_PRIOR
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.challengers import windows_again
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS, backtest
@@ -113,18 +114,34 @@ def same_forecasts(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastMo
     Args:
         demand: schema Demand; of periods ahead it need not know the drivers, and those are not forecast then.
     """
-    each = [_judged_by(candidate, model.series_of(demand, dataset, region_item)) for model in (candidate, production)]
-    series = each[0]
+    stand_on_the_same = production.pooled is candidate.pooled
+    if stand_on_the_same and _has_same_own_part(candidate, production):
+        return True
+    series = _judged_by(candidate, candidate.series_of(demand, dataset, region_item))
+    other = series if stand_on_the_same else _judged_by(candidate, production.series_of(demand, dataset, region_item))
     windows = series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))
     for origin in (series.known - 1, *windows):
         starts, leads = _pairs(series, int(origin))
         if not len(leads):
             continue
-        mine, theirs = (model.predict(own, starts, leads)
-                        for model, own in zip((candidate, production), each, strict=True))
+        rows = candidate.rows_of(series, starts, leads)
+        ratio = candidate.pooled.ratio(rows)
+        mine = candidate.served(ratio, rows, series, starts, leads)
+        theirs = (production.served(ratio, rows, series, starts, leads) if stand_on_the_same
+                  else production.predict(other, starts, leads))
         if not np.array_equal(mine, theirs, equal_nan=True):
             return False
     return True
+
+
+def _has_same_own_part(candidate: ForecastModel, production: ForecastModel) -> bool:
+    """Whether what two models add to one pooled model is the same to the last bit, or nothing."""
+    if candidate.challenger or production.challenger:
+        return False
+    mine, theirs = candidate.own, production.own
+    if mine is None or theirs is None:
+        return mine is theirs
+    return mine[1] == theirs[1] and mine[0].save_raw("ubj") == theirs[0].save_raw("ubj")
 
 
 def _pairs(series: SeriesFeatures, origin: int) -> tuple[Ints, Ints]:
@@ -157,7 +174,7 @@ def _by_production(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastMo
     """What the model in production forecasts of the candidate's windows; NaN in those that it has seen."""
     dates = candidate.backtest["origins"]
     as_it_is = np.array([production.seen <= date for date in dates])
-    if not as_it_is.any() and _identity(production) == _identity(candidate):
+    if not as_it_is.any() and _backtested_as(production) == _backtested_as(candidate):
         return _table(candidate, "forecast")  # the same recipe on the same fits
     plain = production.series_of(demand, dataset, region_item)
     series = _judged_by(candidate, plain)
@@ -199,6 +216,12 @@ def _identity(model: ForecastModel) -> dict[str, object]:
     challenger = model.challenger
     return {**model.recipe.to_json(), "pooled_version": model.card.pooled_version,
             **({"class": challenger.identity, "options": dict(challenger.options)} if challenger else {})}
+
+
+def _backtested_as(model: ForecastModel) -> dict[str, object]:
+    """What the forecasts of its windows are made by. Where the pooled model says how region-items differ, each window
+    has the share of the own booster that was known at its origin, whatever the model's own has become."""
+    return {**_identity(model), **({"own_share": None} if SHARE_PRIOR in model.pooled.card else {})}
 
 
 def _table(model: ForecastModel, name: str) -> Floats:

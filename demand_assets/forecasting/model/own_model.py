@@ -193,7 +193,10 @@ class ForecastModel:
         Raises: ModelFilesError: the series has other features than the model was fitted on.
         """
         rows = self.rows_of(series, origins, leads)
-        ratio = self.pooled.ratio(rows)
+        return self.served(self.pooled.ratio(rows), rows, series, origins, leads)
+
+    def served(self, ratio: Floats, rows: Rows, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
+        """As ``units``; by the boosters where a challenger fails."""
         try:
             return self.units(ratio, rows, series, origins, leads)
         except ChallengerError as error:

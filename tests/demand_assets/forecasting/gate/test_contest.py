@@ -14,12 +14,14 @@ from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.gate.contest import contest, same_forecasts
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
+from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.training.own_model import OWN_ROWS, backtest, train
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
+from demand_assets.forecasting.series.metrics import wape
 from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, weekly_demand
 
 EVENT = Driver(name="event", kind="category")
@@ -271,6 +273,24 @@ def test_forecasts_with_an_own_share_are_not_those_without(weekly: Dataset) -> N
     other = replace(production, recipe=replace(production.recipe, own_share=share))
 
     assert not same_forecasts(table, weekly, other, production, KETTLES)
+
+
+def test_windows_are_forecast_by_the_share_known_at_each_whatever_the_models_own_became(weekly: Dataset) -> None:
+    table = demand()
+    pooled = pooled_over({KETTLES: table}, weekly).with_version(1)
+    pooled = replace(pooled, card={**pooled.card, SHARE_PRIOR: SharePrior(0.5, 0.4).to_json()})
+    candidate = train(table, weekly, pooled, KETTLES)
+    production = replace(candidate, recipe=replace(candidate.recipe, own_share=0.123),
+                         card=replace(candidate.card, data_hash="before"))
+
+    decision = contest(table, weekly, candidate, production, KETTLES)
+
+    series = pooled.series_of(table, weekly, KETTLES)
+    origins = series.dates.get_indexer(pd.DatetimeIndex(candidate.backtest["origins"]))
+    again, _ = backtest(series.as_planned, training_rows(series, KETTLES, OWN_ROWS), pooled, production.recipe, origins)
+    assert not np.allclose(again.own, again.pooled)  # a share says something
+    assert np.allclose(again.forecast, np.array(candidate.backtest["forecast"]), atol=1e-4)
+    assert decision.numbers["wape_production"] == pytest.approx(wape(again.actual, again.forecast), abs=1e-4)
 
 
 def without_own_share(table: pd.DataFrame, dataset: Dataset, pooled: PooledModel) -> ForecastModel:
