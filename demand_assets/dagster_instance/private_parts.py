@@ -75,6 +75,7 @@ PRIVATE_PARTS = (
     PrivatePart(f"{_SQLITE}._initdb", "sqlite_event_log", STORAGE, ("engine",)),
     PrivatePart(f"{_SQLITE}.conn_string_for_shard", "sqlite_event_log", STORAGE, ("shard_name",)),
     PrivatePart(f"{_SQLITE}.supports_asset_checks", "sqlite_event_log", STORAGE),
+    PrivatePart(f"{_SQLITE}.has_table", "sqlite_event_log", STORAGE, ("table_name",)),
     PrivatePart(f"{_SQLITE}.from_config_value", "sqlite_event_log", STORAGE, ("inst_data", "config_value")),
     PrivatePart(f"{_SQLITE}.store_event", "sqlite_event_log", STORAGE, ("event",)),
     PrivatePart(f"{_SQLITE}.dispose", "sqlite_event_log", STORAGE),

@@ -41,6 +41,7 @@ class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -92,6 +93,12 @@ class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
                 self._engines.popitem(last=False)[1].dispose()
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    def has_table(self, table_name: str) -> bool:  # Dagster connects anew for each question
+        """Whether the index has the table; not asked again once it has."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     @cached_property
     def supports_asset_checks(self) -> bool:  # Dagster looks into the database's schema for each check

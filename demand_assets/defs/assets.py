@@ -79,7 +79,7 @@ def pooled_model(context: dg.AssetExecutionContext, pipeline: PipelineResource) 
     with (span("run", asked.traceparent, job=context.run.job_name, run=context.run.run_id) as here,
           lines_in(context.log)):
         pooled = opened.pool(replace(asked, traceparent=here))
-    yield from pooled_events(pooled, pipeline, opened.dataset.name)
+    yield from pooled_events(pooled, pipeline.settings, opened.dataset.name)
 
 
 def assets_of(settings: Settings) -> list[dg.AssetsDefinition]:

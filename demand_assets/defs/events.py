@@ -26,6 +26,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem, pooled_na
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pooled
+from demand_assets.settings import Settings
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetObservation
 PooledEvent = dg.MaterializeResult | dg.AssetObservation
@@ -53,7 +54,7 @@ def carry(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequ
 
 def _carried(context: dg.OpExecutionContext, resource: PipelineResource, keys: Sequence[str], assets: Collection[str],
              is_planned: bool, asked: RequestedBy) -> Iterator[Event]:
-    pipeline = resource.open()
+    pipeline, settings = resource.open(), resource.settings
     failed: list[Outcome] = []
     summary, clock = RunSummary(), Clock()
     is_pooled_told = False
@@ -71,10 +72,10 @@ def _carried(context: dg.OpExecutionContext, resource: PipelineResource, keys: S
                 context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
                 continue
             if outcome.asset == CANDIDATE_MODEL and not is_pooled_told:
-                yield from _untold_pooled(context.instance, resource, pipeline.dataset.name,
+                yield from _untold_pooled(context.instance, settings, pipeline.dataset.name,
                                           outcome.details["pooled_version"])
                 is_pooled_told = True
-            yield event_of(outcome, resource, pipeline.dataset.name)
+            yield event_of(outcome, settings, pipeline.dataset.name)
     last = next(asset for asset in reversed(RETRAINED_ASSETS) if asset in assets)
     yield dg.AssetObservation(last, description="what became of the region-items, and where the run's time went",
                               metadata={**summary.metadata, SECONDS: dg.MetadataValue.json({
@@ -87,10 +88,10 @@ def _carried(context: dg.OpExecutionContext, resource: PipelineResource, keys: S
                          f"{failed[0].region_item.key}: {failed[0].reason}", allow_retries=False)
 
 
-def pooled_events(pooled: Pooled, resource: PipelineResource, dataset: str) -> Iterator[PooledEvent]:
+def pooled_events(pooled: Pooled, settings: Settings, dataset: str) -> Iterator[PooledEvent]:
     """The new pooled model's materialization; an observation where the older one stays, and so does the asset."""
     decision = {"decision": pooled.decision.verdict, "reason": pooled.decision.reason}
-    made = _pooled_metadata(resource, dataset, pooled.version, pooled.model.card)
+    made = _pooled_metadata(settings, dataset, pooled.version, pooled.model.card)
     if pooled.decision.verdict == "promote":
         yield dg.MaterializeResult(metadata=made | decision, data_version=dg.DataVersion(str(pooled.version)))
     else:
@@ -98,23 +99,23 @@ def pooled_events(pooled: Pooled, resource: PipelineResource, dataset: str) -> I
         yield dg.AssetObservation(POOLED_MODEL, metadata=decision | kept_out)
 
 
-def _pooled_metadata(resource: PipelineResource, dataset: str, version: int, card: Mapping[str, Any]) -> dict[str, Any]:
+def _pooled_metadata(settings: Settings, dataset: str, version: int, card: Mapping[str, Any]) -> dict[str, Any]:
     """What the pooled model's asset tells of a version: its numbers, and where it is in MLflow."""
-    page = resource.model_page(pooled_name(dataset), version)
+    page = settings.model_page(pooled_name(dataset), version)
     return {VERSION: version, **{name: value for name, value in card.items() if value is not None},
             **({"mlflow": dg.MetadataValue.url(page)} if page else {})}
 
 
-def event_of(outcome: Outcome, resource: PipelineResource, dataset: str) -> Event:
+def event_of(outcome: Outcome, settings: Settings, dataset: str) -> Event:
     """The materialization; where the gate kept a candidate out and nothing serves, no model: an observation of that."""
     key = outcome.region_item.key
-    metadata = to_metadata(outcome, partial(resource.model_page, outcome.region_item.model_name(dataset)))
+    metadata = to_metadata(outcome, partial(settings.model_page, outcome.region_item.model_name(dataset)))
     if is_nothing_served(outcome):
         return dg.AssetObservation(outcome.asset, partition=key, metadata=metadata)
     return dg.AssetMaterialization(outcome.asset, partition=key, metadata=metadata, tags=data_version(metadata))
 
 
-def _untold_pooled(instance: dg.DagsterInstance, resource: PipelineResource, dataset: str,
+def _untold_pooled(instance: dg.DagsterInstance, settings: Settings, dataset: str,
                    version: int) -> Iterator[Event]:
     """The materialization of the pooled model that candidates stand on, where Dagster has another one or none at all.
 
@@ -123,7 +124,7 @@ def _untold_pooled(instance: dg.DagsterInstance, resource: PipelineResource, dat
     told = instance.get_latest_materialization_event(dg.AssetKey(POOLED_MODEL))
     known = told.asset_materialization.metadata.get(VERSION) if told and told.asset_materialization else None
     if known is None or known.value != version:
-        metadata = _pooled_metadata(resource, dataset, version, {})
+        metadata = _pooled_metadata(settings, dataset, version, {})
         yield dg.AssetMaterialization(POOLED_MODEL, metadata=metadata, tags=data_version(metadata))
 
 

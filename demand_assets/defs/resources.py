@@ -25,10 +25,6 @@ class PipelineResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The stages with their source, store and registry."""
         return open_pipeline(self.settings)
 
-    def model_page(self, name: str, version: int) -> str | None:
-        """The page of a registered model's version in MLflow; None where there are no pages."""
-        return self.settings.model_page(name, version)
-
     @property
     def settings(self) -> Settings:
         """The settings of the environment, with the fields that are given in their place."""

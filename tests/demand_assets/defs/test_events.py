@@ -69,7 +69,7 @@ def test_a_decision_that_puts_nothing_into_production_makes_no_production_model(
     kept = Outcome(KETTLE, "production_model", reason="worse than seasonal naive", details={
         "version": 1, "request_id": "", **NUMBERS, "verdict": "keep"})
 
-    seen = event_of(kept, resource, "shop")
+    seen = event_of(kept, resource.settings, "shop")
 
     assert isinstance(seen, dg.AssetObservation)
     assert (seen.asset_key.to_user_string(), seen.partition) == ("production_model", KETTLE.key)
@@ -85,11 +85,11 @@ def test_a_pooled_model_that_is_worse_leaves_the_asset_what_it_was(
 
     @dg.asset(name="pooled_model", output_required=False)
     def made() -> Iterator[object]:
-        yield from pooled_events(first, resource, "shop")
+        yield from pooled_events(first, resource.settings, "shop")
 
     @dg.asset(name="pooled_model", output_required=False)
     def kept() -> Iterator[object]:
-        yield from pooled_events(worse, resource, "shop")
+        yield from pooled_events(worse, resource.settings, "shop")
 
     assert all(dg.materialize([asset], instance=instance).success for asset in (made, kept))
 
