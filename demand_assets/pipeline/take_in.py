@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import SOURCE_STATE
+from demand_assets.forecasting.contract.dagster_names import DEMAND_MARK, SOURCE_STATE
+from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.plugins import PluginError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import written_out
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.inspected_features import features_table
 from demand_assets.forecasting.series.censored_demand import observed
+from demand_assets.forecasting.store.checksums import short_digest
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
 from demand_assets.forecasting.validation.rows_to_demand import CONTRADICTED, Validated, validate_panel
 from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded
@@ -108,12 +111,18 @@ class TakeInStage:
             self.store.write("ended_demand", region_item, validated.ended)
         if validated.demand is None:
             return Outcome(region_item, "demand", "quarantined", validated.problem, details)
-        self.store.write("demand", region_item, validated.demand)
+        checksum = self.store.write("demand", region_item, validated.demand)
+        details[DEMAND_MARK] = short_digest(f"{checksum} {self._reading}".encode())
         known = validated.demand.loc[observed(validated.demand), "date"]
         if len(known):
             details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
         lines = {"#444": validated.demand["demand"].astype(float).tolist()[-PLOT_PERIODS:]} if plots else {}
         return Outcome(region_item, "demand", details=details, lines=lines)
+
+    @cached_property
+    def _reading(self) -> str:
+        """What else than demand a forecast of it comes from: the dataset file, and the code."""
+        return f"{CODE_VERSION} {self.dataset.model_dump_json()}"
 
     def _store_features(self, region_item: RegionItem) -> Outcome:
         demand = self.store.read("demand", region_item)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from demand_assets.forecasting.contract.dagster_names import DEMAND_MARK
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import (
@@ -207,7 +208,7 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if entry.step == "monitored":
         note_monitored(row, entry.numbers)
         return
-    if entry.step in ("validated", "kept"):
+    if _may_forecast_otherwise(row, entry):
         want_forecast(row)
     if not catalogue.note_step(row, entry):
         return
@@ -216,6 +217,15 @@ def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:
     if entry.step in ("promoted", "kept", "failed"):
         production.note_outcome(row, entry.step, entry.reason, entry.numbers)
     production.refresh_status(row)
+
+
+def _may_forecast_otherwise(row: RegionItemRow, entry: Entry) -> bool:
+    """Whether what the entry tells may give another stored forecast, or the first one. Demand taken in once more as it
+    was gives none, nor does a decision that leaves the region-item's own model in production."""
+    if entry.step == "kept":
+        return row.production_version is None
+    mark = entry.numbers.get(DEMAND_MARK)
+    return entry.step == "validated" and (not mark or mark != row.demand_mark or row.forecast_total is None)
 
 
 def read_catalogue(store: DemandStore) -> None:

@@ -25,9 +25,9 @@ class Paced:
         """Let it be due at once."""
         self._next = 0.0
 
-    def start(self) -> None:
-        """Let it be due after its time, counted from now."""
-        self._next = monotonic() + self.seconds
+    def start(self, seconds: float | None = None) -> None:
+        """Let it be due after its time, or after so many seconds, counted from now."""
+        self._next = monotonic() + (self.seconds if seconds is None else seconds)
 
     @property
     def seconds_left(self) -> float:

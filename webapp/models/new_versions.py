@@ -117,6 +117,11 @@ class Watch:
         """Whether the last look brought all, and nothing that is to be looked at again."""
         return not self._old and self._size == FIRST_PAGE and monotonic() >= self._settled_at and not self.is_new_here
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether more changes lately than anybody sees one by one: each look brings the last seconds' again."""
+        return len(self._seen) > 2 * FIRST_PAGE
+
     def look(self) -> bool:
         """Take up what changed since the last look, newest first; what one query did not bring, the next brings.
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import inspect, select, update
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from demand_assets.forecasting.contract.dagster_names import DEMAND_MARK
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
@@ -73,7 +74,7 @@ def note_step(row: RegionItemRow, entry: Entry) -> bool:
         last_date = str(entry.numbers["last_date"])[:10] if entry.numbers.get("last_date") else row.last_date
         if last_date and last_date > (row.last_date or ""):
             row.demand_at = datetime.fromisoformat(entry.at)
-        row.last_date = last_date
+        row.last_date, row.demand_mark = last_date, str(entry.numbers.get(DEMAND_MARK, ""))[:32]
     if entry.step == "quarantined":
         row.quarantine_reason = entry.reason or "its new demand was rejected"
     row.activity = ACTIVITY_AFTER.get(entry.step, "")

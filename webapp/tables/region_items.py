@@ -40,6 +40,8 @@ class Catalogue(Base):
     last_date: Mapped[str | None] = mapped_column(String(10))
     demand_at: Mapped[datetime | None]
     """When a later period than before was last read."""
+    demand_mark: Mapped[str] = mapped_column(String(32), default="")
+    """As the journal told it last (``DEMAND_MARK``): another where a forecast of the demand may be another one."""
     quarantined_rows: Mapped[int] = mapped_column(default=0)
     quarantine_reason: Mapped[str] = mapped_column(default="")
     """Why its last good demand is kept; empty when its demand is as new as the source's."""

@@ -26,6 +26,12 @@ def sealed(name: str, content: bytes) -> bytes:
     return content[:start] + digest.encode() + content[start + _DIGITS:]
 
 
+def checksum_of(content: bytes) -> str:
+    """The checksum that sealed content holds, in hexadecimal digits; empty where it holds none."""
+    place = content.rfind(_MARK)
+    return "" if place < 0 else content[place + len(_MARK):place + len(_MARK) + _DIGITS].decode("ascii", "replace")
+
+
 def is_sealed(name: str, content: bytes) -> bool:
     """Whether the file holds a checksum, which is right; False for a file of before there were any.
 

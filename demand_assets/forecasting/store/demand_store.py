@@ -29,7 +29,7 @@ from demand_assets.forecasting.dataset.predecessors import Link, Predecessors, b
 from demand_assets.forecasting.series.carried_over_demand import BEGINS, ENDS, Other, with_carried
 from demand_assets.forecasting.store import adjustments
 from demand_assets.forecasting.store.adjustments import NOTHING, Planned
-from demand_assets.forecasting.store.checksums import BLANK, is_sealed, sealed
+from demand_assets.forecasting.store.checksums import BLANK, checksum_of, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
 from demand_assets.forecasting.store.stored_files import (
     DamagedFileError,
@@ -110,13 +110,15 @@ class DemandStore(StoredFiles):
         """Without the attributes, which each process reads once."""
         return self.__dict__ | {"_attributes": _NEVER}
 
-    def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
-        """Replace the region-item's table of that stage."""
+    def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> str:
+        """Replace the region-item's table of that stage; the checksum of its file, the same for the same table."""
         buffer, name = io.BytesIO(), self._table(stage, region_item)
         found = pa.Table.from_pandas(table, preserve_index=False)
         found = found.replace_schema_metadata({**(found.schema.metadata or {}), b"checksum": BLANK.encode()})
         pq.write_table(found, buffer, compression="zstd")
-        self.write_bytes(name, sealed(name, buffer.getvalue()))
+        content = sealed(name, buffer.getvalue())
+        self.write_bytes(name, content)
+        return checksum_of(content)
 
     @object_store_errors()
     def read(self, stage: Stage, region_item: RegionItem) -> pd.DataFrame:

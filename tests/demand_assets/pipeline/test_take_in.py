@@ -60,3 +60,19 @@ def test_texts_that_are_categories_are_stored_as_texts(tmp_path):
 
     assert [outcome.status for outcome in part.outcomes] == ["done"] * 2
     pd.testing.assert_frame_equal(stage.store.read("raw_demand", KETTLE), rows)
+
+
+def marks(tmp_path, source, rows):
+    stage = TakeInStage(source, DemandStore(str(tmp_path)))
+    part = stage.take_in(TakeIn([KETTLE], ["raw_demand", "demand"], rows, None, TODAY, plots=False))
+    return part.outcomes[-1].details["demand_mark"]
+
+
+def test_the_mark_of_demand_is_another_for_other_demand_and_for_another_dataset_file(tmp_path):
+    rows = raw(days(60), demand=range(60), promo=["no"] * 60)
+    first = marks(tmp_path, dataset(drivers=({**PROMO, "future": "repeat_last"},)), rows)
+
+    assert first == marks(tmp_path, dataset(drivers=({**PROMO, "future": "repeat_last"},)), rows.copy())
+    assert first != marks(tmp_path, dataset(drivers=({**PROMO, "future": "repeat_last"},)),
+                          rows.assign(demand=[*range(59), 60]))
+    assert first != marks(tmp_path, dataset(drivers=({**PROMO, "future": "repeat_season"},)), rows)

@@ -1,5 +1,6 @@
 """The reader of the journal: what it makes of versions that expired, and of entries that did while it was away."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,6 +58,75 @@ def test_versions_that_expired_are_offered_no_more(app: Flask, admin: FlaskClien
     assert "v2" in shown
     gone = admin.get("/models/act", query_string={"ri": KETTLE.key, "kind": "roll_back", "version": 1})
     assert gone.status_code == 404
+
+
+def stands(app: Flask, **told: Any) -> None:
+    """Let the region-item's forecast be stored, with what is told of it."""
+    with app.app_context(), writing():
+        row = db.session.scalars(select(RegionItemRow).where(RegionItemRow.key == KETTLE.key)).one()
+        for name, value in {"forecast_total": 1.0, "forecast_due": False, **told}.items():
+            setattr(row, name, value)
+
+
+def is_due(app: Flask) -> bool:
+    with app.app_context():
+        return bool(db.session.get_one(RegionItemRow, KETTLE.key).forecast_due)
+
+
+def taken_in(mark: str) -> Entry:
+    return Entry(KETTLE, "validated", numbers={"demand_mark": mark, "last_date": "2026-06-30"})
+
+
+def test_demand_taken_in_as_it_was_makes_no_forecast_again(app: Flask, background: Background) -> None:
+    background.journal(taken_in("a"))
+    stands(app)
+
+    background.journal(taken_in("a"))
+
+    assert not is_due(app)
+
+
+@pytest.mark.parametrize("entry", [taken_in("b"), taken_in(""), Entry(KETTLE, "validated")])
+def test_other_demand_or_such_of_which_nothing_is_known_makes_one(app: Flask, background: Background,
+                                                                  entry: Entry) -> None:
+    background.journal(taken_in("a"))
+    stands(app)
+
+    background.journal(entry)
+
+    assert is_due(app)
+
+
+def test_demand_as_it_was_makes_the_forecast_that_is_missing(app: Flask, background: Background) -> None:
+    background.journal(taken_in("a"))
+    stands(app, forecast_total=None)
+
+    background.journal(taken_in("a"))
+
+    assert is_due(app)
+
+
+def test_an_older_entry_that_comes_late_does_not_hide_newer_demand(app: Flask, background: Background) -> None:
+    old = replace(taken_in("a"), at="2026-01-01T00:00:00.000+00:00")
+    background.journal(taken_in("b"))
+    stands(app)
+
+    background.journal(old)
+
+    assert is_due(app)
+    stands(app)
+    background.journal(taken_in("b"))
+    assert not is_due(app)
+
+
+@pytest.mark.parametrize(("version", "due"), [(1, False), (None, True)])
+def test_a_decision_to_keep_moves_the_forecast_only_where_no_model_of_its_own_serves(
+        app: Flask, background: Background, version: int | None, due: bool) -> None:
+    stands(app, production_version=version)
+
+    background.journal(Entry(KETTLE, "kept", reason="not better", numbers={"version": 2}))
+
+    assert is_due(app) == due
 
 
 def db_step(app: Flask) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from typing import Any
 
 import pytest
@@ -16,17 +16,19 @@ from sqlalchemy.sql.elements import ColumnElement
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.registry import Page, Registry
 from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.registry.version_files import VersionFiles, local_path
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.loops.registry import RegistryLoop
-from webapp.db.database import db, now
-from webapp.models.new_versions import FIRST_PAGE, Watch
+from webapp.db.database import db, now, writing
+from webapp.models.new_versions import FIRST_PAGE, SWEEP_PAGE, Watch
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import RegionItemRow, Watermark
+from webapp.tables.watermarks import set_watermark
 
 MANY = REGION_ITEMS[:FIRST_PAGE + 5]
 
@@ -185,6 +187,40 @@ def test_at_most_one_question_a_second_also_while_everything_is_seen_again(backg
             sleep(0.02)
 
     assert 4 <= len(asked) <= 6  # five looks, and one question between them
+
+
+class Changing(FakeRegistry):
+    """So many of its models change all the time."""
+
+    changing, looks = 0, 0
+
+    def page(self, size: int, token: str = "") -> Page:
+        self.looks += size != SWEEP_PAGE
+        at = int(time() * 1000)
+        entries = [RegistryEntry(RegionItem("north", str(number)), f"shop.north.{number}", None, None)
+                   for number in range(min(size, self.changing))]
+        return Page([(at, entry) for entry in entries], at, at - 60_000)
+
+
+@pytest.mark.parametrize(("changing", "looks"), [(3, [1, 1, 1, 1, 1]), (2 * FIRST_PAGE + 1, [1, 1, 1, 0, 1])])
+def test_while_a_large_retrain_changes_much_the_registry_is_asked_less_often(
+        background: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changing: int,
+        looks: list[int]) -> None:
+    clock, registry = [1000.0], Changing(tmp_path / "changing", "shop")
+    registry.changing = changing
+    monkeypatch.setattr("webapp.background.pacing.monotonic", lambda: clock[0])
+    found = []
+    with background.app.app_context():
+        with writing():
+            set_watermark("registry", "1")
+        loop = RegistryLoop(background.services, registry)
+        for seconds in (1.2, 1.2, 1.2, 2.2, 0.0):
+            before = registry.looks
+            loop.step()
+            found.append(registry.looks - before)
+            clock[0] += seconds
+
+    assert found == looks
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from webapp.systems.signs_of_life import Heard
 
 SECONDS, RESTING_SECONDS = 0.1, 0.25
 """Between two turns, and after one that found nothing to do."""
-LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 12.0
-"""The registry is asked what changed every 1.1 s, unless it is known that nothing can have, and for something else at
-most every 12 s, between two looks: one query a second in all."""
+LOOK_SECONDS, BUSY_LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 3.3, 12.0
+"""The registry is asked what changed every 1.1 s, unless it is known that nothing can have; every 3.3 s while a large
+retrain changes much of it, for which the processor is wanted; and for something else at most every 12 s, between two
+looks: one query a second in all."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
 CACHE_SECONDS = 20.0
@@ -72,6 +73,8 @@ class RegistryLoop:
                 if self._sign.is_there():
                     asked = True
                     self._look_or_begin()
+                    if self._watch.is_busy:
+                        self._look.start(BUSY_LOOK_SECONDS)
                 else:
                     self._look.again()  # to look at files costs nothing: what changes is asked for in the next turn
             if not asked and (looked or self._look.seconds_left > LOOK_SECONDS / 3) and self.between.is_due():
