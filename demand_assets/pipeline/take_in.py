@@ -10,8 +10,8 @@ import pandas as pd
 from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import DEMAND_MARK, SOURCE_STATE
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.plugins import PluginError
+from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import written_out
 from demand_assets.forecasting.dataset.dataset_file import Dataset

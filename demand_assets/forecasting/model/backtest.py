@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,10 @@ from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Errors
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import (
-    bias,
-    coverage,
-    mase_over,
+    interval_measures_of_columns,
+    measures_of_columns,
     naive_squared_error,
-    pinball,
-    rmsse_over,
     seasonal_naive_error,
-    wape,
-    width,
 )
 
 SELECTION_WINDOWS = 2
@@ -73,25 +69,23 @@ class Backtest:
         history = series.demand[: int(self.origins[0]) + 1]
         seasonal, squared = seasonal_naive_error(history, series.dataset.season_length), naive_squared_error(history)
 
-        def measures(columns: slice) -> dict[str, Any]:
-            actual = self.actual[:, columns].ravel()
-            found: dict[str, Any] = {}
-            for name, table in (("forecast", self.forecast), ("seasonal_naive", self.seasonal_naive)):
-                values = table[:, columns].ravel()
-                found[name] = {"wape": wape(actual, values), "mase": mase_over(seasonal, actual, values),
-                               "rmsse": rmsse_over(squared, actual, values), "bias": bias(actual, values)}
+        def measures(shape: tuple[int, ...]) -> dict[str, dict[str, Floats]]:
+            actual = self.actual.reshape(shape)
+            found = {name: measures_of_columns(actual, table.reshape(shape), seasonal, squared)
+                     for name, table in (("forecast", self.forecast), ("seasonal_naive", self.seasonal_naive))}
             for level in LEVELS:
-                lower, upper = self.lower[level][:, columns].ravel(), self.upper[level][:, columns].ravel()
-                tail = (1 - level) / 2
-                found["forecast"] |= {
-                    f"coverage_{level * 100:.0f}": coverage(actual, lower, upper),
-                    f"width_{level * 100:.0f}": width(actual, lower, upper),
-                    f"pinball_{level * 100:.0f}": (pinball(actual, lower, tail) + pinball(actual, upper, 1 - tail)) / 2}
-            return {name: {measure: round(value, 5) if np.isfinite(value) else None for measure, value in each.items()}
-                    for name, each in found.items()}
+                bounds = self.lower[level].reshape(shape), self.upper[level].reshape(shape)
+                found["forecast"] |= {f"{measure}_{level * 100:.0f}": values for measure, values in
+                                      interval_measures_of_columns(actual, *bounds, level).items()}
+            return found
 
-        return {"total": measures(slice(None)),
-                "by_lead": [measures(slice(lead, lead + 1)) for lead in range(self.actual.shape[1])]}
+        def told(found: dict[str, dict[str, Floats]], place: int) -> dict[str, Any]:
+            return {name: {measure: round(value, 5) if isfinite(value := float(values[place])) else None
+                           for measure, values in each.items()} for name, each in found.items()}
+
+        by_lead = measures(self.actual.shape)
+        return {"total": told(measures((-1, 1)), 0),
+                "by_lead": [told(by_lead, lead) for lead in range(self.actual.shape[1])]}
 
 
 def judged_origins(series: SeriesFeatures) -> Ints:

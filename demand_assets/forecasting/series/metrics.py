@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from math import isfinite
 
 import numpy as np
+import numpy.typing as npt
 
 from demand_assets.forecasting.series.gapped import Floats
 
@@ -28,22 +29,6 @@ def bias(actual: Floats, forecast: Floats) -> float:
     return float((forecast[known] - actual[known]).sum()) / sold if sold else float("nan")
 
 
-def mase(actual: Floats, forecast: Floats, history: Floats, season: int) -> float:
-    """Mean absolute error over that of the seasonal naive forecast on the history; NaN when that makes no error.
-
-    Source: Hyndman and Koehler (2006).
-    """
-    return mase_over(seasonal_naive_error(history, season), actual, forecast)
-
-
-def mase_over(naive_error: float, actual: Floats, forecast: Floats) -> float:
-    """``mase`` where ``seasonal_naive_error`` of the history is known."""
-    known = ~np.isnan(actual)
-    if not naive_error or not known.any():
-        return float("nan")
-    return float(np.mean(np.abs(actual[known] - forecast[known]))) / naive_error
-
-
 def seasonal_naive_error(history: Floats, season: int) -> float:
     """The mean absolute error of the seasonal naive forecast on a history; 0 where nothing is known of it."""
     steps = np.abs(history[season:] - history[:-season]) if len(history) > season else np.zeros(0)
@@ -55,11 +40,7 @@ def rmsse(actual: Floats, forecast: Floats, history: Floats) -> float:
 
     Source: M5 competition (Makridakis et al., 2022); like it, history counts from the first sale on.
     """
-    return rmsse_over(naive_squared_error(history), actual, forecast)
-
-
-def rmsse_over(naive_error: float, actual: Floats, forecast: Floats) -> float:
-    """``rmsse`` where ``naive_squared_error`` of the history is known."""
+    naive_error = naive_squared_error(history)
     known = ~np.isnan(actual)
     if not naive_error or not known.any():
         return float("nan")
@@ -73,18 +54,6 @@ def naive_squared_error(history: Floats) -> float:
     return float(np.nanmean(steps**2)) if (~np.isnan(steps)).any() else 0.0
 
 
-def pinball(actual: Floats, quantile_forecast: Floats, quantile: float) -> float:
-    """Mean pinball (quantile) loss, in units.
-
-    Source: Koenker and Bassett (1978).
-    """
-    known = ~np.isnan(actual)
-    if not known.any():
-        return float("nan")
-    error = actual[known] - quantile_forecast[known]
-    return float(np.mean(np.maximum(quantile * error, (quantile - 1) * error)))
-
-
 def coverage(actual: Floats, lower: Floats, upper: Floats) -> float:
     """Share of actuals inside the interval."""
     known = ~np.isnan(actual)
@@ -92,11 +61,54 @@ def coverage(actual: Floats, lower: Floats, upper: Floats) -> float:
     return float(inside.mean()) if known.any() else float("nan")
 
 
-def width(actual: Floats, lower: Floats, upper: Floats) -> float:
-    """Sum of the interval's widths over the sum of actuals; NaN as for WAPE."""
+def measures_of_columns(actual: Floats, forecast: Floats, naive_error: float,
+                        naive_squared: float) -> dict[str, Floats]:
+    """WAPE, MASE (mean absolute error over that of the seasonal naive forecast on the history), RMSSE and bias of each
+    column; NaN where nothing is known or nothing is there to divide by.
+
+    Args:
+        actual: shape (periods, columns), as the forecast; NaN where unknown.
+        naive_error: ``seasonal_naive_error`` of the history.
+        naive_squared: ``naive_squared_error`` of the history.
+    Returns: measure -> shape (columns,).
+    Source: Hyndman and Koehler (2006) for MASE, the others as above.
+    """
     known = ~np.isnan(actual)
-    sold = float(np.abs(actual[known]).sum())
-    return float((upper[known] - lower[known]).sum()) / sold if sold else float("nan")
+    error, sold = np.where(known, forecast - actual, 0.0), _sold(actual, known)
+    periods = np.count_nonzero(known, axis=0)
+    return {"wape": _over(np.abs(error).sum(axis=0), sold),
+            "mase": _over(_over(np.abs(error).sum(axis=0), periods), naive_error),
+            "rmsse": np.sqrt(_over(_over((error**2).sum(axis=0), periods), naive_squared)),
+            "bias": _over(error.sum(axis=0), sold)}
+
+
+def interval_measures_of_columns(actual: Floats, lower: Floats, upper: Floats, level: float) -> dict[str, Floats]:
+    """Coverage, width (over the sum of actuals) and the mean pinball loss of both bounds, in units, of each column; NaN
+    where nothing is known or sold.
+
+    Args:
+        actual: shape (periods, columns), as the bounds; NaN where unknown.
+        level: of the interval, 0 to 1.
+    Returns: measure -> shape (columns,).
+    Source: Koenker and Bassett (1978) for pinball.
+    """
+    known, tail = ~np.isnan(actual), (1 - level) / 2
+    periods = np.count_nonzero(known, axis=0)
+    loss = sum(np.where(known, np.maximum(quantile * (actual - bound), (quantile - 1) * (actual - bound)), 0.0)
+               for bound, quantile in ((lower, tail), (upper, 1 - tail))).sum(axis=0)
+    return {"coverage": _over(((actual >= lower) & (actual <= upper)).sum(axis=0), periods),
+            "width": _over(np.where(known, upper - lower, 0.0).sum(axis=0), _sold(actual, known)),
+            "pinball": _over(loss, periods) / 2}
+
+
+def _sold(actual: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    return np.asarray(np.where(known, np.abs(actual), 0.0).sum(axis=0))
+
+
+def _over(values: Floats, by: Floats | float) -> Floats:
+    """The values over what they are measured by; NaN where that is nothing."""
+    by = np.broadcast_to(np.asarray(by, dtype=np.float64), values.shape)
+    return np.divide(values, by, out=np.full(values.shape, np.nan), where=by != 0)
 
 
 def recorded(share: float) -> float:

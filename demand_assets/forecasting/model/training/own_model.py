@@ -262,12 +262,11 @@ def _paths(series: SeriesFeatures, windows: list[Window], scaling: Scaling) -> E
     horizon = series.dataset.horizon
     paths: dict[str, tuple[float, ...]] = {}
     for window in windows:
-        errors = _errors(series, window)
+        scaled = np.round(scaling.scaled(_errors(series, window)), 3)
         for start in np.unique(window.starts):
-            use = window.starts == start
-            scaled = scaling.scaled(errors)[use]
-            if len(scaled) == horizon and not np.isnan(scaled).any():
-                paths[str(series.dates[start].date())] = tuple(float(round(value, 3)) for value in scaled)
+            path = scaled[window.starts == start]
+            if len(path) == horizon and not np.isnan(path).any():
+                paths[str(series.dates[start].date())] = tuple(path.tolist())
     dates = sorted(paths)
     return ErrorPaths(tuple(dates), tuple(paths[date] for date in dates))
 
