@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
@@ -20,7 +23,7 @@ from demand_assets.forecasting.model.backtest import (
     selection_origins,
     window_pairs,
 )
-from demand_assets.forecasting.model.boosters import TrainingRows, training_rows
+from demand_assets.forecasting.model.boosters import Rows, TrainingRows, training_rows
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
@@ -42,6 +45,7 @@ from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
+Value = TypeVar("Value", bound=np.generic)
 OWN_ROWS = 300
 """Training rows of a region-item's own booster."""
 
@@ -158,10 +162,9 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
     earlier = selection_origins(int(judged[0]), dataset.horizon)
     prior = SharePrior.from_card(recipe.own_share, pooled.card)
     windows: list[Window] = []
-    for origin in (*earlier, *judged):
-        share = prior.share(_evidence(series, windows, int(origin)))
-        window = _window(series, rows, pooled, replace(recipe, own_share=share), int(origin))
-        windows += [window] if window is not None else []
+    for asked in _asked(series, rows, pooled, [int(origin) for origin in (*earlier, *judged)]):
+        share = prior.share(_evidence(series, windows, asked.origin))
+        windows.append(_window(series, pooled, replace(recipe, own_share=share), asked))
     return judged_windows(series, windows, int(judged[0])), windows
 
 
@@ -195,38 +198,82 @@ def judged_windows(series: SeriesFeatures, windows: list[Window], first: int) ->
         upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()})
 
 
-def _window(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
-            origin: int) -> Window | None:
-    """One window; None where no pooled fit lies before it. Without a training row before it, it is the pooled
-    model's alone."""
-    if origin < 0:
-        return None
-    dataset = series.dataset
-    date = series.dates.to_numpy()[origin].astype("datetime64[D]")
-    known = rows.before(date)
-    try:
-        fit = pooled.fit_before(date)
-    except NotEnoughHistoryError:
-        return None
-    starts, leads = window_pairs(series, origin)
-    horizon = slice(0, dataset.horizon)
-    features = series.rows(starts, leads)
-    came = series.as_came.rows(starts[horizon], leads[horizon]) if series.is_as_planned else features[:0]
-    # The pooled boosters are asked once for all rows: each question costs them more than some hundred rows do.
-    asked = np.concatenate([known.features, features, came])
-    learned, base, base_as_came = np.split(pooled.ratio(asked, fit), np.cumsum([len(known.ratio), len(features)]))
-    margin = np.zeros(len(features) + len(came))
+@dataclass(frozen=True)
+class _Asked:
+    """A window as the pooled model sees it."""
+
+    origin: int
+    starts: Ints
+    leads: Ints
+    fit: Fit
+    known: TrainingRows
+    """Those before it."""
+    learned: Floats
+    """What the pooled fit says of them, as demand over level."""
+    features: Rows
+    """Of its own pairs, then of its own horizon with the drivers that came, where those are not what was planned."""
+    ratio: Floats
+    """What the pooled fit says of them."""
+
+
+def _asked(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, origins: Sequence[int]) -> list[_Asked]:
+    """The windows from these origins that have a pooled fit before them. Features are made of all together, and each
+    fit is asked once: either question costs more than some hundred rows do."""
+    found: list[tuple[int, np.datetime64, Fit, Ints, Ints]] = []
+    for origin in origins:
+        if origin < 0:
+            continue
+        date = series.dates.to_numpy()[origin].astype("datetime64[D]")
+        try:
+            found.append((origin, date, pooled.fit_before(date), *window_pairs(series, origin)))
+        except NotEnoughHistoryError:
+            continue
+    if not found:
+        return []
+    horizon = slice(0, series.dataset.horizon)
+    features = _rows_of(series, [(starts, leads) for *_, starts, leads in found])
+    if series.is_as_planned:
+        came = _rows_of(series.as_came, [(starts[horizon], leads[horizon]) for *_, starts, leads in found])
+        features = [np.concatenate(each) for each in zip(features, came, strict=True)]
+    asked: list[_Asked] = []
+    for _, same in groupby(zip(found, features, strict=True), key=lambda window: window[0][2].seen):
+        of_fit = list(same)
+        (_, latest, fit, *_), _ = of_fit[-1]
+        known = rows.before(latest)
+        learned, *ratios = _split(pooled.ratio(np.concatenate([known.features, *(own for _, own in of_fit)]), fit),
+                                  [len(known.ratio), *(len(own) for _, own in of_fit)])
+        for ((origin, date, _, starts, leads), own), ratio in zip(of_fit, ratios, strict=True):
+            before = known.date <= date
+            asked.append(_Asked(origin, starts, leads, fit, known.where(before), learned[before], own, ratio))
+    return asked
+
+
+def _rows_of(series: SeriesFeatures, pairs: Sequence[tuple[Ints, Ints]]) -> list[Rows]:
+    """The features of each array of origins and leads."""
+    starts, leads = (np.concatenate(each) for each in zip(*pairs, strict=True))
+    return _split(series.rows(starts, leads), [len(each) for each, _ in pairs])
+
+
+def _split(values: npt.NDArray[Value], lengths: Sequence[int]) -> list[npt.NDArray[Value]]:
+    return np.split(values, np.cumsum(lengths[:-1]))
+
+
+def _window(series: SeriesFeatures, pooled: PooledModel, recipe: Recipe, asked: _Asked) -> Window:
+    """One window. Without a training row before it, it is the pooled model's alone."""
+    fit, starts, leads, known = asked.fit, asked.starts, asked.leads, asked.known
+    margin = np.zeros(len(asked.features))
     if len(known.ratio):
-        booster = fit_own(known, pooled, fit, recipe, series.constraints, learned)
-        margin = own_margin(booster, asked[len(known.ratio):], pooled.columns)
-    margin, margin_as_came = margin[:len(features)], margin[len(features):]
+        booster = fit_own(known, pooled, fit, recipe, series.constraints, asked.learned)
+        margin = own_margin(booster, asked.features, pooled.columns)
+    (base, base_as_came), (margin, margin_as_came) = (np.split(each, [len(starts)]) for each in (asked.ratio, margin))
 
     def units(ratio: Floats, margin: Floats, share: float) -> Floats:
         return bounded(ratio * np.exp(share * margin), series, starts[:len(ratio)], leads[:len(ratio)])
 
     served = units(base, margin, recipe.own_share)
-    realised = units(base_as_came, margin_as_came, recipe.own_share) if series.is_as_planned else served[horizon]
-    return Window(origin, starts, leads, bounded(base, series, starts, leads), units(base, margin, 1.0), served,
+    realised = (units(base_as_came, margin_as_came, recipe.own_share) if series.is_as_planned
+                else served[:series.dataset.horizon])
+    return Window(asked.origin, starts, leads, bounded(base, series, starts, leads), units(base, margin, 1.0), served,
                   realised, fit, np.append(known.date, fit.seen).max())
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
 from time import perf_counter
 from typing import Any
 
@@ -247,17 +247,24 @@ def _pooled_windows(model: PooledModel,
         for (place, starts, leads, _), part in zip(some, parts, strict=True):
             found[place] = starts, leads, bounded(part, asked[place][0], starts, leads)
 
-    for place, (series, origin) in enumerate(asked):
-        if origin < 0:
+    for _, same in groupby(enumerate(asked), key=lambda one: id(one[1][0])):  # and features for many windows
+        windows: list[tuple[int, np.datetime64, Ints, Ints]] = []
+        for place, (series, origin) in same:
+            if origin < 0:
+                continue
+            try:
+                seen = model.fit_before(series.dates.to_numpy()[origin].astype("datetime64[D]")).seen
+            except NotEnoughHistoryError:
+                continue
+            windows.append((place, seen, *window_pairs(series, origin)))
+        if not windows:
             continue
-        try:
-            seen = model.fit_before(series.dates.to_numpy()[origin].astype("datetime64[D]")).seen
-        except NotEnoughHistoryError:
-            continue
-        starts, leads = window_pairs(series, origin)
-        waiting.setdefault(seen, []).append((place, starts, leads, series.rows(starts, leads)))
-        if len(waiting[seen]) == ASKED_TOGETHER:
-            answer(seen)
+        made = series.rows(*(np.concatenate(each) for each in zip(*(window[2:] for window in windows), strict=True)))
+        parts = np.split(made, np.cumsum([len(starts) for *_, starts, _ in windows[:-1]]))
+        for (place, seen, starts, leads), rows in zip(windows, parts, strict=True):
+            waiting.setdefault(seen, []).append((place, starts, leads, rows))
+            if len(waiting[seen]) == ASKED_TOGETHER:
+                answer(seen)
     for seen in list(waiting):
         answer(seen)
     return found

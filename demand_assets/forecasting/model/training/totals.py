@@ -265,18 +265,18 @@ def _windows(model: PooledModel, region_items: Sequence[RegionItem], read: Read,
         known = np.flatnonzero(~np.isnan(series.demand[: series.known]))
         if not len(known):
             continue
-        rows = []
-        came = np.full((len(origins), horizon), np.nan)
-        for place, origin in enumerate(shifted):
-            if origin < known[0]:
-                shifted[place] = -1
-                rows.append(np.zeros((0, len(model.feature_names)), dtype=np.float32))
-                continue
-            is_end = origin == series.known - 1
-            seen = series_features(complete, dataset, model.facts, one) if is_end else series.as_planned
-            rows.append(seen.rows(np.full(horizon, origin), leads))
-            ahead = origin + leads
-            came[place] = np.where(ahead < series.known, series.demand[np.minimum(ahead, series.known - 1)], np.nan)
+        shifted[shifted < known[0]] = -1
+        there, end = shifted >= 0, shifted == series.known - 1
+        rows: list[npt.NDArray[np.float32]] = [np.zeros((0, len(model.feature_names)), dtype=np.float32)] * len(origins)
+        for places, is_end in ((np.flatnonzero(there & ~end), False), (np.flatnonzero(there & end), True)):
+            if len(places):  # one question for all: each costs more than some hundred rows do
+                seen = series_features(complete, dataset, model.facts, one) if is_end else series.as_planned
+                made = seen.rows(np.repeat(shifted[places], horizon), np.tile(leads, len(places)))
+                for place, part in zip(places, np.split(made, len(places)), strict=True):
+                    rows[place] = part
+        ahead = shifted[:, None] + leads
+        came = np.where(there[:, None] & (ahead < series.known), series.demand[np.minimum(ahead, series.known - 1)],
+                        np.nan)
         total = sums.get((one.region, value))
         if total is None:
             total = sums[one.region, value] = _nothing(dataset, longest.known, horizon)
