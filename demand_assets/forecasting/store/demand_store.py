@@ -115,7 +115,10 @@ class DemandStore(StoredFiles):
         buffer, name = io.BytesIO(), self._table(stage, region_item)
         found = pa.Table.from_pandas(table, preserve_index=False)
         found = found.replace_schema_metadata({**(found.schema.metadata or {}), b"checksum": BLANK.encode()})
-        pq.write_table(found, buffer, compression="zstd")
+        # Measured values hardly repeat, and nobody skips within so small a file: both would only cost time.
+        texts = [column.name for column in found.schema if pa.types.is_string(column.type)
+                 or pa.types.is_large_string(column.type)]
+        pq.write_table(found, buffer, compression="zstd", use_dictionary=texts or False, write_statistics=False)
         content = sealed(name, buffer.getvalue())
         self.write_bytes(name, content)
         return checksum_of(content)
