@@ -67,7 +67,7 @@ BY_NEW_DEMAND = {REFRESH_JOB: f"{BY_SENSOR}: new demand",
 """Who asks for the runs that take new demand in."""
 
 
-@dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING,
+@dg.sensor(jobs=[refresh, retrain], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING,
            description="Takes new demand in: refreshes known region-items, trains new ones; asks again until it is in.")
 def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) -> dg.SensorResult:
     """Take in new demand: known region-items are refreshed, new ones become partitions and get their first model.
