@@ -94,8 +94,8 @@ def interval_measures_of_columns(actual: Floats, lower: Floats, upper: Floats, l
     """
     known, tail = ~np.isnan(actual), (1 - level) / 2
     periods = np.count_nonzero(known, axis=0)
-    loss = sum(np.where(known, np.maximum(quantile * (actual - bound), (quantile - 1) * (actual - bound)), 0.0)
-               for bound, quantile in ((lower, tail), (upper, 1 - tail))).sum(axis=0)
+    loss = np.sum([np.where(known, np.maximum(quantile * (actual - bound), (quantile - 1) * (actual - bound)), 0.0)
+                   for bound, quantile in ((lower, tail), (upper, 1 - tail))], axis=(0, 1))
     return {"coverage": _over(((actual >= lower) & (actual <= upper)).sum(axis=0), periods),
             "width": _over(np.where(known, upper - lower, 0.0).sum(axis=0), _sold(actual, known)),
             "pinball": _over(loss, periods) / 2}
@@ -108,7 +108,7 @@ def _sold(actual: Floats, known: npt.NDArray[np.bool_]) -> Floats:
 def _over(values: Floats, by: Floats | float) -> Floats:
     """The values over what they are measured by; NaN where that is nothing."""
     by = np.broadcast_to(np.asarray(by, dtype=np.float64), values.shape)
-    return np.divide(values, by, out=np.full(values.shape, np.nan), where=by != 0)
+    return np.asarray(np.divide(values, by, out=np.full(values.shape, np.nan), where=by != 0))
 
 
 def recorded(share: float) -> float:
