@@ -22,12 +22,13 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import is_of_last_year
-from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, used_columns
+from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, training_rows, used_columns
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.own_model import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
 from demand_assets.forecasting.model.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -325,7 +326,7 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
         return SharePrior(model.recipe.own_share), {}
     parts: dict[bool, list[tuple[Floats, Floats]]] = {True: [], False: []}
     for one in selection:
-        known = one.member.rows.before(first.seen)
+        known = training_rows(one.member.series, one.member.region_item, OWN_ROWS).before(first.seen)
         learned, planned, came = _of_all(partial(model.ratio, fit=first), [known.features, one.features, one.as_came])
         own = fit_own(known, model, first, model.recipe, one.member.series.constraints, learned)
         parts[True].append((planned, own_factor(own, one.features, model.columns, 1.0)))

@@ -1,5 +1,8 @@
 """Which way drivers work: by the scores of each, small is good, and by what the dataset file pins."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +10,10 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.model.boosters import TrainingRows
+from demand_assets.forecasting.model.training import own_model, recipe_choice
+from demand_assets.forecasting.model.training.own_model import OWN_ROWS
+from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, is_mean
 from tests.demand_assets.forecasting.conftest import HERE, weekly_demand
 
@@ -78,3 +85,27 @@ def test_last_year_is_a_feature_where_no_comparison_could_see_it(
 
     assert {words.split(", ")[1].removesuffix(" last year") for words in scores} == compared
     assert uses_last_year in (None, recipe.year_features)
+
+
+def test_the_share_is_tried_out_with_boosters_as_they_will_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the rows that the region-item's own booster learns from, not on all that the pooled model drew of it."""
+    tables = {one: weekly_demand(400, seed=seed) for seed, one in enumerate(SHOPS)}
+    dataset = Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(PRICE, PROMO),
+                      training=Pins(scale="log", year_features=True, rounds=5, drivers="boosted"))
+    learned: dict[str, list[float]] = {"tried": [], "served": []}
+
+    def noting(where: str, fit: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(rows: TrainingRows, *args: Any) -> Any:
+            learned[where].append(float(rows.ratio.sum()))
+            assert len(rows.ratio) <= OWN_ROWS
+            return fit(rows, *args)
+        return noted
+
+    monkeypatch.setattr(recipe_choice, "fit_own", noting("tried", recipe_choice.fit_own))
+    monkeypatch.setattr(own_model, "fit_own", noting("served", own_model.fit_own))
+    pooled = train_pooled(list(tables), tables.__getitem__, dataset).with_version(1)
+    for one, table in tables.items():
+        own_model.train(table, dataset, pooled, one)
+
+    assert len(learned["tried"]) == len(SHOPS)
+    assert set(learned["tried"]) <= set(learned["served"])  # the first window's
