@@ -32,6 +32,8 @@ _FEW_VALUES = 0.2
 _MOST_OTHERS = 12
 _LOOKED_AT = 500
 _MOSTLY_NUMBERS = 0.5
+FISCAL = "is called fiscal"
+"""In the note on a column that is called so."""
 _FISCAL = frozenset(["fiscal", "fy", "gj", "geschaftsjahr", "exercice", "ejercicio", "esercizio", "boekjaar"])
 
 
@@ -100,6 +102,16 @@ def roles_of(facts: Facts, ask: Ask, is_wide: bool, wide: Reading | None, today:
         return roles
     _read_periods(roles, facts, readings, ask, today)
     return roles
+
+
+def may_be_dates(column: Column) -> bool:
+    """Whether a column can be read as dates."""
+    return any(map(str.strip, column.distinct)) and _may_be_date(column) and bool(_date_readings(column))
+
+
+def is_called_fiscal(name: str) -> bool:
+    """Whether a name says that the year is that of books."""
+    return bool({plain(word) for word in re.split(r"[\W_\d]+", spaced(name))} & _FISCAL)
 
 
 def _may_be_date(column: Column) -> bool:
@@ -383,8 +395,8 @@ def _read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]]
     if are_short_periods(reading):
         raise CannotProposeError(f"{column.name!r} counts up to 13 in each year, as {column.example()!r}: periods of "
                                  "four weeks, no weeks or months of the calendar; write demand by week or by day")
-    if {plain(word) for word in re.split(r"[\W_]+", spaced(column.name))} & _FISCAL and reading.by in ("M", "Q"):
-        roles.notes.append(f"{column.name!r} is called fiscal: its months are taken for those of the calendar, which "
+    if is_called_fiscal(column.name) and reading.by in ("M", "Q"):
+        roles.notes.append(f"{column.name!r} {FISCAL}: its months are taken for those of the calendar, which "
                            "is wrong where the year of the books begins in another month than January")
     roles.date_format = reading.date_format
     roles.reasons["date_format"] = f"all values are written so, as {column.example()!r}"

@@ -23,7 +23,7 @@ from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_toget
 from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
 from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, opened, packed_files
 from demand_assets.sources.file_formats.workbooks import cells_of
-from demand_assets.sources.files import format_of, not_read
+from demand_assets.sources.files import format_of, not_read, stem_of
 
 WHOLE_UP_TO = 24_000_000
 """Bytes that are looked at whole; of more, a sample is."""
@@ -40,6 +40,8 @@ _TAIL = 0.15
 _SAMPLE_ROWS = 300_000
 """Of a Parquet file."""
 _HEAD = 1 << 17
+_SURE = 3
+"""Of the first name of a header, that it is that of a date."""
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 """What text with several bytes a letter begins with; that of UTF-32 of the other order begins as UTF-16 does."""
 _COMPRESSED = 6
@@ -99,6 +101,13 @@ class Group:
         """Whether it has several files, or several sheets, whose names may say something."""
         return len({table.sheet if self.source.get("sheet") == "*" else table.member or table.path
                     for table in self.tables}) > 1
+
+    @property
+    def are_years(self) -> bool:
+        """Whether the names of its files, or of its sheets, are years."""
+        names = [table.sheet or "" if self.source.get("sheet") == "*" else stem_of(table.member or table.path)
+                 for table in self.tables]
+        return all(re.fullmatch(r"\d{4}", name) for name in names)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -321,6 +330,8 @@ def _check_header(names: Sequence[str], shown: str) -> None:
     named = [name for name in names if name.strip()]
     if not named:
         raise CannotProposeError(f"{shown} has no line with the names of its columns")
+    if called(named[0], "date") == _SURE:
+        return
     numbers = [name for name in named if _NUMBER.fullmatch(name.strip()) and not re.search(r"\d{4}", name)]
     if len(numbers) > 0 and len(numbers) + sum(bool(re.search(r"\d{4}", name)) for name in named) >= 0.4 * len(
             named) and len(named) < 12:

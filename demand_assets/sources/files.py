@@ -26,6 +26,7 @@ from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
+from demand_assets.sources.file_formats.arrow_file import ArrowTable, arrow_in, holds_several, parquet_in
 from demand_assets.sources.file_formats.csv_file import CsvTable
 from demand_assets.sources.file_formats.file_table import Table
 from demand_assets.sources.file_formats.parquet_file import ParquetTable
@@ -35,7 +36,7 @@ from demand_assets.sources.written_numbers import Evidence, settled
 
 T = TypeVar("T")
 
-_SUFFIXES = {"parquet": (".parquet", ".pq"),
+_SUFFIXES = {"parquet": (".parquet", ".pq"), "arrow": (".feather", ".arrow", ".arrows", ".ipc"),
              "csv": tuple(text + packed for text in (".csv", ".tsv", ".txt") for packed in ("", *PACKED)),
              "excel": (".xlsx", ".xlsm"), "zip": (".zip",)}
 _NOT_READ = {".xls": "it is an old Excel workbook; save it as .xlsx or CSV", ".xlsb": "save it as .xlsx or CSV",
@@ -263,11 +264,15 @@ class Files:
         kind = format_of(path) if is_by_name else self._source.format
         if kind != "zip" and self._source.name_column is not None:
             constant = {self._source.name_column: stem_of(path), **constant}
-        if kind == "parquet" and self._source.fill_down:
-            raise SourceError(f"{path} is a Parquet file, in which source.fill_down fills nothing: its rows have no "
-                              "order. Fill the columns where it is written, and leave source.fill_down out.")
+        if kind in ("parquet", "arrow") and self._source.fill_down:
+            raise SourceError(f"{path} is a {'Parquet' if kind == 'parquet' else 'Arrow'} file, in which "
+                              "source.fill_down fills nothing: its rows have no order. Fill the columns where it is "
+                              "written, and leave source.fill_down out.")
         if kind == "parquet":
-            return [ParquetTable(filesystem, path, self._plan, constant, self._source.most_unpacked_gb)]
+            return [self._parquet(filesystem, path, constant)]
+        if kind == "arrow":
+            return [ArrowTable(arrow_in(filesystem, path, self._source.most_unpacked_gb), path, self._plan,
+                               self._dataset, constant)]
         if kind == "csv":
             return [CsvTable(filesystem, path, self._plan, self._dataset, self._source, constant)]
         if kind == "excel":
@@ -280,6 +285,18 @@ class Files:
             raise SourceError(f"{path} is not read: {why}.")
         raise SourceError(f"{path} is neither a CSV nor a Parquet file, nor an Excel workbook by its name. Set "
                           "source.format to 'csv', 'parquet' or 'excel'.")
+
+    def _parquet(self, filesystem: AbstractFileSystem, path: str, constant: dict[str, str | None]) -> Table:
+        """A Parquet file, of which only what is needed is held, unless several of its columns hold demand."""
+        most_gb = self._source.most_unpacked_gb
+        if self._source.layout in ("auto", "long"):
+            try:
+                return ParquetTable(filesystem, path, self._plan, constant, most_gb)
+            except SourceError:
+                if self._source.layout == "long" or not holds_several(filesystem, path, self._plan, self._dataset,
+                                                                      constant):
+                    raise
+        return parquet_in(filesystem, path, self._plan, self._dataset, constant, most_gb)
 
     def _unpacked(self, filesystem: AbstractFileSystem, path: str, skipped: list[tuple[str, str]],
                   constant: dict[str, str | None]) -> list[Table]:

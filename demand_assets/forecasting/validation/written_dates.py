@@ -1,6 +1,7 @@
 """Dates as sources write them: days, weeks, months and quarters, in which order and language."""
 
 import re
+import unicodedata
 from calendar import month_name
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -280,6 +281,13 @@ def _written_as(text: str, date_format: str) -> datetime:
         return datetime.strptime(_WORD.sub(_in_english, text), date_format.replace("%b", "%B"))
 
 
+def month_number(word: str) -> int:
+    """The number of a month that is named in one of some twenty languages, in full or shortened, also without its
+    accents; 0 where it is none."""
+    found = _months_by_name().get(_plain(word))
+    return found or _months_without_accents().get(_without_accents(_plain(word)), 0)
+
+
 def _in_english(word: re.Match[str]) -> str:
     """A month's name, also shortened, as its English one; any other word as it is."""
     number = _months_by_name().get(_plain(word[0]))
@@ -297,6 +305,19 @@ def _months_by_name() -> dict[str, int]:
                     for word in (name, name[:3]) if width == "wide" else (name,):
                         found.setdefault(_plain(word), set()).add(number)
     return {"mrz": 3, **{word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}}
+
+
+@cache
+def _months_without_accents() -> dict[str, int]:
+    """The same without accents, where that leaves one month."""
+    found: dict[str, set[int]] = {"sept": {9}, "maerz": {3}, "jaenner": {1}}
+    for word, number in _months_by_name().items():
+        found.setdefault(_without_accents(word), set()).add(number)
+    return {word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}
+
+
+def _without_accents(word: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
 
 
 @cache

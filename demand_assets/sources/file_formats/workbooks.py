@@ -31,6 +31,7 @@ from demand_assets.sources.file_formats.headers import (
     layout_of,
     put_together,
 )
+from demand_assets.sources.file_formats.spread_columns import unpivoted_cells
 from demand_assets.sources.file_formats.unpacking import check_values, check_zip
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
@@ -80,23 +81,18 @@ class SheetTable:
                   if names and name in {*names, *plan.name_columns()}}
         for name, column in filled_down(beside, names).items():
             table[layout.names.index(name)] = column
-        places = {name: layout.names.index(name) for name in [*layout.wanted, *layout.dates]}
-        columns = {name: table[place] for name, place in places.items() if name not in layout.dates}
-        if layout.dates:
-            size = len(layout.dates)
-            columns = {name: pd.Series(np.tile(column.to_numpy(), size)) for name, column in columns.items()}
-            each = np.repeat(np.array(layout.dates, dtype=object), len(table))
-            columns[plan.plain("date") or "date"] = pd.Series(each)
-            columns[plan.plain("demand") or "demand"] = pd.concat(
-                [table[places[name]] for name in layout.dates], ignore_index=True)
+        places = {name: layout.names.index(name) for name in [*layout.wanted, *layout.spread.columns]}
+        columns = {name: table[place] for name, place in places.items()}
+        columns |= {name: pd.Series([value] * len(table), dtype=object) for name, value in constant.items()
+                    if name not in columns and name in plan.wanted([name])}
+        if layout.spread:
+            columns = unpivoted_cells(columns, layout.spread, plan.plain(layout.spread.ours) or layout.spread.ours,
+                                      plan.plain("demand") or "demand", where.removesuffix(","))
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
         for name in plan.name_columns() & set(self._table.columns):
             self._table[name] = self._table[name].map(_id, na_action="ignore").astype(object)
             if unstored := next((value for value in self._table[name] if str(value).endswith(UNSTORED)), None):
                 raise SourceError(f"The column {name!r} has formulas whose values are not in the file, as {unstored}.")
-        for name, value in constant.items():
-            if name not in self._table and name in plan.wanted([name]):
-                self._table[name] = pd.Series([value] * len(self._table), dtype=object)
 
     def evidence(self) -> dict[str, Evidence]:
         """What the texts in columns that may hold numbers say about how these are written."""
