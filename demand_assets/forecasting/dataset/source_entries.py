@@ -38,7 +38,7 @@ class FileSource(StrictEntry):
 
     kind: Literal["file"]
     path: str
-    format: Literal["auto", "csv", "parquet", "excel", "arrow"] = "auto"
+    format: Literal["auto", "csv", "parquet", "excel", "arrow", "json"] = "auto"
     options: dict[str, str | int | float | bool] = Field(default={})
     """Passed to fsspec (endpoint, credentials …)."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)

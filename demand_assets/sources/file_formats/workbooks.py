@@ -1,4 +1,4 @@
-"""Sheets of Excel workbooks as tables; openpyxl reads them."""
+"""Sheets of workbooks as tables; openpyxl reads those of Excel, calamine others."""
 
 import re
 import struct
@@ -22,6 +22,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
 from demand_assets.sources.file_formats.headers import (
     LOOKED_THROUGH,
@@ -43,6 +44,8 @@ _UNSTORED = re.compile(rb"<c(?:\s+(?!t=\"str\")[\w:]+=\"[^\"]*\")*\s*>\s*<f\b[^>
 """A cell with a formula and no value; a formula may have an empty text for one, which is a value."""
 _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\s*[\r\n]+\s*")
+_BEGIN = 200
+"""Bytes that tell what kind of workbook a file is."""
 _LONGEST_NUMBER = 10 ** 15
 """From which on Excel keeps no longer all digits."""
 _BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
@@ -179,10 +182,11 @@ def cells_of(filesystem: AbstractFileSystem, path: str, most_gb: float | None = 
     """The values of a workbook. Raises: SourceError: it cannot be read, or holds too much."""
     try:
         with filesystem.open(path, "rb") as file:
-            if file.read(4) == b"\xd0\xcf\x11\xe0":
-                raise SourceError(f"{path} is an old or an encrypted Excel workbook. Save it as .xlsx without a "
-                                  "password, or as CSV (UTF-8).")
+            begin = file.read(_BEGIN)
             file.seek(0)
+            if is_calamines(begin):
+                found, not_shown = sheets_in(file, path, most_gb)
+                return Book({name: _filled(rows) for name, rows in found.items()}, not_shown)
             check_zip(file, path, most_gb)
             book = load_workbook(file, read_only=True, data_only=True)
             sheets = {sheet.title: _rows(sheet, path, most_gb) for sheet in book.worksheets}
