@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,13 +19,14 @@ from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
 from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
-from demand_assets.proposals.column_names import free_name
+from demand_assets.proposals.column_names import free_name, quoted
 from demand_assets.proposals.column_roles import FISCAL, Roles, roles_of
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period
 from demand_assets.proposals.layouts.columns_of_names import of_names
-from demand_assets.proposals.layouts.columns_of_years import of_years
+from demand_assets.proposals.layouts.columns_of_periods import of_periods
+from demand_assets.proposals.layouts.columns_of_year_names import of_year_names
 from demand_assets.proposals.layouts.reshaped import Reshaped
 from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.rows_of_a_period import check_key_measures, gaps, several_rows, totals
@@ -96,7 +97,8 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
         """The columns, a row for each demand; the names of files; and how several columns hold demand."""
         facts = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
         files, facts = (facts.column(named_by), facts.without(named_by)) if named_by else (None, facts)
-        found = None if dates or not facts.rows else of_years(facts, files, ask) or of_names(facts, ask)
+        found = None if dates or not facts.rows else (
+            of_periods(facts, files, ask) or of_year_names(facts) or of_names(facts, ask))
         if found is None:
             return facts, files, None
         return found.facts, files and found.repeated(files), found
@@ -147,8 +149,8 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
         _leave_differing(draft, proposed, shared_periods(facts, roles, units))
     _add_drivers(draft, proposed)
     if shape is not None:
-        _leave_out(draft, shape)
-    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group, files)
+        _leave_out(draft, shape, group.names)
+    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group, files, shape is not None)
 
 
 def _demand_of(facts: Facts, roles: Roles) -> Any:
@@ -201,13 +203,14 @@ def _as_entry(path: str) -> str:
     return path
 
 
-def _leave_out(draft: Draft, shape: Reshaped) -> None:
+def _leave_out(draft: Draft, shape: Reshaped, group_names: Sequence[str]) -> None:
     """Leave out the columns that would be taken for items, or regions, and are none."""
     used = [str(value) for key, (value, _) in draft.columns.items() if key != "demand"]
     used += [str(entries.get("column", entries["name"])[0]) for entries in draft.attributes]
     names = {str(entries["name"][0]) for entries in draft.drivers}
     used += [draft.driver_columns.get(name, name) for name in names]
     used += [str(value["column"]) for value, _ in draft.money.values() if isinstance(value, dict) and "column" in value]
+    used += [name for text, _ in draft.expressions.values() for name in group_names if quoted(name) in text]
     templates = [re.sub(r"\\{(item|region)\\}", ".+", re.escape(text)) for text in used if "{" in text]
     if names := [name for name in shape.taken_too(used) if not any(re.fullmatch(one, name) for one in templates)]:
         draft.rules[f"leave_out_{shape.kind}s"] = (names, f"columns that are no {shape.kind}s")
@@ -373,7 +376,7 @@ def _add_drivers(draft: Draft, proposed: Proposed) -> None:
 
 
 def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, sample: Mapping[str, Any] | None,
-            group: Group, files: Column | None) -> tuple[Draft, LookedThrough]:
+            group: Group, files: Column | None, is_spread: bool) -> tuple[Draft, LookedThrough]:
     """Try the draft with the product's own reading and validation, and settle the rules by what these say."""
     read = {key: value for key, value in (sample or {"path": group.path}).items() if key in ("path", "kind")}
     if sample is not None and "format" in draft.source:
@@ -389,7 +392,7 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
         seen = _tried(draft, read, group)
     unused = seen.summary["unused"]
     conflicting = unused["values_refused_by_rule"].get("conflicting", 0)
-    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask, files
+    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask, files, is_spread
                           ) if len(roles.days) else None
     if answer is None:
         draft.seen.append("no period has several rows that contradict or repeat each other")

@@ -58,9 +58,10 @@ class FileSource(StrictEntry):
     upper one stands for the columns to its right too, as above merged cells: ``2024`` over ``Jan``, ``Feb`` …"""
     sheet: str | None = None
     """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
-    layout: Literal["auto", "long", "wide", "items", "regions", "years"] = "auto"
-    """A row a period (long); a column for each date with demand in it (wide), for each item, or for each region; or a
-    row a year, whose months, quarters or weeks are columns. Found for dates only unless given."""
+    layout: Literal["auto", "long", "wide", "items", "regions", "periods", "years"] = "auto"
+    """A row a period (long), or what the columns are that hold demand: dates (wide), items, regions, the months,
+    quarters or weeks of a row's year (periods), or the years of a row's month, quarter or week. Found for dates only
+    unless given."""
     fiscal_year: Literal["begins", "ends"] | None = None
     """Which calendar year the number of a year names whose columns do not begin with January."""
     name_column: str | None = Field(default=None, min_length=1)
@@ -86,15 +87,16 @@ class FileSource(StrictEntry):
             if getattr(columns, ours) is None or ours in columns.expressions:
                 raise ValueError(f"source.layout = {self.layout!r} says that the names of columns are {self.layout}; "
                                  f"leave columns.{ours} out")
-        if self.layout == "years":
+        if self.layout in ("periods", "years"):
+            of_row, each = ("year", "2024") if self.layout == "periods" else ("month, quarter or week", "Jan or 1")
             if frequency == "D":
-                raise ValueError("source.layout = 'years' is of months, quarters or weeks in columns; set frequency to "
+                raise ValueError(f"source.layout = {self.layout!r} is of months, quarters or weeks; set frequency to "
                                  "'M', 'Q' or 'W'")
             given = [f"columns.{name}" for name in ("date_format", "date_start", "time_zone") if getattr(columns, name)]
             given += ["columns.expressions.date"] if "date" in columns.expressions else []
             if given:
-                raise ValueError(f"source.layout = 'years' takes columns.date for the column of the year, as in 2024; "
-                                 f"leave {given[0]} out")
+                raise ValueError(f"source.layout = {self.layout!r} takes columns.date for the column of the {of_row}, "
+                                 f"as in {each}; leave {given[0]} out")
 
     @field_validator("uploads")
     @classmethod

@@ -10,7 +10,7 @@ import pandas as pd
 from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import called, free_name
 from demand_assets.proposals.column_roles import may_be_dates
-from demand_assets.proposals.layouts.reshaped import Reshaped
+from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
 from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 
@@ -21,6 +21,7 @@ _TO_DECLARE = ("price", "cost", "promo", "holiday", "open", "closed", "weather")
 _APART = re.compile(r"[\s_\-./:]+")
 _NUMBERED = re.compile(r" \(\d+\)$")
 """The end of the names of columns that have one name."""
+_SPREADSHEET_DAYS = (32_000, 60_000)
 _SHOWN = 4
 _SURE = 3
 
@@ -30,7 +31,8 @@ def of_names(facts: Facts, ask: Ask) -> Reshaped | None:
 
     Raises: CannotProposeError: they may be, and other columns of numbers stand beside them.
     """
-    dates = [column for column in facts.columns if may_be_dates(column)]
+    dates = [column for column in facts.columns if may_be_dates(column) or _counts_days(column)]
+    dates = dates or _parts_of_dates(facts)
     if not dates:
         return None
     keys = [column for column in facts.columns if column not in dates and (
@@ -44,7 +46,8 @@ def of_names(facts: Facts, ask: Ask) -> Reshaped | None:
     before, names, after = _called_alike(numbers)
     if names:
         return _made(facts, ours, names, f"{before}{{{ours}}}{after}", numbers, ask)
-    plain = [column for column in numbers if not _kind(column) and not _counts_rows(column)]
+    plain = [column for column in numbers if not _kind(column) and not _counts_rows(column)
+             and not is_of_a_key(column, keys)]
     plain = [column for column in plain if not _belongs(column, plain)]
     if len(plain) < 2 or any(_kind(column) == "demand" for column in numbers):
         return None
@@ -135,6 +138,22 @@ def _belongs(column: Column, others: Sequence[Column]) -> bool:
     return any(other is not column and len(other.name) < len(column.name) and (
         column.name.startswith(other.name) or column.name.endswith(other.name))
         and set(_APART.split(other.name)) < set(parts) for other in others)
+
+
+def _counts_days(column: Column) -> bool:
+    """Whether it holds days as spreadsheets count them."""
+    numbers = column.numbers[np.isfinite(column.numbers)]
+    return column.says("date") >= 2 and column.is_whole and bool(len(numbers)) and bool(
+        numbers.min() >= _SPREADSHEET_DAYS[0] and numbers.max() <= _SPREADSHEET_DAYS[1])
+
+
+def _parts_of_dates(facts: Facts) -> list[Column]:
+    """The columns of the year and of the month, the week or the day, where the date stands in several."""
+    parts = {kind: [column for column in facts.columns if called(column.name, kind) >= 2 and column.is_whole]
+             for kind in ("year", "month", "week", "day")}
+    if not parts["year"] or not (parts["month"] or parts["week"]):
+        return []
+    return list({column.name: column for its in parts.values() for column in its}.values())
 
 
 def _counts_rows(column: Column) -> bool:

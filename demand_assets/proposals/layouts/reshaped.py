@@ -73,3 +73,12 @@ class Reshaped:
         """The columns that would be taken for items, or for regions, though nothing uses them."""
         known = {*self.spread, *used}
         return [column.name for column in self.table.columns if column.name not in known] if self.takes_all else []
+
+
+def is_of_a_key(column: Column, keys: Sequence[Column]) -> bool:
+    """Whether its number is that of a region or an item, as the size of a shop: the same in all of its rows."""
+    for key in keys:
+        its = pd.Series(column.numbers).groupby(key.codes[0])
+        if 2 <= len(key.distinct) < len(column.texts) / 2 and its.nunique().max() == 1 and not column.is_constant:
+            return True
+    return False

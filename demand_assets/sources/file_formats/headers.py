@@ -18,7 +18,7 @@ from demand_assets.sources.file_formats.spread_columns import (
     Spread,
     UnclearColumnsError,
     columns_of_names,
-    columns_of_years,
+    columns_of_periods,
 )
 
 LOOKED_THROUGH = 50
@@ -49,7 +49,7 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
     names = tuple(plan.as_spelt(unique_names(header)))
     available = [*names, *(name for name in constant if name not in names)]
     wide = isinstance(dataset.source, FileSource) and dataset.source.layout
-    if wide in ("items", "regions", "years"):
+    if wide in ("items", "regions", "periods", "years"):
         return _named(header, names, available, plan, dataset, where)
     if wide != "wide":
         try:
@@ -172,8 +172,8 @@ def _numbered(name: str, number: int) -> str:
 def _named(header: Sequence[str], names: tuple[str, ...], available: Sequence[str], plan: ColumnPlan, dataset: Dataset,
            where: str) -> Layout:
     """The layout of a table whose columns with demand are items, regions, or periods of the row's year."""
-    is_year = isinstance(dataset.source, FileSource) and dataset.source.layout == "years"
-    spread = (columns_of_years(names, available, plan, dataset, where) if is_year else
+    is_of_years = isinstance(dataset.source, FileSource) and dataset.source.layout in ("periods", "years")
+    spread = (columns_of_periods(names, available, plan, dataset, where) if is_of_years else
               columns_of_names(header, names, available, plan, dataset, where))
     if (entry := dataset.stock_entry) is not None:
         raise StockOfWideTableError(_NO_STOCK.format(count=len(spread.columns), what="columns of demand", entry=entry,

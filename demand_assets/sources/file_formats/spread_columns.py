@@ -23,10 +23,12 @@ from demand_assets.sources.file_formats.distinct_values import is_bytes, is_text
 
 _FEWEST = {"M": 3, "Q": 2, "W": 5}
 """Columns that are periods of a year; S1 and S2 alone are halves of one, no weeks."""
+_FEWEST_YEARS = 2
 _IN_A_YEAR = {"M": 12, "Q": 4, "W": 53}
 _BEFORE_NUMBER = {"M": r"(?:M|Month|Monat|Mois|Mes|Mese)",
                   "Q": r"(?:Q|T|Qtr|Quarter|Quartal|Trimestre|Trim|Kwartaal)",
                   "W": r"(?:W|KW|CW|WK|Week|Woche|S|Sem|Semaine|Semana|Settimana|Uge|Uke|Vecka)"}
+_AFTER_NUMBER = {"M": "(?:月|월)", "Q": "(?:季度|분기)", "W": "(?:週|周|주)"}
 _QUARTER_FIRST = re.compile(r"([1-4])\s*\.?\s*(?:Q|T|Qtr|Quarter|Quartal|Trimestre|Trim)\.?", re.ASCII | re.IGNORECASE)
 _YEAR = re.compile(r"(\d{4})(?:\.0+)?", re.ASCII)
 _TWO_YEARS = re.compile(r"(\d{4})\s?[-/–]\s?(\d{4}|\d{2})", re.ASCII)
@@ -53,7 +55,10 @@ class Spread:
     said: tuple[str, ...] = ()
     """By the name of each, as it is read on; of a period of the row's year, its number."""
     frequency: Frequency | None = None
-    """Of periods of the row's year, which stands in the column of the date; else None."""
+    """Of periods of the row's year, or of years of the row's period, which stand in the column of the date; else None.
+    """
+    are_years: bool = False
+    """Whether the columns are years, and the rows say the period of each."""
     fiscal_year: Literal["begins", "ends"] | None = None
     """Which calendar year the number of a year names that does not begin in January."""
     is_sparse: bool = False
@@ -66,25 +71,44 @@ class Spread:
     def begins_anew(self) -> int:
         """The place from which on columns are of the next calendar year, as of a year from April to March; 0 where all
         are of one, or they stand in no order."""
-        numbers = [int(number) for number in self.said]
-        breaks = [place for place in range(1, len(numbers)) if numbers[place] < numbers[place - 1]]
-        return breaks[0] if len(breaks) == 1 and numbers[-1] < numbers[0] else 0
+        return _turn([int(number) for number in self.said])
 
-    def dates(self, place: int, years: Sequence[Any], where: str) -> list[str]:
-        """The period of a column, in each of these years, as ISO 8601 writes it; what is said of a week that a
-        year does not have says so, and what is no year stays as it is, for the quarantine to show.
+    def dates(self, place: int, values: Sequence[Any], where: str) -> list[str]:
+        """The period of a column in each of these years, or in its year each of these periods, as ISO 8601 writes it.
+        What is said of a week that a year does not have says so, and what cannot be read stays as it is, for the
+        quarantine to show.
 
         Args:
-            where: the column of the year and its file, for messages.
+            where: the column of the values and its file, for messages.
         Raises: SourceError: it is not certain which calendar year is meant, or hardly a value is a year.
         """
-        texts = ["" if year is None or year != year else as_text(year).strip() for year in years]
+        texts = ["" if value is None or value != value else as_text(value).strip() for value in values]
         filled = [text for text in texts if text]
+        if self.are_years:
+            return self._of_row(int(self.said[place]), texts, where)
         none = [text for text in filled if not _YEAR.fullmatch(text) and not _TWO_YEARS.fullmatch(text)]
         if len(none) > _NO_YEAR_AT_MOST * len(filled):
             raise SourceError(f"{where} holds {none[0]!r}, which is no year. Write years as 2024, or as 2023/24 where "
                               "they begin within one.")
         return [self._date(place, text, where) for text in texts]
+
+    def _of_row(self, year: int, texts: Sequence[str], where: str) -> list[str]:
+        assert self.frequency is not None
+        numbers = {text: next(iter(period_numbers([text.removesuffix(".0")], self.frequency).values()), 0)
+                   for text in dict.fromkeys(texts) if text}
+        none = [text for text, number in numbers.items() if not number]
+        if len(none) > _NO_YEAR_AT_MOST * len(numbers):
+            raise SourceError(f"{where} holds {none[0]!r}, which is no {WORDS[self.frequency][0]} of a year. Write it "
+                              f"as in {_named_as(self.frequency)}.")
+        there = [text for text in numbers if numbers[text]]
+        turn = _turn([numbers[text] for text in there])
+        if turn and self.fiscal_year is None:
+            raise SourceError(f"{where} begins with {there[0]!r}: whether the year {year} begins or ends in {year} is "
+                              "not said. Set source.fiscal_year = 'begins' or 'ends' in the dataset file.")
+        later = {text: (place >= turn) - (self.fiscal_year == "ends") if turn else 0
+                 for place, text in enumerate(there)}
+        return [_written(year + later[text], numbers[text], self.frequency) if numbers.get(text) else text
+                for text in texts]
 
     def _date(self, place: int, text: str, where: str) -> str:
         turn, number, named = self.begins_anew, int(self.said[place]), self.columns[0]
@@ -107,13 +131,26 @@ class Spread:
             year += after - (turn > 0 and self.fiscal_year == "ends")
         else:
             return text
-        if self.frequency == "W":
-            is_there = date(year, 12, 28).isocalendar().week >= number if 0 < year < 9999 else True
-            return f"{year:04}-W{number:02}" if is_there else f"{year:04}-W{number:02} {_NO_SUCH_WEEK}"
-        return f"{year:04}-Q{number}" if self.frequency == "Q" else f"{year:04}-{number:02}"
+        assert self.frequency is not None
+        return _written(year, number, self.frequency)
 
 
 NOT_SPREAD = Spread()
+
+
+def _turn(numbers: Sequence[int]) -> int:
+    """The place at which numbers of periods begin anew, as 1 of 4 to 12, 1 to 3; 0 where they do not, or are in no
+    order."""
+    breaks = [place for place in range(1, len(numbers)) if numbers[place] < numbers[place - 1]]
+    return breaks[0] if len(breaks) == 1 and numbers[-1] < numbers[0] else 0
+
+
+def _written(year: int, number: int, frequency: Frequency) -> str:
+    """A period as ISO 8601 writes it."""
+    if frequency == "W":
+        is_there = date(year, 12, 28).isocalendar().week >= number if 0 < year < 9999 else True
+        return f"{year:04}-W{number:02}" if is_there else f"{year:04}-W{number:02} {_NO_SUCH_WEEK}"
+    return f"{year:04}-Q{number}" if frequency == "Q" else f"{year:04}-{number:02}"
 
 
 def columns_of_names(header: Sequence[str], names: Sequence[str], available: Collection[str], plan: ColumnPlan,
@@ -154,9 +191,10 @@ def columns_of_names(header: Sequence[str], names: Sequence[str], available: Col
     return Spread(tuple(said), ours, tuple(said.values()), is_sparse=dataset.rules.gaps == "zero")
 
 
-def columns_of_years(names: Sequence[str], available: Collection[str], plan: ColumnPlan, dataset: Dataset,
+def columns_of_periods(names: Sequence[str], available: Collection[str], plan: ColumnPlan, dataset: Dataset,
                      where: str) -> Spread:
-    """The columns of a table with a row for each year that are its months, quarters or weeks.
+    """The columns of a table with a row for each year that are its months, quarters or weeks; or, by its layout, those
+    that are the years of the periods in its rows.
 
     Raises: SourceError: there are none, or a column is missing; UnclearColumnsError: two are of one period.
     """
@@ -165,18 +203,26 @@ def columns_of_years(names: Sequence[str], available: Collection[str], plan: Col
     made = plan.plain("demand") or "demand"
     plan.check([*available, made], where)
     others = plan.wanted([name for name in available if name != made])
+    if source.layout == "years":
+        years = tuple(name for name in names if name not in others and _YEAR.fullmatch(name))
+        if len(years) < _FEWEST_YEARS:
+            raise SourceError(f"{where} has no columns that are years, as source.layout = 'years' says; it has "
+                              f"{', '.join(map(repr, names[:40]))}. Name them as in 2023, 2024, or leave "
+                              "source.layout out.")
+        return Spread(years, "date", tuple(name[:4] for name in years), frequency, True, source.fiscal_year,
+                      dataset.rules.gaps == "zero")
     numbers = period_numbers([name for name in names if name not in others], frequency)
     word = WORDS[frequency][1]
     if len(numbers) < _FEWEST[frequency]:
-        raise SourceError(f"{where} has no columns that are {word}, as source.layout = 'years' with frequency = "
+        raise SourceError(f"{where} has no columns that are {word}, as source.layout = 'periods' with frequency = "
                           f"{frequency!r} says; it has {', '.join(map(repr, names[:40]))}. Name them as in "
                           f"{_named_as(frequency)}, or leave source.layout out.")
     if twice := next((number for number, often in Counter(numbers.values()).items() if often > 1), 0):
         both = " and ".join(repr(name) for name, number in numbers.items() if number == twice)
         raise UnclearColumnsError(f"{where} has several columns for one period of a year: {both}. Remove or rename all "
                                   "but one.")
-    return Spread(tuple(numbers), "date", tuple(map(str, numbers.values())), frequency, source.fiscal_year,
-                  dataset.rules.gaps == "zero")
+    return Spread(tuple(numbers), "date", tuple(map(str, numbers.values())), frequency,
+                  fiscal_year=source.fiscal_year, is_sparse=dataset.rules.gaps == "zero")
 
 
 def period_numbers(names: Sequence[str], frequency: Frequency) -> dict[str, int]:
@@ -184,7 +230,8 @@ def period_numbers(names: Sequence[str], frequency: Frequency) -> dict[str, int]
     ``1``; ``Q1``, ``2. Quartal``; ``KW 5``, ``W05``, ``5``."""
     if frequency not in _IN_A_YEAR:
         return {}
-    pattern = re.compile(rf"{_BEFORE_NUMBER[frequency]}?[\s._-]*0?(\d{{1,2}})", re.ASCII | re.IGNORECASE)
+    pattern = re.compile(rf"{_BEFORE_NUMBER[frequency]}?[\s._-]*0?(\d{{1,2}}){_AFTER_NUMBER[frequency]}?",
+                         re.ASCII | re.IGNORECASE)
     found = {}
     for name in names:
         text = name.strip()

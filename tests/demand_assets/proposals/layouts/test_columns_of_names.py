@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.demand_assets.proposals.layouts.builders import proposed, read_units, refusal, sales, true_units, written
@@ -147,3 +148,59 @@ def test_days_without_a_value_count_as_said(tmp_path: Path) -> None:
     is_before_the_first_jug = (SOLD["item"] == "Jug") & (SOLD["date"] == SOLD["date"].min())
     assert read_units(zero) == true_units(SOLD.assign(demand=SOLD["demand"].where(is_kept, 0))[
         ~is_before_the_first_jug])
+
+
+def test_year_and_month_in_columns_of_their_own_are_no_items(tmp_path: Path) -> None:
+    sold = sales(["tea", "jug"], first="2022-01-01", periods=46, frequency="MS")
+    table = sold.pivot(index=["date", "region"], columns="item", values="demand").reset_index()
+    table = table.assign(year=table["date"].dt.year, month=table["date"].dt.month).drop(columns="date")
+
+    _, dataset = proposed(written(table, tmp_path / "sales.csv"))
+
+    assert read_units(dataset) == true_units(sold)
+
+
+def test_days_as_spreadsheets_count_them_are_no_item(tmp_path: Path) -> None:
+    days = (TABLE["date"] - pd.Timestamp("1899-12-30")).dt.days
+
+    _, dataset = proposed(written(TABLE.assign(date=days), tmp_path / "sales.csv"))
+
+    assert read_units(dataset) == true_units(SOLD)
+
+
+def test_a_number_of_each_region_is_no_item(tmp_path: Path) -> None:
+    table = TABLE.assign(size=TABLE["region"].map({"Ulm": 120, "Bonn": 80}))
+
+    _, dataset = proposed(written(table, tmp_path / "sales.csv"))
+
+    assert read_units(dataset) == true_units(SOLD)
+    assert [one.name for one in dataset.attributes] == ["size"]
+
+
+def test_rows_that_stand_there_twice_count_once(tmp_path: Path) -> None:
+    _, dataset = proposed(written(pd.concat([TABLE, TABLE.tail(20)]), tmp_path / "sales.csv"))
+
+    assert read_units(dataset) == true_units(SOLD)
+
+
+def test_hundreds_of_items_some_of_which_sell_as_many_as_there_are_years(tmp_path: Path) -> None:
+    sold = sales([f"sku {number}" for number in range(300)], ["all"], periods=40)
+
+    _, dataset = proposed(written(sold.pivot(index="date", columns="item", values="demand").reset_index(),
+                                  tmp_path / "sales.csv"))
+
+    assert read_units(dataset) == true_units(sold)
+
+
+def test_columns_that_add_up_to_the_demand_are_no_drivers(tmp_path: Path) -> None:
+    table = TABLE[["date", "region", "Kettle", "Jug"]].assign(demand=TABLE["Kettle"] + TABLE["Jug"])
+
+    draft, dataset = proposed(written(table, tmp_path / "sales.csv"))
+
+    assert not dataset.driver_names
+    assert dict(draft.left)["Jug"].startswith("with 'Kettle' it is the demand")
+    said = dict(draft.left)["Jug"]
+    assert "remove the column of their sum" in said
+
+    _, items = proposed(written(table.drop(columns="demand"), tmp_path / "again.csv"))
+    assert read_units(items) == true_units(SOLD[SOLD["item"].isin(["Kettle", "Jug"])])

@@ -118,7 +118,7 @@ def test_a_table_that_has_no_column_for_each_item_is_refused(header: str, said: 
 @ALL
 def test_the_calendar_year_of_months_that_begin_with_april(suffix: str, year: Any, fiscal_year: str | None, april: str,
                                                            january: str, tmp_path: Path) -> None:
-    dataset = declared(written(YEARS.head(1).assign(year=[year]), tmp_path, suffix), "years", "M",
+    dataset = declared(written(YEARS.head(1).assign(year=[year]), tmp_path, suffix), "periods", "M",
                        {"date": "year", "region": ""}, source={"fiscal_year": fiscal_year})
 
     assert units(dataset) == {"all · tea": {april: 1.0, "2023-12": 2.0, january: 3.0}}
@@ -126,7 +126,7 @@ def test_the_calendar_year_of_months_that_begin_with_april(suffix: str, year: An
 
 @ALL
 def test_a_year_with_one_number_that_begins_with_april_is_refused_until_it_is_said(suffix: str, tmp_path: Path) -> None:
-    dataset = declared(written(YEARS, tmp_path, suffix), "years", "M", {"date": "year", "region": ""})
+    dataset = declared(written(YEARS, tmp_path, suffix), "periods", "M", {"date": "year", "region": ""})
 
     with pytest.raises(SourceError, match=r"whether the year begins or ends in 2023 is not said. Set source.fiscal"):
         open_source(dataset).catalogue()
@@ -135,7 +135,7 @@ def test_a_year_with_one_number_that_begins_with_april_is_refused_until_it_is_sa
 @pytest.mark.parametrize(("year", "said"), [("FY23", "which is no year"), ("2023/25", ""), ("2023/24", "two years")])
 def test_a_year_that_is_none_is_refused(year: str, said: str, tmp_path: Path) -> None:
     table = YEARS[["item", "year", "Jan", "Apr", "Dec"]].assign(year=[year, "2022"] if not said else [year] * 2)
-    dataset = declared(written(table, tmp_path, "csv"), "years", "M", {"date": "year", "region": ""})
+    dataset = declared(written(table, tmp_path, "csv"), "periods", "M", {"date": "year", "region": ""})
 
     if said:
         with pytest.raises(SourceError, match=said):
@@ -146,7 +146,7 @@ def test_a_year_that_is_none_is_refused(year: str, said: str, tmp_path: Path) ->
 
 def test_lines_above_the_header_and_a_footnote_below_it(tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text("Report of sales\n;;\nitem;year;Jan;Feb;Mar\ntea;2023;1;2;3\n;;;;\n")
-    dataset = declared(tmp_path / "sales.csv", "years", "M", {"date": "year", "region": ""})
+    dataset = declared(tmp_path / "sales.csv", "periods", "M", {"date": "year", "region": ""})
 
     assert units(dataset)["all · tea"] == {"2023-01": 1.0, "2023-02": 2.0, "2023-03": 3.0}
 
@@ -178,8 +178,8 @@ def test_names_of_the_periods_of_a_year(frequency: Any, names: list[str], number
 @pytest.mark.parametrize(("layout", "frequency", "columns", "said"), [
     ("items", "D", {"item": ""}, "leave columns.item out"),
     ("regions", "D", {"expressions": {"region": "upper(shop)"}}, "leave columns.region out"),
-    ("years", "D", {}, "set frequency to 'M', 'Q' or 'W'"),
-    ("years", "M", {"date_format": "%Y"}, "leave columns.date_format out")])
+    ("periods", "D", {}, "set frequency to 'M', 'Q' or 'W'"),
+    ("periods", "M", {"date_format": "%Y"}, "leave columns.date_format out")])
 def test_entries_that_leave_no_room_for_the_layout(layout: str, frequency: str, columns: dict[str, Any], said: str,
                                                    tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=said):

@@ -1,7 +1,8 @@
 """Columns of which each is a month, a quarter or a week of the year that stands in the row."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 import pandas as pd
@@ -12,7 +13,7 @@ from demand_assets.proposals.column_facts import Column, Facts
 from demand_assets.proposals.column_names import called, free_name
 from demand_assets.proposals.column_roles import is_called_fiscal, may_be_dates
 from demand_assets.proposals.draft import Entry
-from demand_assets.proposals.layouts.reshaped import Reshaped
+from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
 from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.file_formats.spread_columns import YEARS, Spread, is_no_such_week, period_numbers
@@ -23,11 +24,11 @@ _MONTHS_AT_MOST = 12
 _OF_BOOKS = re.compile(r"(?:P|Period|Periode|Periodo)[\s._-]*0?(\d{1,2})", re.ASCII | re.IGNORECASE)
 _ENOUGH_OF_BOOKS = 6
 _SURE = 3
-_KEPT = ("region", "item", "weak item", "price", "cost")
+_KEPT = ("region", "item", "price", "cost")
 """What numbers in the row of a year may hold that is known before it ends."""
 
 
-def of_years(facts: Facts, files: Column | None, ask: Ask) -> Reshaped | None:
+def of_periods(facts: Facts, files: Column | None, ask: Ask) -> Reshaped | None:
     """The table with a row for each demand, where its columns are periods of the row's year; None where they are not.
 
     Args:
@@ -35,15 +36,15 @@ def of_years(facts: Facts, files: Column | None, ask: Ask) -> Reshaped | None:
     Raises: CannotProposeError: they are, and which period each is is not certain.
     """
     names = [column.name for column in facts.columns]
-    year = _year(facts, files)
     frequency, numbers = _periods(names)
     if frequency is None:
         of_books = [name for name in names if _OF_BOOKS.fullmatch(name.strip())]
-        if year is not None and len(of_books) >= _ENOUGH_OF_BOOKS:
+        if len(of_books) >= _ENOUGH_OF_BOOKS and _year(facts, files, of_books) is not None:
             raise CannotProposeError(f"the columns {of_books[0]!r} to {of_books[-1]!r} are periods of a year's books, "
                                      "and which months or weeks they are is not said; call them Jan, Feb … if they are "
                                      "months of the calendar")
         return None
+    year = _year(facts, files, numbers)
     word, first = WORDS[frequency][1], next(iter(numbers))
     if year is None:
         if any(may_be_dates(column) for column in facts.columns if column.name not in numbers):
@@ -52,10 +53,10 @@ def of_years(facts: Facts, files: Column | None, ask: Ask) -> Reshaped | None:
                                  "which year; add a column 'year', as in 2024")
     spread = Spread(tuple(numbers), "date", tuple(map(str, numbers.values())), frequency)
     entries: dict[str, Entry] = {"layout": (
-        "years", f"a row for each year in {year.name!r}, and {len(numbers)} columns that are its {word}, {first!r} to "
-                 f"{list(numbers)[-1]!r}")}
+        "periods", f"a row for each year in {year.name!r}, and {len(numbers)} columns that are its {word}, {first!r} "
+                   f"to {list(numbers)[-1]!r}")}
     if fiscal := _fiscal_year(spread, year, ask):
-        spread = Spread(spread.columns, "date", spread.said, frequency, fiscal)
+        spread = replace(spread, fiscal_year=fiscal)
         entries["fiscal_year"] = (fiscal, "as answered")
     try:
         said = [spread.dates(place, year.distinct, f"the column {year.name!r}") for place in range(len(numbers))]
@@ -66,8 +67,10 @@ def of_years(facts: Facts, files: Column | None, ask: Ask) -> Reshaped | None:
              ] if frequency == "W" else []
     others = tuple(name for name in names if name not in numbers and any(
         name in period_numbers(names, other) for other in _ENOUGH if other != frequency) and name != year.name)
+    keys = [column for column in facts.columns if not column.is_number]
     of_year = tuple(column.name for column in facts.columns if column.name not in (*numbers, *others, year.name)
-                    and column.is_number and not any(called(column.name, kind) == _SURE for kind in _KEPT))
+                    and column.is_number and not is_of_a_key(column, keys)
+                    and not any(called(column.name, kind) == _SURE for kind in _KEPT))
     left = (*((name, f"demand is read from the {word}") for name in others),
             *((name, f"a number of the whole year, which its {word} know only at its end") for name in of_year))
 
@@ -100,14 +103,14 @@ def _periods(names: Sequence[str]) -> tuple[Frequency | None, dict[str, int]]:
     return None, {}
 
 
-def _year(facts: Facts, files: Column | None) -> Column | None:
+def _year(facts: Facts, files: Column | None, periods: Collection[str]) -> Column | None:
     """The column that says the year, or the names of files or sheets that do."""
     def is_year(column: Column) -> bool:
         known = [text.strip() for text in column.distinct if text.strip()]
         years = [text for text in known if YEARS.fullmatch(text)]
         return bool(years) and len(years) > len(known) / 2 and all("1900" <= text[:4] <= "2200" for text in years)
 
-    found = [column for column in facts.columns if is_year(column)]
+    found = [column for column in facts.columns if column.name not in periods and is_year(column)]
     named = [column for column in found if called(column.name, "year") >= 2 or is_called_fiscal(column.name)]
     if len(named or found) > 1:
         raise CannotProposeError(f"the columns {' and '.join(repr(one.name) for one in (named or found)[:2])} both "
