@@ -27,6 +27,8 @@ from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.file_formats.workbooks import UNSTORED
 
+_AS_LONG_AS_IDS = (6, 10, 13)
+"""Digits of a month, and of stamps that count since 1970: dates only in a column that is called so."""
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""
 _MOST_OTHERS = 12
@@ -122,7 +124,7 @@ def _may_be_date(column: Column) -> bool:
 
 def _date_readings(column: Column) -> list[Reading]:
     found = readings_of(column.distinct)
-    is_bare = column.is_number and all(len(value.strip()) == 6 for value in column.distinct[:20])
+    is_bare = column.is_number and all(len(value.strip()) in _AS_LONG_AS_IDS for value in column.distinct[:20])
     return [] if is_bare and not column.says("date") else found
 
 
@@ -159,6 +161,7 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         for kind, low, high in (("year", 1980, 2100), ("month", 1, 12), ("week", 1, 53), ("day", 1, 31))}
     year, month, week, day = parts["year"], parts["month"], parts["week"], parts["day"]
     if year and (month or week):
+        _check_calendar([one for one in (year, month, week) if one is not None and not (month and one is week)])
         text = f"text({quoted(year.name)}) + "
         if month:
             text += f"'-' + text({quoted(month.name)})" + (f" + '-' + text({quoted(day.name)})" if day else "")
@@ -175,6 +178,14 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         roles.days = _days_together(year, others, "-" if month else "-W", roles)
     elif year:
         _choose_beside(roles, year, [column for column in columns if column.name not in roles.used])
+
+
+def _check_calendar(columns: Sequence[Column]) -> None:
+    """Nothing, where no column is called fiscal. Raises: CannotProposeError."""
+    if fiscal := [column.name for column in columns if is_called_fiscal(column.name)]:
+        raise CannotProposeError(f"{fiscal[0]!r} is called fiscal, and which dates the periods of such a year have is "
+                                 "not said; write the date on which each begins, or call the columns 'year' and "
+                                 "'month' or 'week' if they are the calendar's")
 
 
 def _choose_beside(roles: Roles, year: Column, columns: Sequence[Column]) -> None:

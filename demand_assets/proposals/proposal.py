@@ -18,7 +18,7 @@ from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
-from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
+from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands, why_unsettled
 from demand_assets.proposals.column_names import free_name, quoted
 from demand_assets.proposals.column_roles import FISCAL, Roles, roles_of
 from demand_assets.proposals.draft import Draft
@@ -295,6 +295,8 @@ def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, gi
         found = grouped_thousands(demand)
         mark = "." if demand.evidence.point else ","
         value = demand.evidence.point or demand.evidence.comma
+        if not value:  # two units, or two currencies
+            raise CannotProposeError(why_unsettled(demand))
         if found is None:
             thousands, decimal = value.replace(mark, ""), value.replace(mark, ".")
             chosen = ask(f"Is {value!r} in {demand.name!r} {thousands} or {decimal}?", [thousands, decimal], "")

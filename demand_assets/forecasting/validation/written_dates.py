@@ -36,6 +36,8 @@ _UNMARKED = re.compile(r"(\d{4})([-/. ]?)(\d{1,2})|(\d{1,2})([-/. ])(\d{4})", re
 _NUMBER_WITH_FRACTION = re.compile(r"(\d{6}|\d{8})\.0+", re.ASCII)
 """20240131.0, as programs write whole numbers of a column in which one is missing."""
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
+SINCE_1970 = re.compile(r"(1[0-8]\d{8})(\d{3})?(?:\.0+)?", re.ASCII)
+"""Seconds or milliseconds since 1970, as programs write stamps in UTC, of the years 2001 to 2030."""
 _SERIAL = re.compile(r"\d{1,5}", re.ASCII)
 _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
                    "it is a day as spreadsheets count them, give its column a date's format there and export it again")
@@ -213,7 +215,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         if not is_whole(value):
             return "is no date"
         text = str(int(value))  # type: ignore[call-overload]
-        if len(text) != 8 and not (frequency in ("M", "W") and len(text) == 6) and not date_format:
+        is_written = len(text) == 8 or (frequency in ("M", "W") and len(text) == 6) or SINCE_1970.fullmatch(text)
+        if not is_written and not date_format:
             return _NUMBER_AS_DATE
         moment = _moment_of(text, frequency, date_format)
     else:
@@ -245,6 +248,8 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
             if not date_format.startswith("%Y-") and (cell := _DAY_CELL.fullmatch(text)):
                 return datetime.fromisoformat(cell[1])
             return _written_as(text, date_format)
+        if match := SINCE_1970.fullmatch(text):
+            return datetime.fromtimestamp(int(match[1]), UTC).replace(microsecond=1000 * int(match[2] or 0))
         if match := _DATE.fullmatch(text):
             year, separator, month, day, time = match.groups()
             if not separator and len(text.split("T")[0].split(" ")[0]) != 8:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written_dates import SINCE_1970, read_dates
 from demand_assets.proposals.column_names import called
 from demand_assets.proposals.periods import Reading, readings_of
 
@@ -18,7 +18,8 @@ _PLAIN_FORMATS = ("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m", "%m/%Y", "%m.%Y", "%
 
 def columns_of_dates(names: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
     """The columns that are dates, and how these are read; none where there are too few of them."""
-    digits = [name for name in names if re.search(r"\d", name) and not re.fullmatch(r"\d{1,5}", name.strip())]
+    digits = [name for name in names if re.search(r"\d", name) and not re.fullmatch(r"\d{1,5}", name.strip())
+              and not SINCE_1970.fullmatch(name.strip())]
     if len(digits) < _ENOUGH_DATES:
         return (), None
     best: tuple[tuple[str, ...], Reading | None] = ((), None)

@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written_dates import SINCE_1970, read_dates
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.spread_columns import (
     NOT_SPREAD,
@@ -193,7 +193,7 @@ def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, data
     if not left or dataset.columns.date_start:
         return None
     days = read_dates(pd.Series(left, dtype=object), dataset.frequency, dataset.columns.date_format).days
-    dates = tuple(name for name, day in zip(left, days, strict=True) if day == day)
+    dates = tuple(name for name, day in zip(left, days, strict=True) if day == day and not SINCE_1970.fullmatch(name))
     if len(dates) < _ENOUGH_DATES:
         return None
     if (entry := dataset.stock_entry) is not None:

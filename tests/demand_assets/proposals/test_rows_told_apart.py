@@ -301,3 +301,32 @@ def test_months_of_a_fiscal_year_are_told(tmp_path: Path) -> None:
                                  default_answers, None)
 
     assert "is called fiscal" in draft.notes[0]
+
+
+def test_weeks_of_a_fiscal_year_are_told_and_the_advice_works(tmp_path: Path) -> None:
+    rows = [(2024 + week // 52, week % 52 + 1, "tea", 10 + week % 7) for week in range(110)]
+    assert "is called fiscal" in refusal(write(tmp_path / "a.csv", "fiscal_year,fiscal_week,item,demand", rows))
+
+    made, seen = proposed(write(tmp_path / "b.csv", "year,week,item,demand", rows), tmp_path)
+    assert made.frequency == "W"
+    assert read(seen) == {"all · tea": float(sum(row[3] for row in rows))}
+
+
+def test_amounts_in_two_units_are_told(tmp_path: Path) -> None:
+    rows = [(day, "tea", f"{place + 1} kg" if place % 2 else f"{place + 1} g") for place, day in enumerate(DAYS)]
+
+    assert "holds amounts in 2 units (g, kg)" in refusal(write(tmp_path / "a.csv", "date,item,demand", rows))
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_stamps_since_1970_are_dates_and_ids_that_are_as_long_are_none(unit: int, tmp_path: Path) -> None:
+    rows = [((day - date(1970, 1, 1)).days * 86_400 * unit, *rest) for day, *rest in ROWS]
+    _, seen = proposed(write(tmp_path / "a.csv", "date,region,item,demand", rows), tmp_path)
+    assert read(seen) == sold()
+    assert {str(one.demand["date"].iloc[0].date()) for one in seen.usable if one.demand is not None} == {"2026-06-01"}
+
+    ids = [(day, region, {"tea": "1734567890123", "jug": "1234567890123"}[item], units)
+           for day, region, item, units in ROWS]
+    made, seen = proposed(write(tmp_path / "b.csv", "day,region,number,demand", ids), tmp_path)
+    assert made.columns.date == "day"
+    assert read(seen) == sold(ids)
