@@ -155,10 +155,12 @@ class Files:
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
         unsaid = {name: "" for name in [stock_column(self._dataset)] if name}  # of uploads of before it was declared
-        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source),
+        source = upload_source(self._source)
+        of_uploads = self._dataset.model_copy(update={"source": source})
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, of_uploads, source,
                             unsaid | self._not_asked_then(path)) for path in uploaded]
         self._settle(tables[:count], self._source)
-        self._settle(tables[count:], upload_source(self._source))
+        self._settle(tables[count:], source)
         for ours in ("region", "item"):
             self._plan.rename(ours, {})
         scanned = [table.scan(builder) for table in tables]

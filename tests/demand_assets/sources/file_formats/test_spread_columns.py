@@ -1,5 +1,6 @@
 """Columns with demand in them, declared by source.layout: a column for each item or region, a row for each year."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,17 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.store.uploads import (
+    NoUploadsError,
+    Uploaded,
+    put_staged,
+    stage_uploads,
+    uploads_folder,
+)
+from demand_assets.forecasting.validation.written_dates import read_dates
 from demand_assets.sources import open_source
 from demand_assets.sources.beside_demand.attributes import AttributeReader
 from demand_assets.sources.file_formats.spread_columns import period_numbers
@@ -184,3 +194,31 @@ def test_entries_that_leave_no_room_for_the_layout(layout: str, frequency: str, 
                                                    tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=said):
         declared(tmp_path / "sales.csv", layout, frequency, columns)
+
+
+@pytest.mark.parametrize(("layout", "header", "line", "day", "columns"), [
+    ("items", "date,region,tea", "2024-01-01,n,1", "2024-02-01", {}),
+    ("wide", "region,item,2024-01-01,2023-12-01", "n,tea,1,", "2024-02-01", {"date_format": "%Y-%m-%d"}),
+    ("periods", "region,item,year,Jan,Nov,Dec", "n,tea,2024,1,,", "2024-02-01", {"date": "year"}),
+    ("years", "region,item,month,2023,2024", "n,tea,Jan,,1", "2024-02-01", {"date": "month"})])
+def test_what_is_uploaded_is_read_beside_such_a_table(layout: str, header: str, line: str, day: str,
+                                                      columns: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text(f"{header}\n{line}\n")
+    dataset = declared(tmp_path / "sales.csv", layout, "M", columns, source={"uploads": str(tmp_path / "uploads")})
+    tea = RegionItem("n", "tea")
+
+    put_staged(dataset, stage_uploads(dataset, {(tea, date.fromisoformat(day)): Uploaded(7.0, {})}))
+
+    read = open_source(dataset).read([tea])
+    days = read_dates(read["date"], "M").days.astype(str)
+    known = read["demand"].notna().to_numpy()
+    assert dict(zip(days[known], read["demand"][known].astype(float), strict=True)) == {
+        "2024-01-01": 1.0, "2024-02-01": 7.0}
+
+
+def test_columns_whose_names_hold_the_item_take_no_uploads(tmp_path: Path) -> None:
+    dataset = declared(tmp_path / "sales.csv", "items", "M", {"demand": "{item} sold"},
+                       source={"uploads": str(tmp_path / "uploads")})
+
+    with pytest.raises(NoUploadsError, match="Complete the source"):
+        uploads_folder(dataset)
