@@ -29,6 +29,7 @@ from demand_assets.sources.file_formats.workbooks import UNSTORED
 
 _AS_LONG_AS_IDS = (6, 10, 13)
 """Digits of a month, and of stamps that count since 1970: dates only in a column that is called so."""
+_DIGITS_OF_DATES = frozenset([6, 8, 10, 13])
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""
 _MOST_OTHERS = 12
@@ -108,6 +109,9 @@ def roles_of(facts: Facts, ask: Ask, is_wide: bool, wide: Reading | None, today:
 
 def may_be_dates(column: Column) -> bool:
     """Whether a column can be read as dates."""
+    some = [value.strip() for value in column.distinct[:_LOOKED_AT]]
+    if column.says("date") < 2 and all(map(str.isdigit, some)) and not {*map(len, some)} <= _DIGITS_OF_DATES:
+        return False  # without asking every format, which takes long for hundreds of columns
     return any(map(str.strip, column.distinct)) and _may_be_date(column) and bool(_date_readings(column))
 
 
