@@ -139,6 +139,15 @@ class Column:
         return value if len(value) <= 40 else f"{value[:39]}…"
 
 
+def why_unsettled(column: Column) -> str:
+    """Why its numbers cannot be read, in one line; empty where they can."""
+    try:
+        settled(column.evidence, FileSource(kind="file", path="-"), f"the column {column.name!r}")
+    except SourceError as error:
+        return " ".join(str(error).split())
+    return ""
+
+
 def grouped_thousands(column: Column) -> Marks | None:
     """The marks of a column in which the point, or the comma, of 1.234 groups thousands beyond doubt: whole numbers
     without it are all below 1000, and only with it as a grouping mark do the others follow on from them."""

@@ -27,11 +27,16 @@ from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.file_formats.workbooks import UNSTORED
 
+_AS_LONG_AS_IDS = (6, 10, 13)
+"""Digits of a month, and of stamps that count since 1970: dates only in a column that is called so."""
+_DIGITS_OF_DATES = frozenset([6, 8, 10, 13])
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""
 _MOST_OTHERS = 12
 _LOOKED_AT = 500
 _MOSTLY_NUMBERS = 0.5
+FISCAL = "is called fiscal"
+"""In the note on a column that is called so."""
 _FISCAL = frozenset(["fiscal", "fy", "gj", "geschaftsjahr", "exercice", "ejercicio", "esercizio", "boekjaar"])
 
 
@@ -102,6 +107,19 @@ def roles_of(facts: Facts, ask: Ask, is_wide: bool, wide: Reading | None, today:
     return roles
 
 
+def may_be_dates(column: Column) -> bool:
+    """Whether a column can be read as dates."""
+    some = [value.strip() for value in column.distinct[:_LOOKED_AT]]
+    if column.says("date") < 2 and all(map(str.isdigit, some)) and not {*map(len, some)} <= _DIGITS_OF_DATES:
+        return False  # without asking every format, which takes long for hundreds of columns
+    return any(map(str.strip, column.distinct)) and _may_be_date(column) and bool(_date_readings(column))
+
+
+def is_called_fiscal(name: str) -> bool:
+    """Whether a name says that the year is that of books."""
+    return bool({plain(word) for word in re.split(r"[\W_\d]+", spaced(name))} & _FISCAL)
+
+
 def _may_be_date(column: Column) -> bool:
     if len(column.distinct) < 1:
         return False
@@ -110,7 +128,7 @@ def _may_be_date(column: Column) -> bool:
 
 def _date_readings(column: Column) -> list[Reading]:
     found = readings_of(column.distinct)
-    is_bare = column.is_number and all(len(value.strip()) == 6 for value in column.distinct[:20])
+    is_bare = column.is_number and all(len(value.strip()) in _AS_LONG_AS_IDS for value in column.distinct[:20])
     return [] if is_bare and not column.says("date") else found
 
 
@@ -147,6 +165,7 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         for kind, low, high in (("year", 1980, 2100), ("month", 1, 12), ("week", 1, 53), ("day", 1, 31))}
     year, month, week, day = parts["year"], parts["month"], parts["week"], parts["day"]
     if year and (month or week):
+        _check_calendar([one for one in (year, month, week) if one is not None and not (month and one is week)])
         text = f"text({quoted(year.name)}) + "
         if month:
             text += f"'-' + text({quoted(month.name)})" + (f" + '-' + text({quoted(day.name)})" if day else "")
@@ -163,6 +182,14 @@ def _choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, li
         roles.days = _days_together(year, others, "-" if month else "-W", roles)
     elif year:
         _choose_beside(roles, year, [column for column in columns if column.name not in roles.used])
+
+
+def _check_calendar(columns: Sequence[Column]) -> None:
+    """Nothing, where no column is called fiscal. Raises: CannotProposeError."""
+    if fiscal := [column.name for column in columns if is_called_fiscal(column.name)]:
+        raise CannotProposeError(f"{fiscal[0]!r} is called fiscal, and which dates the periods of such a year have is "
+                                 "not said; write the date on which each begins, or call the columns 'year' and "
+                                 "'month' or 'week' if they are the calendar's")
 
 
 def _choose_beside(roles: Roles, year: Column, columns: Sequence[Column]) -> None:
@@ -383,8 +410,8 @@ def _read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]]
     if are_short_periods(reading):
         raise CannotProposeError(f"{column.name!r} counts up to 13 in each year, as {column.example()!r}: periods of "
                                  "four weeks, no weeks or months of the calendar; write demand by week or by day")
-    if {plain(word) for word in re.split(r"[\W_]+", spaced(column.name))} & _FISCAL and reading.by in ("M", "Q"):
-        roles.notes.append(f"{column.name!r} is called fiscal: its months are taken for those of the calendar, which "
+    if is_called_fiscal(column.name) and reading.by in ("M", "Q"):
+        roles.notes.append(f"{column.name!r} {FISCAL}: its months are taken for those of the calendar, which "
                            "is wrong where the year of the books begins in another month than January")
     roles.date_format = reading.date_format
     roles.reasons["date_format"] = f"all values are written so, as {column.example()!r}"

@@ -1,6 +1,7 @@
 """Which of the other columns may drive demand: their kinds, effects, futures, placeholders; and why others may not."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,8 @@ _TELLS_DEMAND = 0.9
 """A correlation with demand beyond which a column is a result of it."""
 _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
 _YEAR = 365
+_FEW_ROWS, _NEARLY_ALL = 20, 0.97
+"""Of rows in which columns add up to the demand."""
 
 
 @dataclass
@@ -93,8 +96,12 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
             made.kind_why = f"{len(names)} columns, one for each {'item' if '{item}' in text else 'region'}"
             chosen.append((10 + column.says("price"), made))
     amounts: list[ProposedAmount] = []
+    parts = _parts_of_demand([column for column in others if column.name not in grouped], demand)
+    proposed.left += [(name, f"with {' and '.join(repr(one) for one in parts if one != name)} it is the demand, and "
+                             "known with it only; where each is an item's demand, remove the column of their sum")
+                      for name in parts]
     for column in others:
-        if column.name in grouped:
+        if column.name in grouped or column.name in parts:
             continue
         if is_cost(column):
             if why := no_unit_cost(column, table, amounts):
@@ -125,6 +132,20 @@ def drivers_of(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> P
     proposed.left += left
     name_attributes(proposed.attributes, {driver.name for driver in proposed.drivers})
     return proposed
+
+
+def _parts_of_demand(columns: Sequence[Column], demand: npt.NDArray[np.float64]) -> list[str]:
+    """The columns whose numbers add up to the demand in nearly every row; none where there are no such."""
+    numbers = [column for column in columns if column.is_number and not column.is_constant]
+    if len(numbers) < 2:
+        return []
+    bare = [column for column in numbers if not any(column.says(kind) for kind in ("price", "cost", "weather"))]
+    for some in (numbers, bare):
+        total = np.sum([column.numbers for column in some], axis=0) if len(some) > 1 else np.full(len(demand), np.nan)
+        known = np.isfinite(total) & np.isfinite(demand)
+        if known.sum() > _FEW_ROWS and np.isclose(total[known], demand[known]).mean() >= _NEARLY_ALL:
+            return [column.name for column in some]
+    return []
 
 
 def _clearness(column: Column) -> int:

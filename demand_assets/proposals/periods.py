@@ -83,6 +83,8 @@ _MOST_OF_A_YEAR = 250
 _FIRST, _ENOUGH_READ = 8, 0.5
 """Of so many first values this share has to be read by a format, or the others are not looked at."""
 _FEWEST_DIGITS = 4
+_STAMPS = (10, 13)
+"""Digits of seconds and milliseconds since 1970."""
 _WEEKS_OF_A_YEAR, _FEW_AGAIN = 53, 0.05
 _PERIODS_OF_A_YEAR = 13
 """Of four weeks each."""
@@ -156,7 +158,7 @@ def _is_likely(values: list[str], reading: Reading) -> bool:
             reading.regularity > 0.9)
     lengths = {len(value.strip()) for value in values[:200]}
     years = reading.days[~np.isnat(reading.days)].astype("datetime64[Y]").astype(np.int64) + 1970
-    return lengths <= {8, 6} and bool(len(years)) and years.min() >= 1980 and years.max() <= 2050
+    return lengths <= {8, 6, *_STAMPS} and bool(len(years)) and years.min() >= 1980 and years.max() <= 2050
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,17 @@ from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
-from demand_assets.forecasting.validation.written_dates import read_dates
-from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands
-from demand_assets.proposals.column_names import called, free_name
-from demand_assets.proposals.column_roles import Roles, roles_of
+from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands, why_unsettled
+from demand_assets.proposals.column_names import free_name, quoted
+from demand_assets.proposals.column_roles import FISCAL, Roles, roles_of
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
-from demand_assets.proposals.periods import Reading, readings_of, series_codes
+from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period
+from demand_assets.proposals.layouts.columns_of_names import of_names
+from demand_assets.proposals.layouts.columns_of_periods import of_periods
+from demand_assets.proposals.layouts.columns_of_year_names import of_year_names
+from demand_assets.proposals.layouts.reshaped import Reshaped
+from demand_assets.proposals.periods import series_codes
 from demand_assets.proposals.rows_of_a_period import check_key_measures, gaps, several_rows, totals
 from demand_assets.proposals.rows_told_apart import (
     SharedPeriods,
@@ -42,12 +46,8 @@ from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
 from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 
-_ENOUGH_DATES = 3
-"""Columns whose names are dates, from which on a table is a wide one."""
 _MOST_GROUPS = 4
 _MANY_NUMBERS = 40
-_PLAIN_FORMATS = ("%Y-%m-%d", "%Y-%m", "%Y/%m/%d", "%Y/%m", "%m/%Y", "%m.%Y", "%Y%m%d", "%Y%m", "%G-W%V", "%G%V")
-"""Of dates that are read without a format."""
 _FEW_SHARED = 0.02
 """Of the rows, that share their period with another once names are filled down, or are left out."""
 _LOOKED_AT = 600_000
@@ -83,31 +83,44 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     source = {"kind": "file", "path": _as_entry(read_from), **group.source}
     if is_sample:
         source.pop("format", None)
-    dates, wide = _wide(group.names)
+    dates, wide = columns_of_dates(group.names)
     if len([column for column in group.names if column.strip()]) < 2:
         raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed")
-    measures = _others_of_a_period(group.names, dates)
+    measures = others_of_a_period(group.names, dates)
     names, named_by = [name for name in group.names if name not in measures], ""
     if group.are_named:
-        named_by = free_name("region", names)
+        named_by = free_name("year" if group.are_years else "region", names)
         source["name_column"] = named_by
         names.append(named_by)
-    try:
+
+    def looked_at() -> tuple[Facts, Column | None, Reshaped | None]:
+        """The columns, a row for each demand; the names of files; and how several columns hold demand."""
         facts = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
+        files, facts = (facts.column(named_by), facts.without(named_by)) if named_by else (None, facts)
+        found = None if dates or not facts.rows else (
+            of_periods(facts, files, ask) or of_year_names(facts) or of_names(facts, ask))
+        if found is None:
+            return facts, files, None
+        return found.facts, files and found.repeated(files), found
+
+    try:
+        facts, files, shape = looked_at()
     except (SourceError, ValidationError) as error:
         raise CannotProposeError(_line(error)) from error
     if not facts.rows:
         raise CannotProposeError(f"{given} has a header and no rows")
-    files, facts = (facts.column(named_by), facts.without(named_by)) if named_by else (None, facts)
+    if shape is not None and files is not None and shape.ours == files.name:
+        group, files = replace(group, source={**group.source, "name_column": named_by}), None
     roles = roles_of(facts, ask, bool(dates), wide, today)
     if (blank := blank_below(facts, roles)) and not any(table.kind == "parquet" for table in group.tables):
         source["fill_down"] = blank
-        filled = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
-        its = roles_of(filled.without(named_by), ask, bool(dates), wide, today)
+        filled, filled_files, filled_shape = looked_at()
+        its = roles_of(filled, ask, bool(dates), wide, today)
+        filled = filled if filled_files is None else replace(filled, columns=(*filled.columns, filled_files))
         of_each_file = replace(its, parts=[*its.parts, *([named_by] if named_by else [])])
         if not blank_below(filled, its) and len(its.days) and (
                 shared_periods(filled, of_each_file, _demand_of(filled, its)).share <= _FEW_SHARED):
-            facts, roles = filled.without(named_by), its
+            facts, roles, shape = filled.without(named_by), its, filled_shape
             group = replace(group, source={**group.source, "fill_down": blank})
         else:
             del source["fill_down"]
@@ -120,7 +133,7 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
         take_finer_keys(facts, roles, counted)
         check_rows(facts, roles, counted)
     says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
-    draft = _begin(name, group, roles, facts, path, written_path)
+    draft = _begin(name, group, roles, facts, path, written_path, shape)
     draft.left += [*says_nothing, *((name, "it holds another measure of one period") for name in measures)]
     sized = f"a sample of {facts.rows:,} rows" if is_sample else f"{facts.rows:,} rows"
     draft.looked_at = f"{Path(given).name or given} ({sized})"
@@ -135,7 +148,9 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
     if len(roles.days):
         _leave_differing(draft, proposed, shared_periods(facts, roles, units))
     _add_drivers(draft, proposed)
-    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group, files)
+    if shape is not None:
+        _leave_out(draft, shape, group.names)
+    return _settle(draft, facts, roles, units, ask, source if is_sample else None, group, files, shape is not None)
 
 
 def _demand_of(facts: Facts, roles: Roles) -> Any:
@@ -188,54 +203,26 @@ def _as_entry(path: str) -> str:
     return path
 
 
-def _wide(names: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
-    """The columns that are dates, and how these are read; none where there are too few of them."""
-    digits = [name for name in names if re.search(r"\d", name) and not re.fullmatch(r"\d{1,5}", name.strip())]
-    if len(digits) < _ENOUGH_DATES:
-        return (), None
-    best: tuple[tuple[str, ...], Reading | None] = ((), None)
-    begin = [name for name in digits if name.strip()[0].isdigit()]
-    for some in (digits, digits[-max(_ENOUGH_DATES, len(digits) // 2):], begin):
-        for reading in readings_of(some):
-            found = _read_by(names, reading)
-            if len(found) >= _ENOUGH_DATES and len(found) > len(best[0]):
-                best = found, reading
-    return best if best[1] is not None else _of_measures(names, digits)
+def _leave_out(draft: Draft, shape: Reshaped, group_names: Sequence[str]) -> None:
+    """Leave out the columns that would be taken for items, or regions, and are none."""
+    used = [str(value) for key, (value, _) in draft.columns.items() if key != "demand"]
+    used += [str(entries.get("column", entries["name"])[0]) for entries in draft.attributes]
+    names = {str(entries["name"][0]) for entries in draft.drivers}
+    used += [draft.driver_columns.get(name, name) for name in names]
+    used += [str(value["column"]) for value, _ in draft.money.values() if isinstance(value, dict) and "column" in value]
+    used += [name for text, _ in draft.expressions.values() for name in group_names if quoted(name) in text]
+    templates = [re.sub(r"\\{(item|region)\\}", ".+", re.escape(text)) for text in used if "{" in text]
+    if names := [name for name in shape.taken_too(used) if not any(re.fullmatch(one, name) for one in templates)]:
+        draft.rules[f"leave_out_{shape.kind}s"] = (names, f"columns that are no {shape.kind}s")
 
 
-def _read_by(names: Sequence[str], reading: Reading) -> tuple[str, ...]:
-    days = read_dates(pd.Series(list(names), dtype=object), reading.by, reading.date_format).days
-    return tuple(name for name, day in zip(names, days, strict=True) if day == day)
-
-
-def _of_measures(names: Sequence[str], dated: Sequence[str]) -> tuple[tuple[str, ...], Reading | None]:
-    """The columns with demand of a table that has several for each date, as 2024-01 Units and 2024-01 Revenue."""
-    measures = {name.rpartition(" ")[2] for name in dated}
-    best = max(measures, key=lambda measure: called(measure, "demand"), default="")
-    its = [name.removesuffix(f" {best}") for name in dated if name.endswith(f" {best}")]
-    if called(best, "demand") < 2 or len(its) < _ENOUGH_DATES:
-        return (), None
-    for reading in readings_of(its):
-        for written in [reading.date_format] if reading.date_format else _PLAIN_FORMATS:
-            whole = replace(reading, date_format=f"{written} {best.replace('%', '%%')}")
-            if len(found := _read_by(names, whole)) == len(its):
-                return found, whole
-    return (), None
-
-
-def _others_of_a_period(names: Sequence[str], dates: Sequence[str]) -> list[str]:
-    """The columns whose names hold the date of one with demand: of another measure, as 2024-01 Price is."""
-    ends = {name.rpartition(" ")[2] for name in dates}
-    mark = f" {ends.pop()}" if len(ends) == 1 else ""
-    bare = [name.removesuffix(mark) for name in dates]
-    return [name for name in names if name not in dates and any(date in name for date in bare)]
-
-
-def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, written_path: Any) -> Draft:
+def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, written_path: Any,
+           shape: Reshaped | None = None) -> Draft:
     word = WORDS[roles.frequency]
     draft = Draft(name, name.replace("_", " "), (roles.frequency, roles.reasons.get("frequency", "")),
                   (HORIZONS[roles.frequency], f"{word[1]} to forecast"))
-    draft.notes += roles.notes
+    is_of_years = shape is not None and shape.kind == "date"  # whose months are told by the order of the columns
+    draft.notes += [note for note in roles.notes if not (is_of_years and FISCAL in note)]
     draft.source["kind"] = ("file", "")
     draft.source["path"] = (_as_entry(written_path(path) if written_path else path), "")
     reasons = {"encoding": "the text is no UTF-8, and reads as this", "sheet": "the sheet with the wanted columns",
@@ -279,6 +266,13 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
         for key, value in ours.items():
             if value != key:
                 draft.columns[key] = (value, "no column is called so, as the dates are columns")
+    if shape is not None:
+        draft.source |= shape.source
+        draft.notes += shape.notes
+        draft.left += shape.left
+        for key in ("demand", "date_format" if shape.kind == "date" else shape.kind):
+            draft.columns.pop(key, None)
+        draft.columns |= shape.columns
     for other in group.others[:5]:
         (draft.notes if MAY_HOLD_DEMAND in other else draft.seen).append(f"not read: {other}")
     return draft
@@ -301,6 +295,8 @@ def _note_numbers(draft: Draft, demand: Column, proposed: Proposed, ask: Ask, gi
         found = grouped_thousands(demand)
         mark = "." if demand.evidence.point else ","
         value = demand.evidence.point or demand.evidence.comma
+        if not value:  # two units, or two currencies
+            raise CannotProposeError(why_unsettled(demand))
         if found is None:
             thousands, decimal = value.replace(mark, ""), value.replace(mark, ".")
             chosen = ask(f"Is {value!r} in {demand.name!r} {thousands} or {decimal}?", [thousands, decimal], "")
@@ -382,7 +378,7 @@ def _add_drivers(draft: Draft, proposed: Proposed) -> None:
 
 
 def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, sample: Mapping[str, Any] | None,
-            group: Group, files: Column | None) -> tuple[Draft, LookedThrough]:
+            group: Group, files: Column | None, is_spread: bool) -> tuple[Draft, LookedThrough]:
     """Try the draft with the product's own reading and validation, and settle the rules by what these say."""
     read = {key: value for key, value in (sample or {"path": group.path}).items() if key in ("path", "kind")}
     if sample is not None and "format" in draft.source:
@@ -391,11 +387,14 @@ def _settle(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask, samp
     seen = _tried(draft, read, group)
     if (found := totals(seen.catalogue)):
         for key, names in found.items():
-            draft.rules[key] = (names, "the sum of the others, or called so: it would count twice in totals")
+            before, why = draft.rules.get(key, ([], ""))
+            draft.rules[key] = ([*before, *names], "; ".join(filter(None, [
+                why, f"{', '.join(map(repr, names[:3]))}: the sum of the others, or called so: it would count twice in "
+                     "totals" if before else "the sum of the others, or called so: it would count twice in totals"])))
         seen = _tried(draft, read, group)
     unused = seen.summary["unused"]
     conflicting = unused["values_refused_by_rule"].get("conflicting", 0)
-    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask, files
+    answer = several_rows(facts, roles, units, unused["rows_repeated"] + conflicting, conflicting, ask, files, is_spread
                           ) if len(roles.days) else None
     if answer is None:
         draft.seen.append("no period has several rows that contradict or repeat each other")

@@ -43,13 +43,14 @@ class Answer:
 
 
 def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], rows: int, refused: int, ask: Ask,
-                 files: Column | None = None) -> Answer | None:
+                 files: Column | None = None, is_spread: bool = False) -> Answer | None:
     """What several rows of a period mean; None where there are none that the product does not put together itself.
 
     Args:
         rows: that are identical to another, or contradict one, as the validation says.
         refused: of them, those that contradict another.
         files: the name of each row's file or sheet, where there are several.
+        is_spread: whether a row of the source holds several demands, which are not all alike by chance.
     Raises: CannotProposeError: it cannot be told, and nobody is asked.
     """
     if not rows:
@@ -59,6 +60,9 @@ def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ro
     if not refused and len(sizes) and sizes.min() > 1 and sizes.nunique() == 1 and not differing:
         return Answer("", f"every row stands there {sizes.iloc[0]} times and counts once: the file was written more "
                           "than once, or rows.several_rows = 'sum' is right")
+    if is_spread and not refused and not differing:
+        return Answer("", f"{rows:,} values stand there more than once, the same in all columns of their rows: they "
+                          "count once")
     _check_measures(differing)
     median = float(np.nanmedian(demand[~np.isnat(roles.days)])) if len(sizes) else 0.0
     is_small = median <= _SMALL_UNITS and bool((demand[np.isfinite(demand)] % 1 == 0).all())

@@ -1,6 +1,7 @@
 """What tables stand in a file, a folder, a glob or a zip: their kind, encoding, columns; and a sample of large ones."""
 
 import codecs
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,16 @@ from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.column_names import called, known_words
+from demand_assets.sources.file_formats.arrow_file import arrow_in, arrow_schema
+from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_together, unique_names
+from demand_assets.sources.file_formats.json_file import json_rows
 from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
 from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, opened, packed_files
 from demand_assets.sources.file_formats.workbooks import cells_of
-from demand_assets.sources.files import format_of, not_read
+from demand_assets.sources.files import format_of, not_read, not_read_beside, stem_of
 
 WHOLE_UP_TO = 24_000_000
 """Bytes that are looked at whole; of more, a sample is."""
@@ -40,6 +44,8 @@ _TAIL = 0.15
 _SAMPLE_ROWS = 300_000
 """Of a Parquet file."""
 _HEAD = 1 << 17
+_SURE = 3
+"""Of the first name of a header, that it is that of a date."""
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 """What text with several bytes a letter begins with; that of UTF-32 of the other order begins as UTF-16 does."""
 _COMPRESSED = 6
@@ -51,6 +57,7 @@ _PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)",
 _ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
               "iso8859_2", "cp1255", "cp1256", "mac_roman", "cp850", "cp852", "koi8_r", "cp866")
 """Tried on text that is no UTF-8, the first of equally good ones wins."""
+_JSON = re.compile(rb'\{\s*"|\[\s*\{')
 _NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,'\s]*%?")
 
 
@@ -64,7 +71,7 @@ class Table:
 
     path: str
     kind: str
-    """csv, parquet or excel, as the content is."""
+    """csv, parquet, arrow, json or excel, as the content is."""
     names: tuple[str, ...]
     """Of the columns, as they are called under ``[columns]``, with those that its folders give."""
     size: int
@@ -101,6 +108,13 @@ class Group:
                     for table in self.tables}) > 1
 
     @property
+    def are_years(self) -> bool:
+        """Whether the names of its files, or of its sheets, are years."""
+        names = [table.sheet or "" if self.source.get("sheet") == "*" else stem_of(table.member or table.path)
+                 for table in self.tables]
+        return all(re.fullmatch(r"\d{4}", name) for name in names)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The columns that all tables have, as the first has them."""
         return _in_all(self.tables)
@@ -122,8 +136,11 @@ def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Grou
         files, is_folder = _listed(filesystem, path, given)
     except (ImportError, ValueError, OSError) as error:
         raise CannotProposeError(f"{given} cannot be opened: {error}") from error
-    tables, others = list[Table](), list[tuple[str, str]]()
+    beside = not_read_beside(files)
+    tables, others = list[Table](), list[tuple[str, str]](beside.items())
     for name, info in files.items():
+        if name in beside:
+            continue
         try:
             tables += _tables_of(filesystem, name, int(info.get("size") or 0), is_alone=not is_folder)
         except (CannotProposeError, SourceError) as error:
@@ -171,7 +188,7 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     by_name = format_of(path)
     with filesystem.open(path, "rb") as file:
         begin = file.read(_HEAD)
-    if (why := not_read(shown)) and not shown.lower().endswith(".xls"):  # which often are something else
+    if why := not_read(shown):
         raise CannotProposeError(f"{shown} is not read: {why}")
     kind = _kind_of(begin, by_name, shown)
     if not is_alone and by_name is None:
@@ -181,7 +198,11 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     if kind == "zip":
         found, problems = list[Table](), list[str]()
         try:
-            for one in packed_files(filesystem, path):
+            packed = packed_files(filesystem, path)
+            beside = not_read_beside([one.name for one in packed])
+            for one in packed:
+                if one.name in beside:
+                    continue
                 try:
                     its = _tables_of(one.filesystem, one.path, one.size, False, {**constant, **_constant(one.name)},
                                      one.name)
@@ -214,31 +235,39 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
             except (pa.ArrowInvalid, OSError) as error:
                 raise CannotProposeError(f"{shown} is no readable Parquet file: {error}") from error
         return [Table(path, kind, _with(unique_names(names), constant), size, is_by_name=is_by_name)]
+    if kind == "arrow":
+        schema = arrow_schema(filesystem, path)
+        names = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        return [Table(path, kind, _with(unique_names(names), constant), size, is_by_name=is_by_name)]
+    if kind == "json":
+        names, _ = json_rows(filesystem, path)
+        return [Table(path, kind, _with(unique_names(names), constant), size, is_by_name=is_by_name)]
     if kind == "excel":
         return _sheets_of(filesystem, path, size, constant, is_by_name, shown)
     return [_csv_of(filesystem, path, size, constant, is_by_name, shown)]
 
 
 def _kind_of(begin: bytes, by_name: str | None, shown: str) -> str:
-    """csv, parquet, excel or zip, by the content. Raises: CannotProposeError: it is something else."""
+    """csv, parquet, arrow, json, excel or zip, by the content. Raises: CannotProposeError: it is something else."""
     for mark, what in _PICTURES.items():
         if begin.startswith(mark) and (mark != b"BM" or b"\0" in begin[:16]):
             raise CannotProposeError(f"{shown} is {what}, no table of demand")
     if begin.startswith(b"PAR1"):
         return "parquet"
+    if is_calamines(begin) and by_name != "zip":
+        return "excel"
     if begin.startswith(b"PK\x03\x04"):
         return "zip" if by_name == "zip" or not _names_a_workbook(begin, by_name) else "excel"
-    if begin.startswith(b"\xd0\xcf\x11\xe0"):
-        raise CannotProposeError(f"{shown} is an old or an encrypted Excel workbook; save it as .xlsx without a "
-                                 "password, or as CSV")
+    if begin.startswith((b"ARROW1", b"FEA1")) or by_name == "arrow":
+        return "arrow"
     start = begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml", b"<table", b"<head", b"<meta")):
         what = "an HTML page" if b"html" in start or b"<table" in start else "an XML document"
         raise CannotProposeError(f"{shown} is {what}, whatever its name says; open it and save it as .xlsx or CSV")
-    if start.startswith((b"{", b'[{', b'[\n')) and by_name != "csv":
-        raise CannotProposeError(f"{shown} is JSON; save it as CSV or Parquet")
+    if by_name == "json" or (_JSON.match(start) and by_name != "csv"):
+        return "json"
     if begin.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        if by_name != "csv" or not shown.lower().endswith(PACKED):
+        if by_name not in ("csv", "json") or not shown.lower().endswith(PACKED):
             raise CannotProposeError(f"{shown} is compressed, and its name does not say how; call it .csv.gz, "
                                      ".csv.bz2, .csv.xz or .csv.zst")
         return "csv"
@@ -321,6 +350,8 @@ def _check_header(names: Sequence[str], shown: str) -> None:
     named = [name for name in names if name.strip()]
     if not named:
         raise CannotProposeError(f"{shown} has no line with the names of its columns")
+    if called(named[0], "date") == _SURE:
+        return
     numbers = [name for name in named if _NUMBER.fullmatch(name.strip()) and not re.search(r"\d{4}", name)]
     if len(numbers) > 0 and len(numbers) + sum(bool(re.search(r"\d{4}", name)) for name in named) >= 0.4 * len(
             named) and len(named) < 12:
@@ -390,6 +421,12 @@ def _first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
     """The first rows of each sheet, without reading the others."""
     from openpyxl import load_workbook
 
+    begin = file.read(_HEAD)
+    file.seek(0)
+    if is_calamines(begin):
+        sheets, hidden = sheets_in(file, getattr(file, "path", "the workbook"))
+        return {name: cells[:rows] for name, cells in sheets.items()
+                if name not in hidden or len(hidden) == len(sheets)}
     try:
         book = load_workbook(file, read_only=True, data_only=True)
         shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -479,7 +516,8 @@ def _in_all(tables: Sequence[Table]) -> tuple[str, ...]:
 def _path_of(filesystem: AbstractFileSystem, given: str, files: Sequence[str], tables: Sequence[Table],
              unread: Sequence[tuple[str, str]], is_folder: bool) -> str | None:
     """A path or a glob that reads these files and nothing else; None where there is none."""
-    is_read_too = {name for name, _ in unread if format_of(name) is not None}
+    is_read_too = {name for name, _ in unread if format_of(name) is not None} - set(
+        not_read_beside([*files, *(name for name, _ in unread)]))
     if not is_folder or ({table.path for table in tables} == set(files) and not is_read_too):
         return given
     head = f"{given.split('://')[0]}://" if "://" in given else ""
@@ -531,6 +569,13 @@ def _some(files: list[str]) -> list[str]:
 def _sample_of(filesystem: AbstractFileSystem, path: str, table: Table, target: Path, size: int) -> None:
     if table.kind == "parquet":
         _sample_parquet(filesystem, path, target.with_suffix(".parquet"), size)
+    elif table.kind == "arrow":
+        pq.write_table(_ends(arrow_in(filesystem, path), size), target.with_suffix(".parquet"))
+    elif table.kind == "json":
+        names, rows = json_rows(filesystem, path)
+        some = [*rows[:_SAMPLE_ROWS], *rows[_SAMPLE_ROWS:][-int(_TAIL * _SAMPLE_ROWS):]]
+        target.with_suffix(".jsonl").write_text("\n".join(json.dumps(dict(zip(names, row, strict=True)))
+                                                          for row in some))
     elif table.kind == "excel":
         _sample_workbook(filesystem, path, target.with_suffix(".xlsx"))
     else:
@@ -573,6 +618,13 @@ def _sample_parquet(filesystem: AbstractFileSystem, path: str, target: Path, siz
             if groups > 1:
                 last = parquet.read_row_group(groups - 1)
                 writer.write_table(last.slice(max(0, len(last) - rows // 5)))
+
+
+def _ends(table: pa.Table, size: int) -> pa.Table:
+    """The beginning and the end of a table."""
+    rows = max(1000, min(_SAMPLE_ROWS, size // 40))
+    return table if len(table) <= rows else pa.concat_tables([table.slice(0, rows), table.slice(
+        max(rows, len(table) - rows // 5))])
 
 
 def _sample_workbook(filesystem: AbstractFileSystem, path: str, target: Path) -> None:

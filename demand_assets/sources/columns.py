@@ -15,6 +15,7 @@ from demand_assets.forecasting.contract.periods import ordinals, period_dates, w
 from demand_assets.forecasting.contract.region_item import in_one_line, known_as, one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.validation.written_values import read_numbers
 from demand_assets.sources.expressions import Expression
 
@@ -79,6 +80,9 @@ class ColumnPlan:
         if dataset.stock_entry is not None:
             named[dataset.stock_entry] = getattr(columns, dataset.stock_entry)
         named |= {name: columns.drivers.get(name, name) for name in dataset.driver_names}
+        if isinstance(dataset.source, FileSource) and dataset.source.layout in ("items", "regions"):
+            mark = f"{{{dataset.source.layout.removesuffix('s')}}}"  # as in "{item} sold"
+            named["demand"] = "demand" if mark in columns.demand else columns.demand
         self._dataset = dataset
         self._renamed: dict[str, dict[str, str]] = {}
         self.long_names: dict[str, str] = {}
@@ -89,7 +93,7 @@ class ColumnPlan:
         for ours in ("date", "region", "item", "demand", dataset.stock_entry):
             if ours in self._recipes and self._recipes[ours].is_template:
                 raise SourceError(f"columns.{ours} = {self._recipes[ours].text!r} may not hold {{region}} or {{item}}; "
-                                  "only drivers may.")
+                                  "only drivers may, and demand with source.layout = 'items' or 'regions'.")
 
     def key_columns(self) -> frozenset[str]:
         """The source's columns that region, item, date and demand are made of."""

@@ -1,9 +1,9 @@
-"""Demand in CSV or Parquet files or Excel workbooks: a path, a folder, a glob, a zip, or an object store's URL."""
+"""Demand in CSV, Parquet, Arrow or JSON files or workbooks: a path, a folder, a glob, a zip, or an object's URL."""
 
 import csv
 import hashlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -26,8 +26,10 @@ from demand_assets.forecasting.store.uploads import settled as with_uploads
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
+from demand_assets.sources.file_formats.arrow_file import ArrowTable, arrow_in, holds_several, parquet_in
 from demand_assets.sources.file_formats.csv_file import CsvTable
 from demand_assets.sources.file_formats.file_table import Table
+from demand_assets.sources.file_formats.json_file import json_table
 from demand_assets.sources.file_formats.parquet_file import ParquetTable
 from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, packed_files
 from demand_assets.sources.file_formats.workbooks import sheets_of
@@ -35,12 +37,16 @@ from demand_assets.sources.written_numbers import Evidence, settled
 
 T = TypeVar("T")
 
-_SUFFIXES = {"parquet": (".parquet", ".pq"),
+_SUFFIXES = {"parquet": (".parquet", ".pq"), "arrow": (".feather", ".arrow", ".arrows", ".ipc"),
              "csv": tuple(text + packed for text in (".csv", ".tsv", ".txt") for packed in ("", *PACKED)),
-             "excel": (".xlsx", ".xlsm"), "zip": (".zip",)}
-_NOT_READ = {".xls": "it is an old Excel workbook; save it as .xlsx or CSV", ".xlsb": "save it as .xlsx or CSV",
-             ".ods": "save it as .xlsx or CSV", ".numbers": "save it as .xlsx or CSV"}
-_UNREAD = "it is neither a CSV nor a Parquet file, a workbook (.xlsx) or a zip of them by its name"
+             "json": tuple(text + packed for text in (".json", ".jsonl", ".ndjson") for packed in ("", *PACKED)),
+             "excel": (".xlsx", ".xlsm", ".ods", ".xls"), "zip": (".zip",)}
+_BESIDE_OTHERS = ((".feather", ".arrow", ".arrows", ".ipc"), (".ods", ".xls"), _SUFFIXES["json"])
+"""Kinds of files that are read where there are none of those before them: beside CSV files, Parquet and workbooks they
+mostly hold the same once more, or describe them."""
+_NOT_READ = {".xlsb": "save it as .xlsx or CSV", ".numbers": "save it as .xlsx or CSV"}
+_UNREAD = ("it is neither a CSV nor a Parquet, Arrow or JSON file, a workbook (.xlsx, .ods, .xls) or a zip of them by "
+           "its name")
 _EMPTY = "it is empty: 0 bytes"
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """In a path that gives columns, as Spark writes it."""
@@ -149,10 +155,12 @@ class Files:
         builder = CatalogueBuilder(self._dataset, self._plan, today)
         count = len(tables)
         unsaid = {name: "" for name in [stock_column(self._dataset)] if name}  # of uploads of before it was declared
-        tables += [CsvTable(LocalFileSystem(), path, self._plan, self._dataset, upload_source(self._source),
+        source = upload_source(self._source)
+        of_uploads = self._dataset.model_copy(update={"source": source})
+        tables += [CsvTable(LocalFileSystem(), path, self._plan, of_uploads, source,
                             unsaid | self._not_asked_then(path)) for path in uploaded]
         self._settle(tables[:count], self._source)
-        self._settle(tables[count:], upload_source(self._source))
+        self._settle(tables[count:], source)
         for ours in ("region", "item"):
             self._plan.rename(ours, {})
         scanned = [table.scan(builder) for table in tables]
@@ -207,6 +215,10 @@ class Files:
                 self._skipped.append((name, _NOT_READ.get(within.suffix.lower(), _UNREAD)))
             else:
                 files[name] = info
+        if self._source.format == "auto":
+            beside = not_read_beside(files)
+            self._skipped += beside.items()
+            files = {name: info for name, info in files.items() if name not in beside}
         if not files and self._skipped:
             name, reason = self._skipped[0]
             raise SourceError(f"{self._shown} has no file that can be read; of {name}: {reason}.")
@@ -263,13 +275,19 @@ class Files:
         kind = format_of(path) if is_by_name else self._source.format
         if kind != "zip" and self._source.name_column is not None:
             constant = {self._source.name_column: stem_of(path), **constant}
-        if kind == "parquet" and self._source.fill_down:
-            raise SourceError(f"{path} is a Parquet file, in which source.fill_down fills nothing: its rows have no "
-                              "order. Fill the columns where it is written, and leave source.fill_down out.")
+        if kind in ("parquet", "arrow") and self._source.fill_down:
+            raise SourceError(f"{path} is a {'Parquet' if kind == 'parquet' else 'Arrow'} file, in which "
+                              "source.fill_down fills nothing: its rows have no order. Fill the columns where it is "
+                              "written, and leave source.fill_down out.")
         if kind == "parquet":
-            return [ParquetTable(filesystem, path, self._plan, constant, self._source.most_unpacked_gb)]
+            return [self._parquet(filesystem, path, constant)]
+        if kind == "arrow":
+            return [ArrowTable(arrow_in(filesystem, path, self._source.most_unpacked_gb), path, self._plan,
+                               self._dataset, constant)]
         if kind == "csv":
             return [CsvTable(filesystem, path, self._plan, self._dataset, self._source, constant)]
+        if kind == "json":
+            return [json_table(filesystem, path, self._plan, self._dataset, self._source, constant)]
         if kind == "excel":
             sheets, others = sheets_of(filesystem, path, self._plan, self._dataset, self._source, constant)
             skipped += others
@@ -279,14 +297,31 @@ class Files:
         if why := not_read(path):
             raise SourceError(f"{path} is not read: {why}.")
         raise SourceError(f"{path} is neither a CSV nor a Parquet file, nor an Excel workbook by its name. Set "
-                          "source.format to 'csv', 'parquet' or 'excel'.")
+                          "source.format to 'csv', 'parquet', 'excel', 'arrow' or 'json'.")
+
+    def _parquet(self, filesystem: AbstractFileSystem, path: str, constant: dict[str, str | None]) -> Table:
+        """A Parquet file, of which only what is needed is held, unless several of its columns hold demand."""
+        most_gb = self._source.most_unpacked_gb
+        if self._source.layout in ("auto", "long"):
+            try:
+                return ParquetTable(filesystem, path, self._plan, constant, most_gb)
+            except SourceError:
+                if self._source.layout == "long" or not holds_several(filesystem, path, self._plan, self._dataset,
+                                                                      constant):
+                    raise
+        return parquet_in(filesystem, path, self._plan, self._dataset, constant, most_gb)
 
     def _unpacked(self, filesystem: AbstractFileSystem, path: str, skipped: list[tuple[str, str]],
                   constant: dict[str, str | None]) -> list[Table]:
         """The tables in the files of a zip."""
         tables: list[Table] = []
         try:
-            for one in packed_files(filesystem, path, self._source.most_unpacked_gb):
+            packed = packed_files(filesystem, path, self._source.most_unpacked_gb)
+            beside = not_read_beside([one.name for one in packed])
+            skipped += [(f"{path}, {name}", reason) for name, reason in beside.items()]
+            for one in packed:
+                if one.name in beside:
+                    continue
                 if format_of(one.name) in (None, "zip"):
                     reason = _NOT_READ.get(PurePosixPath(one.name).suffix.lower(), _UNREAD)
                     skipped.append((f"{path}, {one.name}", reason))
@@ -338,8 +373,20 @@ def _fingerprint(files: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def format_of(path: str) -> str | None:
-    """What a file is by its name: csv, parquet, excel or zip; None where it is none of them."""
+    """What a file is by its name: csv, parquet, arrow, json, excel or zip; None where it is none of them."""
     return next((kind for kind, suffixes in _SUFFIXES.items() if path.lower().endswith(suffixes)), None)
+
+
+def not_read_beside(names: Iterable[str]) -> dict[str, str]:
+    """Those of several files that are not read beside the others, and why."""
+    def rank(name: str) -> int:
+        return next((place for place, suffixes in enumerate(_BESIDE_OTHERS, 1) if name.lower().endswith(suffixes)), 0)
+
+    ranks = {name: rank(name) for name in names if format_of(name) is not None}
+    first = min(ranks.values(), default=0)
+    shown = next((PurePosixPath(name).suffix for name, place in ranks.items() if place == first), "")
+    return {name: f"it stands beside {shown} files, which are read; name it in source.path if it is meant"
+            for name, place in ranks.items() if place > first}
 
 
 def stem_of(path: str) -> str:

@@ -17,6 +17,12 @@ _SIGN = "^[+\u2212-]?"
 _SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
 _DIGITS = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
 _SPACES = r"[\p{Zs}'’]"
+_AS_FORMULA = r'^="([^"]*)"$'
+_ZEROS = "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u1040\u17e0\uff10"
+"""The digit 0 in Arabic, Persian, Hindi, Bengali … and in full width; the other nine follow on it."""
+_OTHER_DIGITS = {ord(zero) + digit: str(digit) for zero in _ZEROS for digit in range(10)} | {
+    0x066B: ".", 0x066C: ",", 0xFF0C: ",", 0xFF0E: "."}
+"""With the marks that stand before decimals and between thousands there."""
 _UNCLEAR = "(may be two numbers: point and comma both stand before decimals here)"
 _OTHER = {".": ",", ",": "."}
 
@@ -108,7 +114,7 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
 
 def evidence_of(column: pa.ChunkedArray) -> Evidence:
     """What the values of a column of text say; nothing where all are whole numbers."""
-    values = pc.utf8_trim_whitespace(column)
+    values = _in_plain_digits(pc.utf8_trim_whitespace(column))
     currencies, units, is_bare = currencies_of(values), units_of(values), has_bare(values)
     values = _with_sign_before(alone(values, bool(currencies), bool(units)))
     has_mark = pc.fill_null(pc.match_substring_regex(values, "[.,]"), False)
@@ -213,6 +219,7 @@ def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
         return numbers
     if numbers is not None and pa.types.is_integer(numbers.type):
         return numbers
+    written = _in_plain_digits(written)
     written = alone(written, marks.has_currency, marks.has_unit)
     written = _without_spaces(_with_sign_before(written))
     written = _with_point(written, marks)
@@ -242,11 +249,22 @@ def read_objects(values: Iterable[object], marks: Marks) -> list[object]:
     places = [place for place, value in enumerate(listed) if isinstance(value, str)]
     if places:
         written = pa.chunked_array([pa.array([str(listed[place]) for place in places], pa.string())])
-        written = alone(pc.utf8_trim_whitespace(written), marks.has_currency, marks.has_unit)
+        written = alone(_in_plain_digits(pc.utf8_trim_whitespace(written)), marks.has_currency, marks.has_unit)
         one_by_one = _with_point(_without_spaces(_with_sign_before(written)), marks)
         for place, value in zip(places, one_by_one.to_pylist(), strict=True):
             listed[place] = value
     return listed
+
+
+def _in_plain_digits(written: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers without the formula that makes a text of them in a spreadsheet (="12"), and in the digits 0 to 9 where
+    they have those of another script."""
+    if pc.any(pc.match_substring_regex(written, _AS_FORMULA)).as_py():
+        written = pc.replace_substring_regex(written, _AS_FORMULA, r"\1")
+    if not pc.any(pc.match_substring_regex(written, f"[{''.join(map(chr, _OTHER_DIGITS))}]")).as_py():
+        return written
+    return pa.chunked_array([pa.array([None if text is None else text.translate(_OTHER_DIGITS)
+                                       for text in chunk.to_pylist()], pa.string()) for chunk in written.chunks])
 
 
 def _with_sign_before(written: pa.ChunkedArray) -> pa.ChunkedArray:

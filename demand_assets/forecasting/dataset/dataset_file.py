@@ -133,6 +133,8 @@ class Dataset(StrictEntry):
             raise ValueError(f"columns.{taken.pop()} is the name of a driver too; name the driver otherwise")
         known = {*(driver.name for driver in self.drivers if driver.future != "calendar"), *entries, "date", "region",
                  "item", "demand"}
+        if isinstance(self.source, FileSource):
+            self.source.check_columns(self.columns, self.frequency)
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if self.uploads is not None and (read := [one.name for one in self.drivers if one.read_as]):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from demand_assets.forecasting.dataset.attributes import Axis
-from demand_assets.forecasting.dataset.column_entries import checked_date
+from demand_assets.forecasting.dataset.column_entries import Columns, checked_date
 from demand_assets.forecasting.dataset.drivers import Name, StrictEntry
 
 
@@ -38,7 +38,7 @@ class FileSource(StrictEntry):
 
     kind: Literal["file"]
     path: str
-    format: Literal["auto", "csv", "parquet", "excel"] = "auto"
+    format: Literal["auto", "csv", "parquet", "excel", "arrow", "json"] = "auto"
     options: dict[str, str | int | float | bool] = Field(default={})
     """Passed to fsspec (endpoint, credentials …)."""
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
@@ -58,8 +58,12 @@ class FileSource(StrictEntry):
     upper one stands for the columns to its right too, as above merged cells: ``2024`` over ``Jan``, ``Feb`` …"""
     sheet: str | None = None
     """Of an Excel workbook; ``*`` reads all sheets. Needed where more than one has the wanted columns."""
-    layout: Literal["auto", "long", "wide"] = "auto"
-    """A row a period, or a column for each date with demand in it."""
+    layout: Literal["auto", "long", "wide", "items", "regions", "periods", "years"] = "auto"
+    """A row a period (long), or what the columns are that hold demand: dates (wide), items, regions, the months,
+    quarters or weeks of a row's year (periods), or the years of a row's month, quarter or week. Found for dates only
+    unless given."""
+    fiscal_year: Literal["begins", "ends"] | None = None
+    """Which calendar year the number of a year names whose columns do not begin with January."""
     name_column: str | None = Field(default=None, min_length=1)
     """A column that the name of each file gives, without its ending; with ``sheet = "*"``, that of each sheet."""
     fill_down: list[str] = Field(default=[])
@@ -75,6 +79,24 @@ class FileSource(StrictEntry):
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; only one of them can be")
         return self
+
+    def check_columns(self, columns: Columns, frequency: str) -> None:
+        """Nothing, where the columns leave room for what the layout says. Raises: ValueError."""
+        if self.layout in ("items", "regions"):
+            ours = self.layout.removesuffix("s")
+            if getattr(columns, ours) is None or ours in columns.expressions:
+                raise ValueError(f"source.layout = {self.layout!r} says that the names of columns are {self.layout}; "
+                                 f"leave columns.{ours} out")
+        if self.layout in ("periods", "years"):
+            of_row, each = ("year", "2024") if self.layout == "periods" else ("month, quarter or week", "Jan or 1")
+            if frequency == "D":
+                raise ValueError(f"source.layout = {self.layout!r} is of months, quarters or weeks; set frequency to "
+                                 "'M', 'Q' or 'W'")
+            given = [f"columns.{name}" for name in ("date_format", "date_start", "time_zone") if getattr(columns, name)]
+            given += ["columns.expressions.date"] if "date" in columns.expressions else []
+            if given:
+                raise ValueError(f"source.layout = {self.layout!r} takes columns.date for the column of the {of_row}, "
+                                 f"as in {each}; leave {given[0]} out")
 
     @field_validator("uploads")
     @classmethod

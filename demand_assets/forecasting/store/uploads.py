@@ -68,7 +68,8 @@ def uploads_folder(dataset: Dataset) -> Path:
     if dataset.uploads is None:
         raise NoUploadsError(f"{dataset.title} takes no uploads. Correct or complete its source, or, where that is "
                              "files, give `uploads = \"folder\"` under [source] in the dataset file.")
-    if columns.expressions or columns.date_start or any("{" in name for name in columns.drivers.values()):
+    if columns.expressions or columns.date_start or any("{" in name for name in (
+            columns.demand, *columns.drivers.values())):
         raise NoUploadsError(f"The columns of {dataset.title} are computed from its source's, so rows cannot be "
                              "uploaded. Complete the source.")
     return dataset.uploads

@@ -1,6 +1,7 @@
 """Dates as sources write them: days, weeks, months and quarters, in which order and language."""
 
 import re
+import unicodedata
 from calendar import month_name
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _UNMARKED = re.compile(r"(\d{4})([-/. ]?)(\d{1,2})|(\d{1,2})([-/. ])(\d{4})", re
 _NUMBER_WITH_FRACTION = re.compile(r"(\d{6}|\d{8})\.0+", re.ASCII)
 """20240131.0, as programs write whole numbers of a column in which one is missing."""
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
+SINCE_1970 = re.compile(r"(1[0-8]\d{8})(\d{3})?(?:\.0+)?", re.ASCII)
+"""Seconds or milliseconds since 1970, as programs write stamps in UTC, of the years 2001 to 2030."""
 _SERIAL = re.compile(r"\d{1,5}", re.ASCII)
 _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
                    "it is a day as spreadsheets count them, give its column a date's format there and export it again")
@@ -212,7 +215,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         if not is_whole(value):
             return "is no date"
         text = str(int(value))  # type: ignore[call-overload]
-        if len(text) != 8 and not (frequency in ("M", "W") and len(text) == 6) and not date_format:
+        is_written = len(text) == 8 or (frequency in ("M", "W") and len(text) == 6) or SINCE_1970.fullmatch(text)
+        if not is_written and not date_format:
             return _NUMBER_AS_DATE
         moment = _moment_of(text, frequency, date_format)
     else:
@@ -244,6 +248,8 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
             if not date_format.startswith("%Y-") and (cell := _DAY_CELL.fullmatch(text)):
                 return datetime.fromisoformat(cell[1])
             return _written_as(text, date_format)
+        if match := SINCE_1970.fullmatch(text):
+            return datetime.fromtimestamp(int(match[1]), UTC).replace(microsecond=1000 * int(match[2] or 0))
         if match := _DATE.fullmatch(text):
             year, separator, month, day, time = match.groups()
             if not separator and len(text.split("T")[0].split(" ")[0]) != 8:
@@ -280,6 +286,13 @@ def _written_as(text: str, date_format: str) -> datetime:
         return datetime.strptime(_WORD.sub(_in_english, text), date_format.replace("%b", "%B"))
 
 
+def month_number(word: str) -> int:
+    """The number of a month that is named in one of some twenty languages, in full or shortened, also without its
+    accents; 0 where it is none."""
+    found = _months_by_name().get(_plain(word))
+    return found or _months_without_accents().get(_without_accents(_plain(word)), 0)
+
+
 def _in_english(word: re.Match[str]) -> str:
     """A month's name, also shortened, as its English one; any other word as it is."""
     number = _months_by_name().get(_plain(word[0]))
@@ -297,6 +310,19 @@ def _months_by_name() -> dict[str, int]:
                     for word in (name, name[:3]) if width == "wide" else (name,):
                         found.setdefault(_plain(word), set()).add(number)
     return {"mrz": 3, **{word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}}
+
+
+@cache
+def _months_without_accents() -> dict[str, int]:
+    """The same without accents, where that leaves one month."""
+    found: dict[str, set[int]] = {"sept": {9}, "maerz": {3}, "jaenner": {1}}
+    for word, number in _months_by_name().items():
+        found.setdefault(_without_accents(word), set()).add(number)
+    return {word: min(numbers) for word, numbers in found.items() if len(numbers) == 1}
+
+
+def _without_accents(word: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFKD", word) if not unicodedata.combining(letter))
 
 
 @cache

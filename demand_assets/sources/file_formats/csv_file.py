@@ -35,6 +35,7 @@ from demand_assets.sources.file_formats.distinct_values import (
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS, ROWS_A_PIECE, Positions, check_columns
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, fits, header_line, held, layout_of, put_together
+from demand_assets.sources.file_formats.spread_columns import unpivoted
 from demand_assets.sources.file_formats.text_encodings import is_utf_8, nearly_utf_8, readings_of, stray_zeros
 from demand_assets.sources.file_formats.unpacking import opened
 from demand_assets.sources.written_numbers import (
@@ -87,13 +88,14 @@ class CsvTable:
             layout = self._layout = layout_of(head.names, plan, dataset, path, list(self._constant))
             self._delimiter, self._width, self._skipped = head.delimiter, len(layout.names), head.skipped
             self._extra = head.extra
-            self._wanted = [*layout.wanted, *layout.dates]
+            self._wanted = [*layout.wanted, *layout.spread.columns]
             self._places = {name: str(layout.names.index(name)) for name in self._wanted}
             self._names = plan.name_columns()
             self._texts = plan.text_columns()
             self._demand = plan.plain("demand")
             self._keys_of_rows = plan.key_columns() - plan.demand_columns()
-            self._spoilt = list(layout.dates) or [name for name in self._wanted if name in plan.demand_columns()]
+            self._spoilt = list(layout.spread.columns) or [name for name in self._wanted
+                                                           if name in plan.demand_columns()]
             self._dated = [str(layout.names.index(name)) for name in plan.date_columns() if name in layout.names]
             broken: list[pv.InvalidRow] = []
             columns = [*self._places.values(), *(str(self._width + number) for number in range(self._extra))]
@@ -119,11 +121,14 @@ class CsvTable:
                               ) from error
         table = self._with_broken(table, broken, swallowed)
         self._check_headers(table, layout.names)
-        table = self._with_dates(self._filled_down(table), plan)
+        table = self._filled_down(table)
         for name, value in self._constant.items():
             if name not in table.column_names:
                 table = table.append_column(name, pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()),
                                                                               len(table))]))
+        if layout.spread:
+            table = unpivoted(table, layout.spread, plan.plain(layout.spread.ours) or layout.spread.ours,
+                              self._demand or "demand", path)
         self._size, columns = len(table), dict(zip(table.column_names, table.columns, strict=True))
         del table
         self._columns = coded(columns)
@@ -313,7 +318,7 @@ class CsvTable:
                  *((line.number - 1, line.text) for line in broken)]
         records = [(place, [line for line in _LINE_BREAK.split(text) if line.strip()]) for place, text in sorted(texts)]
         whole = table.filter(pa.array(~has_breaks))
-        dates = self._dated or [str(self._layout.names.index(name)) for name in self._layout.dates]
+        dates = self._dated or [str(self._layout.names.index(name)) for name in self._layout.spread.columns]
         shapes = {_shape(value) for name in dates for value in pc.unique(whole[name]).to_pylist()}
         shapes |= {_shape(values[int(name)]) for _, lines in records for name in dates
                    if len(values := self._split(lines[0])) > int(name)}
@@ -415,20 +420,6 @@ class CsvTable:
             place, values = table.column_names.index(name), pa.array(column.where(column.notna(), ""), pa.string())
             table = table.set_column(place, name, pa.chunked_array([values]).cast(table[name].type))
         return table
-
-    def _with_dates(self, table: pa.Table, plan: ColumnPlan) -> pa.Table:
-        """A row a period, of a table that has a column for each; rows of one date stand together."""
-        dates = self._layout.dates
-        if not dates:
-            return table
-        kind = table[dates[0]].type
-        columns = {name: pa.chunked_array([chunk for _ in dates for chunk in table[name].chunks], kind)
-                   for name in table.column_names if name not in dates}
-        columns[plan.plain("date") or "date"] = pa.DictionaryArray.from_arrays(
-            np.repeat(np.arange(len(dates), dtype=np.int32), len(table)), pa.array(dates, pa.string()))
-        columns[self._demand or "demand"] = pa.chunked_array(
-            [chunk for name in dates for chunk in table[name].chunks], kind)
-        return pa.table(columns)
 
     def _wrong_encoding(self, error: Exception) -> SourceError:
         if self._encoding == "utf-16" and "BOM" not in str(error):

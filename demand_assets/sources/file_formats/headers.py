@@ -11,8 +11,15 @@ from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written_dates import SINCE_1970, read_dates
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.file_formats.spread_columns import (
+    NOT_SPREAD,
+    Spread,
+    UnclearColumnsError,
+    columns_of_names,
+    columns_of_periods,
+)
 
 LOOKED_THROUGH = 50
 """Lines in which the header is looked for."""
@@ -26,9 +33,9 @@ class Layout:
     names: tuple[str, ...]
     """Of the columns, each once."""
     wanted: tuple[str, ...]
-    """Those of ours, without dates."""
-    dates: tuple[str, ...] = ()
-    """The columns of a wide table that are dates, with demand in them."""
+    """Those of ours, without those that are spread."""
+    spread: Spread = NOT_SPREAD
+    """The columns with demand in them, of a table that has several."""
 
 
 def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: str,
@@ -42,6 +49,8 @@ def layout_of(header: Sequence[str], plan: ColumnPlan, dataset: Dataset, where: 
     names = tuple(plan.as_spelt(unique_names(header)))
     available = [*names, *(name for name in constant if name not in names)]
     wide = isinstance(dataset.source, FileSource) and dataset.source.layout
+    if wide in ("items", "regions", "periods", "years"):
+        return _named(header, names, available, plan, dataset, where)
     if wide != "wide":
         try:
             plan.check(available, where)
@@ -108,7 +117,7 @@ def fits(plan: ColumnPlan, dataset: Dataset, constant: Sequence[str]) -> Callabl
         try:
             layout_of(names, plan, dataset, "", constant)
         except SourceError as error:
-            return isinstance(error, TwoColumnsError | StockOfWideTableError)
+            return isinstance(error, TwoColumnsError | StockOfWideTableError | UnclearColumnsError)
         return True
 
     return is_header
@@ -160,6 +169,23 @@ def _numbered(name: str, number: int) -> str:
     return f"{name} ({number})"
 
 
+def _named(header: Sequence[str], names: tuple[str, ...], available: Sequence[str], plan: ColumnPlan, dataset: Dataset,
+           where: str) -> Layout:
+    """The layout of a table whose columns with demand are items, regions, or periods of the row's year."""
+    is_of_years = isinstance(dataset.source, FileSource) and dataset.source.layout in ("periods", "years")
+    spread = (columns_of_periods(names, available, plan, dataset, where) if is_of_years else
+              columns_of_names(header, names, available, plan, dataset, where))
+    if (entry := dataset.stock_entry) is not None:
+        raise StockOfWideTableError(_NO_STOCK.format(count=len(spread.columns), what="columns of demand", entry=entry,
+                                                     first=spread.columns[0]))
+    wanted = plan.wanted(name for name in names if name not in spread.columns)
+    return Layout(names, tuple(wanted), spread)
+
+
+_NO_STOCK = ("{count} columns are {what}, as {first!r}: in such a wide table no column can say of each period whether "
+             "it was in stock. Deliver a row for each period, or leave columns.{entry} out.")
+
+
 def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, dataset: Dataset) -> Layout | None:
     others = [name for name in available if name not in plan.period_columns()]
     wanted = tuple(plan.wanted(others))
@@ -167,15 +193,15 @@ def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, data
     if not left or dataset.columns.date_start:
         return None
     days = read_dates(pd.Series(left, dtype=object), dataset.frequency, dataset.columns.date_format).days
-    dates = tuple(name for name, day in zip(left, days, strict=True) if day == day)
+    dates = tuple(name for name, day in zip(left, days, strict=True) if day == day and not SINCE_1970.fullmatch(name))
     if len(dates) < _ENOUGH_DATES:
         return None
     if (entry := dataset.stock_entry) is not None:
-        raise StockOfWideTableError(
-            f"{len(dates)} columns are dates with demand in them, as {dates[0]!r}: in such a wide table no column can "
-            f"say of each period whether it was in stock. Deliver a row for each period, or leave columns.{entry} out.")
+        raise StockOfWideTableError(_NO_STOCK.format(count=len(dates), what="dates with demand in them", entry=entry,
+                                                     first=dates[0]))
     try:
         plan.check([*others, *plan.period_columns()], "")
     except SourceError:
         return None
-    return Layout(tuple(names), tuple(name for name in wanted if name in names), dates)
+    return Layout(tuple(names), tuple(name for name in wanted if name in names), Spread(
+        dates, "date", dates, is_sparse=dataset.rules.gaps == "zero"))

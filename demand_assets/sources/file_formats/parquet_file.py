@@ -47,7 +47,7 @@ class ParquetTable:
         self._metadata: pq.FileMetaData | None = None
         try:
             with filesystem.open(path, "rb") as file:
-                _check_footer(file, path)
+                check_footer(file, path)
                 parquet = pq.ParquetFile(file)
                 self._metadata = parquet.metadata
                 check_columns(parquet.metadata.num_columns, path)
@@ -89,7 +89,7 @@ class ParquetTable:
             return {}
         with self._filesystem.open(self._path, "rb") as file:
             table = without_views(self._open(file).read(columns=self._written))
-        return {name: evidence_of(pc.cast(_as_text(table[name]) if is_bytes(table[name].type) else table[name],
+        return {name: evidence_of(pc.cast(as_text_in_utf_8(table[name]) if is_bytes(table[name].type) else table[name],
                                           pa.string())) for name in self._written}
 
     def settle(self, marks: Mapping[str, Marks]) -> None:
@@ -192,7 +192,7 @@ def _shortened(table: pa.Table) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
-def _check_footer(file: Any, path: str) -> None:
+def check_footer(file: Any, path: str) -> None:
     """Look at how much a Parquet file tells of itself, before that is read. Raises: SourceError."""
     size = file.seek(0, 2)
     if size < 8:
@@ -205,7 +205,7 @@ def _check_footer(file: Any, path: str) -> None:
                           "read. Leave out columns that are not needed, and write larger row groups.")
 
 
-def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_text_in_utf_8(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Bytes as the text that they are in UTF-8. Raises: pa.ArrowInvalid: they are none."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
@@ -222,7 +222,7 @@ def as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFra
     for place, field in enumerate(table.schema):
         if is_bytes(field.type):
             try:
-                table = table.set_column(place, field.name, _as_text(table[field.name]))
+                table = table.set_column(place, field.name, as_text_in_utf_8(table[field.name]))
             except pa.ArrowInvalid as error:
                 raise SourceError(f"The column {field.name!r} holds bytes that are no text in UTF-8. Write it as text."
                                   ) from error

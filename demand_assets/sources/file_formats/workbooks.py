@@ -1,4 +1,4 @@
-"""Sheets of Excel workbooks as tables; openpyxl reads them."""
+"""Sheets of workbooks as tables; openpyxl reads those of Excel, calamine others."""
 
 import re
 import struct
@@ -22,6 +22,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
 from demand_assets.sources.file_formats.headers import (
     LOOKED_THROUGH,
@@ -31,6 +32,7 @@ from demand_assets.sources.file_formats.headers import (
     layout_of,
     put_together,
 )
+from demand_assets.sources.file_formats.spread_columns import unpivoted_cells
 from demand_assets.sources.file_formats.unpacking import check_values, check_zip
 from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
 
@@ -42,6 +44,8 @@ _UNSTORED = re.compile(rb"<c(?:\s+(?!t=\"str\")[\w:]+=\"[^\"]*\")*\s*>\s*<f\b[^>
 """A cell with a formula and no value; a formula may have an empty text for one, which is a value."""
 _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\s*[\r\n]+\s*")
+_BEGIN = 200
+"""Bytes that tell what kind of workbook a file is."""
 _LONGEST_NUMBER = 10 ** 15
 """From which on Excel keeps no longer all digits."""
 _BROKEN = (InvalidFileException, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError, ValueError, TypeError,
@@ -80,23 +84,18 @@ class SheetTable:
                   if names and name in {*names, *plan.name_columns()}}
         for name, column in filled_down(beside, names).items():
             table[layout.names.index(name)] = column
-        places = {name: layout.names.index(name) for name in [*layout.wanted, *layout.dates]}
-        columns = {name: table[place] for name, place in places.items() if name not in layout.dates}
-        if layout.dates:
-            size = len(layout.dates)
-            columns = {name: pd.Series(np.tile(column.to_numpy(), size)) for name, column in columns.items()}
-            each = np.repeat(np.array(layout.dates, dtype=object), len(table))
-            columns[plan.plain("date") or "date"] = pd.Series(each)
-            columns[plan.plain("demand") or "demand"] = pd.concat(
-                [table[places[name]] for name in layout.dates], ignore_index=True)
+        places = {name: layout.names.index(name) for name in [*layout.wanted, *layout.spread.columns]}
+        columns = {name: table[place] for name, place in places.items()}
+        columns |= {name: pd.Series([value] * len(table), dtype=object) for name, value in constant.items()
+                    if name not in columns and name in plan.wanted([name])}
+        if layout.spread:
+            columns = unpivoted_cells(columns, layout.spread, plan.plain(layout.spread.ours) or layout.spread.ours,
+                                      plan.plain("demand") or "demand", where.removesuffix(","))
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
         for name in plan.name_columns() & set(self._table.columns):
             self._table[name] = self._table[name].map(_id, na_action="ignore").astype(object)
             if unstored := next((value for value in self._table[name] if str(value).endswith(UNSTORED)), None):
                 raise SourceError(f"The column {name!r} has formulas whose values are not in the file, as {unstored}.")
-        for name, value in constant.items():
-            if name not in self._table and name in plan.wanted([name]):
-                self._table[name] = pd.Series([value] * len(self._table), dtype=object)
 
     def evidence(self) -> dict[str, Evidence]:
         """What the texts in columns that may hold numbers say about how these are written."""
@@ -183,10 +182,11 @@ def cells_of(filesystem: AbstractFileSystem, path: str, most_gb: float | None = 
     """The values of a workbook. Raises: SourceError: it cannot be read, or holds too much."""
     try:
         with filesystem.open(path, "rb") as file:
-            if file.read(4) == b"\xd0\xcf\x11\xe0":
-                raise SourceError(f"{path} is an old or an encrypted Excel workbook. Save it as .xlsx without a "
-                                  "password, or as CSV (UTF-8).")
+            begin = file.read(_BEGIN)
             file.seek(0)
+            if is_calamines(begin):
+                found, not_shown = sheets_in(file, path, most_gb)
+                return Book({name: _filled(rows) for name, rows in found.items()}, not_shown)
             check_zip(file, path, most_gb)
             book = load_workbook(file, read_only=True, data_only=True)
             sheets = {sheet.title: _rows(sheet, path, most_gb) for sheet in book.worksheets}

@@ -125,7 +125,7 @@ def _measures(*names: str) -> bytes:
 
 @pytest.mark.parametrize(("name", "content", "words"), [
     ("sales.csv", gzip.compress(b"date,item,demand\n"), "call it .csv.gz"),
-    ("sales.ods", b"PK\3\4mimetypeapplication/vnd.oasis", "save it as .xlsx or CSV"),
+    ("sales.numbers", b"PK\3\4Index/Document.iwa", "save it as .xlsx or CSV"),
     ("sales.csv", b"date,item,demand\n2026-01-01,tea,3\0\n" + b"2026-01-02,tea,3\n" * 20,
      "zero bytes, the first in line 2"),
     ("sales.csv", b"KW;item;demand\n" + b"".join(b"%d;tea;3%d\n" % (week % 52 + 1, week) for week in range(120)),
@@ -137,7 +137,7 @@ def _measures(*names: str) -> bytes:
     ("sales.csv", b"date,item,demand\n" + "2026-01-02,Käse,3\n".encode() * 20 + b"2026-02-02,K\xe4se,3\n",
      "the first in line 22"),
     ("sales.csv", b"date,item,demand\n" + b"2026-01-02,tea,3 ooo\n" * 20, "write numbers alone there, without units")],
-    ids=["compressed", "ods", "zero byte", "weeks alone", "measures", "versions", "years", "two encodings", "units"])
+    ids=["compressed", "numbers", "zero", "weeks alone", "measures", "versions", "years", "two encodings", "units"])
 def test_the_cure_is_told(name: str, content: bytes, words: str, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(content)

@@ -10,6 +10,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import SourceError, written_out
 from demand_assets.sources import open_source
+from demand_assets.sources.files import not_read_beside
 from tests.demand_assets.sources.shop import NORTH_7, SOUTH_7, SOUTH_ODD, file_dataset, sales
 
 
@@ -37,6 +38,30 @@ def test_the_catalogue_names_region_items_and_the_last_demand(file):
     assert catalogue.region_items == (RegionItem("east", "8"), NORTH_7, SOUTH_7, SOUTH_ODD)
     assert catalogue.last_date == pd.Timestamp("2024-01-03")
     assert catalogue.refused == ()
+
+
+@pytest.mark.parametrize(("names", "is_read"), [
+    (["a.csv", "b.feather", "c.json", "d.xls", "e.ods"], "a.csv"), (["b.feather", "c.json", "d.ods"], "b.feather"),
+    (["c.json", "d.jsonl.gz"], "c.json d.jsonl.gz"), (["c.json", "d.ods"], "d.ods"),
+    (["a.parquet", "c.json"], "a.parquet"), (["a.xlsx", "d.xls"], "a.xlsx"),
+    (["a.zip", "c.json", "README.md"], "a.zip")])
+def test_what_stands_beside_files_that_were_always_read_is_not_read_too(names, is_read):
+    beside = not_read_beside(names)
+
+    assert " ".join(name for name in names if name not in beside and name != "README.md") == is_read
+    assert all("name it in source.path if it is meant" in reason for reason in beside.values())
+
+
+def test_files_of_other_kinds_beside_csv_files_are_named(tmp_path):
+    write(sales(), tmp_path / "a.csv")
+    sales().to_feather(tmp_path / "a.feather")
+    (tmp_path / "meta.json").write_text('{"made": "by hand"}')
+
+    catalogue = open_source(file_dataset(tmp_path)).catalogue()
+
+    assert len(read(tmp_path)) == 4
+    assert [name.rpartition("/")[2] for name, _ in catalogue.skipped] == ["a.feather", "meta.json"]
+    assert len(read(tmp_path / "a.feather")) == 4  # as it is said
 
 
 def test_only_the_region_items_asked_for_are_read_under_our_names(file):

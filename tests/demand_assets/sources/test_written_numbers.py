@@ -182,3 +182,22 @@ def test_a_column_that_cannot_have_the_declared_thousands_has_decimals(tmp_path)
 
 def test_groups_of_two_digits_as_in_india_are_read(tmp_path):
     assert read(written(tmp_path, ["1,23,456", "12,345", "1,23,45,678.50"])) == [123456, 12345, 12345678.5]
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    (["١٢٣٤", "٥"], [1234, 5]), (["۱٬۲۳۴٫۵", "۶"], [1234.5, 6]), (["１，２３４．５", "７"], [1234.5, 7]),
+    (["१२", "१३.५"], [12, 13.5]),
+    (['"=""12"""', '"=""1.234,5"""'], [12, 1234.5])])
+@pytest.mark.parametrize("is_parquet", [False, True])
+def test_digits_of_other_scripts_and_numbers_written_as_formulas_are_read(tmp_path, values, expected, is_parquet):
+    path = written(tmp_path, values)
+    if is_parquet:
+        table = pd.read_csv(path, sep=";", dtype=str)
+        path = tmp_path / "a.parquet"
+        table.to_parquet(path)
+
+    assert [float(value) for value in read(path)] == expected
+
+
+def test_what_is_no_number_keeps_its_digits(tmp_path):
+    assert read(written(tmp_path, ["٣ kettles", "4"])) == ["3 kettles", "4"]

@@ -51,3 +51,18 @@ def test_a_word_before_a_date_that_is_no_weekday_is_no_date():
                                                     ("2024-01-31 00:00:00 UTC", "D")])
 def test_dates_as_programs_write_them(written, frequency):
     assert str(read_dates(texts(written), frequency).days[0])[:7] == "2024-01"
+
+
+@pytest.mark.parametrize("value", [1704067200, "1704067200", 1704067200000, "1704067200000", "1704067200000.0"])
+def test_seconds_and_milliseconds_since_1970_are_stamps_in_utc(value):
+    read = read_dates(texts(value), "D")
+
+    assert str(read.days[0]) == "2024-01-01"
+    assert read.has_zone[0]
+    assert not read.has_time[0]
+    assert str(read_dates(texts(1704063600000), "D", time_zone="Europe/Berlin").days[0]) == "2024-01-01"
+
+
+@pytest.mark.parametrize("value", ["2024010100", "999999999", "1900000000", "17040672000", 1.5e9 + 0.5])
+def test_other_long_numbers_are_no_stamps(value):
+    assert str(read_dates(texts(value), "D").days[0]) == "NaT"

@@ -196,7 +196,7 @@ class TestFolders:
         skipped = {name.rsplit("/", 1)[1]: reason for name, reason in source(folder).catalogue().skipped}
 
         assert set(skipped) == {"b.xls", "notes.docx", "c.csv", "empty.csv", "_north.csv"}
-        assert "save it as .xlsx" in skipped["b.xls"]
+        assert "stands beside .csv files" in skipped["b.xls"]
 
     def test_a_zip_of_several_files(self, tmp_path):
         rows = text().splitlines()

@@ -1,0 +1,88 @@
+"""Files of every kind are proposed as what they hold, whatever their names say, and read as it was sold."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.demand_assets.proposals.layouts.builders import proposed, read_units, refusal, sales, true_units, written
+from tests.demand_assets.sources.file_formats.builders import write_ods
+
+SOLD = sales(["tea", "jug"])
+PIVOT = SOLD.pivot(index=["date", "region"], columns="item", values="demand").reset_index()
+
+
+def of_kind(table: pd.DataFrame, path: Path) -> Path:
+    texts = table.assign(date=table["date"].dt.strftime("%Y-%m-%d"))
+    match path.suffix:
+        case ".ods":
+            rows = [[value.date() if isinstance(value, datetime) else value for value in row]
+                    for row in table.itertuples(index=False)]
+            return write_ods(path, {"Notes": [["made by hand"]], "Sales": [["Report"], [None], list(table), *rows]})
+        case ".feather":
+            table.to_feather(path)
+        case ".json":
+            texts.to_json(path, orient="records")
+        case ".jsonl" | ".gz":
+            texts.to_json(path, orient="records", lines=True)
+        case _:
+            return written(table, path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.ods", "a.feather", "a.json", "a.jsonl", "a.jsonl.gz"])
+@pytest.mark.parametrize("table", [SOLD, PIVOT], ids=["rows", "items"])
+def test_a_file_of_another_kind(name: str, table: pd.DataFrame, tmp_path: Path) -> None:
+    _, dataset = proposed(of_kind(table, tmp_path / name))
+
+    assert read_units(dataset) == true_units(SOLD)
+
+
+@pytest.mark.parametrize("name", ["a.ods", "a.feather", "a.json"])
+def test_what_no_name_tells_is_told_by_the_content(name: str, tmp_path: Path) -> None:
+    draft, dataset = proposed(of_kind(SOLD, tmp_path / name).rename(tmp_path / "export"))
+
+    assert draft.source["format"][0] in ("excel", "arrow", "json")
+    assert read_units(dataset) == true_units(SOLD)
+
+
+def test_text_that_is_called_an_old_workbook(tmp_path: Path) -> None:
+    SOLD.to_csv(tmp_path / "a.xls", sep="\t", index=False)
+
+    draft, dataset = proposed(tmp_path / "a.xls")
+
+    assert draft.source["format"][0] == "csv"
+    assert read_units(dataset) == true_units(SOLD)
+
+
+def test_files_of_other_kinds_beside_csv_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "sales").mkdir()
+    written(SOLD, tmp_path / "sales" / "a.csv")
+    SOLD.to_feather(tmp_path / "sales" / "a.feather")
+    (tmp_path / "sales" / "meta.json").write_text(json.dumps({"made": "by hand"}))
+
+    draft, dataset = proposed(tmp_path / "sales")
+
+    assert read_units(dataset) == true_units(SOLD)
+    assert sum(line.startswith("not read: ") and "beside .csv files" in line for line in draft.seen) == 2
+
+
+def test_json_of_columns_is_refused_and_the_advice_works(tmp_path: Path) -> None:
+    table = SOLD.assign(date=SOLD["date"].astype(str))
+    table.to_json(tmp_path / "a.json")
+    assert "orient='records'" in refusal(tmp_path / "a.json")
+
+    table.to_json(tmp_path / "a.json", orient="records")
+    assert read_units(proposed(tmp_path / "a.json")[1]) == true_units(SOLD)
+
+
+@pytest.mark.parametrize("suffix", ["json", "feather"])
+def test_of_a_large_file_a_sample_is_looked_at(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demand_assets.proposals.tables.WHOLE_UP_TO", 1000)
+
+    draft, dataset = proposed(of_kind(SOLD, tmp_path / f"a.{suffix}"))
+
+    assert "a sample of" in draft.looked_at
+    assert read_units(dataset) == true_units(SOLD)
