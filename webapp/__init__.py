@@ -28,6 +28,7 @@ from webapp.api import routes
 from webapp.audit import views as audit_pages
 from webapp.data_quality import views as data_quality_pages
 from webapp.db.database import db, migrate, open_sqlite_well
+from webapp.db.revisions import note_writes
 from webapp.forecasts import downloads, override_views
 from webapp.forecasts import views as forecasts_pages
 from webapp.groups import views as groups_pages
@@ -44,7 +45,7 @@ from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
 from webapp.pages import long_names, numbers_and_dates, rounded_money, stored_words
 from webapp.panels import views as panels_pages
-from webapp.personal import seen_region_items
+from webapp.personal import kept_answers, seen_region_items
 from webapp.published_plans import views as published_plans_pages
 from webapp.region_items import labels, search
 from webapp.retrains import views as retrains_pages
@@ -107,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             open_sqlite_well(db.engine)
+        note_writes(db.engine)
     migrate.init_app(app, directory=f"{app.root_path}/migrations")
     log_lines.add_to(app)
     requests_seen.add_to(app)
@@ -132,8 +134,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     language_words.add_to(app)
     routes.add_to(app, csrf)
     scim.add_to(app, csrf)
-    for shared in (translations, access, seen_region_items, long_names, numbers_and_dates, rounded_money, stored_words,
-                   form_tokens, errors, security_headers):
+    for shared in (translations, access, seen_region_items, kept_answers, long_names, numbers_and_dates, rounded_money,
+                   stored_words, form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)
     return app

@@ -12,6 +12,7 @@ from flask import current_app
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import Connection, Engine
 
+from webapp.db.revisions import note_writes
 from webapp.db.roles import check_apart, give_rights
 from webapp.settings import Settings
 
@@ -29,7 +30,9 @@ def _engine() -> Engine:
         found: Engine = _migrate.db.engine
         return found
     check_apart(_owner_url, _settings.database_url)
-    return create_engine(_owner_url, poolclass=NullPool, hide_parameters=True)
+    owners = create_engine(_owner_url, poolclass=NullPool, hide_parameters=True)
+    note_writes(owners)
+    return owners
 
 
 def _leave_out_empty(_context: Any, _revision: Any, directives: list[Any]) -> None:

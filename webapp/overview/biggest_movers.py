@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, func, select
 
 from webapp.db.database import db
+from webapp.personal.kept_answers import kept
 from webapp.region_items.overview_table.query import View
 from webapp.region_items.rows import rows_by_key
 from webapp.tables import EarlierMove, RegionItemRow
@@ -52,6 +53,14 @@ def changes_since(view: View) -> Changes:
 
 def _moves(since: datetime, sign: Literal[1, -1]) -> list[Move]:
     """The largest moves in one direction: the last one of each region-item, and those that another has followed."""
+    found = dict(kept("region_items", ("moves", since, sign), lambda: _largest_moves(since, sign)))
+    rows = rows_by_key(list(found))
+    moves = [Move(rows[key], moved) for key, moved in found.items() if key in rows]
+    return sorted(moves, key=lambda each: (-abs(each.moved), each.row.position))[:MOST_MOVES]
+
+
+def _largest_moves(since: datetime, sign: Literal[1, -1]) -> list[tuple[str, float]]:
+    """Keys, and by how much they moved; the ``MOST_MOVES`` largest are among them."""
     moved = sign * RegionItemRow.moved
     found: dict[str, Any] = {row[0]: row[1] for row in db.session.execute(
         select(RegionItemRow.key, RegionItemRow.moved).where(
@@ -67,14 +76,12 @@ def _moves(since: datetime, sign: Literal[1, -1]) -> list[Move]:
         key = keys.get(region_item_id)
         if key and size > abs(found.get(key, 0.0)):
             found[key] = sign * size
-    rows = rows_by_key(list(found))
-    moves = [Move(rows[key], moved) for key, moved in found.items()]
-    return sorted(moves, key=lambda each: (-abs(each.moved), each.row.position))[:MOST_MOVES]
+    return list(found.items())
 
 
 def _largest(column: ColumnElement[float | None], since: datetime) -> list[RegionItemRow]:
-    keys = list(db.session.scalars(
+    keys = kept("region_items", ("misses", since), lambda: db.session.scalars(
         select(RegionItemRow.key).where(RegionItemRow.in_catalogue, RegionItemRow.moved_at >= since, column != 0)
-        .order_by(func.abs(column).desc(), RegionItemRow.position).limit(LARGEST)))
+        .order_by(func.abs(column).desc(), RegionItemRow.position).limit(LARGEST)).all())
     rows = rows_by_key(keys)
-    return [rows[key] for key in keys]
+    return [rows[key] for key in keys if key in rows]

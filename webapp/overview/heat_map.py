@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, distinct, func, select
 from webapp.db.database import db
 from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import place_of
-from webapp.region_items.overview_table.query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions, kept_of
 from webapp.tables import RegionItemRow
 
 Measure = Literal["live", "backtest"]
@@ -81,14 +81,16 @@ def heat_map(view: View, measure: Measure, across: int) -> HeatMap:
         across: page of regions.
     """
     where = conditions(view)
-    regions = list(db.session.scalars(select(RegionItemRow.region).where(*where).group_by(RegionItemRow.region)
-                                      .order_by(func.min(RegionItemRow.position))))
-    all_items = db.session.scalar(select(func.count(distinct(RegionItemRow.item))).where(*where)) or 0
+    regions = kept_of(view, "regions", lambda: db.session.scalars(
+        select(RegionItemRow.region).where(*where).group_by(RegionItemRow.region)
+        .order_by(func.min(RegionItemRow.position))).all())
+    all_items = kept_of(view, "items", lambda: db.session.scalar(
+        select(func.count(distinct(RegionItemRow.item))).where(*where)) or 0)
     down = place_of(view.page, all_items, ITEMS_AT_ONCE)
     right = place_of(across, len(regions), REGIONS_AT_ONCE)
-    items = list(db.session.scalars(select(RegionItemRow.item).where(*where).group_by(RegionItemRow.item)
-                                    .order_by(RegionItemRow.item).limit(ITEMS_AT_ONCE)
-                                    .offset(down.before)))
+    items = kept_of(view, ("items", down.before), lambda: db.session.scalars(
+        select(RegionItemRow.item).where(*where).group_by(RegionItemRow.item)
+        .order_by(RegionItemRow.item).limit(ITEMS_AT_ONCE).offset(down.before)).all())
     shown = regions[right.before:right.before + REGIONS_AT_ONCE]
     rows = db.session.execute(select(
         RegionItemRow.key, RegionItemRow.region, RegionItemRow.item, RegionItemRow.live_periods,

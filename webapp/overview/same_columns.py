@@ -11,7 +11,7 @@ from webapp.language.translations import lazy_gettext
 from webapp.pages.numbers_and_dates import day, share, signed_share, units
 from webapp.region_items.overview_table.columns import USUAL_COLUMNS
 from webapp.region_items.overview_table.flags import FLAGS
-from webapp.region_items.overview_table.query import STATUSES, Page, View, conditions
+from webapp.region_items.overview_table.query import STATUSES, Page, View, conditions, kept_of
 from webapp.tables import RegionItemRow
 
 NOT_KNOWN = lazy_gettext("not known")
@@ -61,9 +61,8 @@ def same_everywhere(view: View, page: Page) -> dict[str, str]:
     names = list(dict.fromkeys(each for cell in candidates.values() for each in cell.names))
     asked = [each for name in names for each in _extremes(name)]
     flags: ColumnElement[int] = func.count().filter(_has_flag(view)) if "status" in candidates else literal(0)
-    flagged, size, *values = db.session.execute(
-        select(flags, func.count(), *asked)
-        .select_from(RegionItemRow).where(*conditions(view))).one()
+    flagged, size, *values = kept_of(view, ("same", *candidates), lambda: db.session.execute(
+        select(flags, func.count(), *asked).select_from(RegionItemRow).where(*conditions(view))).one())
     alike = {name for name, (least, most, known) in zip(names, zip(*[iter(values)] * 3, strict=True), strict=True)
              if least == most and known in (0, size)}
     return {name: str(cell.unknown or NOT_KNOWN) if (value := getattr(page.rows[0], cell.names[0])) is None

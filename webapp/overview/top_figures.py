@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 
 from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS
 from webapp.db.database import db
+from webapp.personal.kept_answers import kept
 from webapp.personal.seen_region_items import sees_everything
-from webapp.region_items.overview_table.query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions, kept_of
 from webapp.stored_forecasts.by_period import SumByPeriod
 from webapp.stored_forecasts.filtered_totals import interval_of
 from webapp.tables import GroupForecast, RegionItemRow
@@ -75,9 +76,9 @@ def _of_all() -> Figures:
     row = db.session.get(GroupForecast, ("all", ""))
     if row is None:
         return Figures(is_due=is_due)
-    error, sold, judged_size = db.session.execute(select(
+    error, sold, judged_size = kept("region_items", "judged", lambda: db.session.execute(select(
         func.sum(RegionItemRow.live_error), func.sum(RegionItemRow.live_sold), func.count(RegionItemRow.live_error),
-    ).where(RegionItemRow.in_catalogue, RegionItemRow.forecast_total.is_not(None))).one()
+    ).where(RegionItemRow.in_catalogue, RegionItemRow.forecast_total.is_not(None))).one())
     return Figures(
         size=row.size, total=row.total, lower=row.lower, upper=row.upper, model=row.model, revenue=row.revenue,
         priced=row.priced, last_year=row.last_year, last_year_out_of_stock=row.last_year_out_of_stock,
@@ -88,13 +89,13 @@ def _of_all() -> Figures:
 
 def _of_view(view: View) -> Figures:
     total, last_year = RegionItemRow.forecast_total, RegionItemRow.last_year
-    found = db.session.execute(select(
+    found = kept_of(view, "figures", lambda: db.session.execute(select(
         func.count(), func.sum(total), func.sum(RegionItemRow.forecast_model), func.sum(RegionItemRow.revenue),
         func.count(RegionItemRow.revenue), func.sum(last_year), func.count(last_year),
         func.count().filter(last_year.is_not(None), RegionItemRow.last_year_out_of_stock > 0),
         func.sum(total).filter(last_year.is_not(None)), func.sum(RegionItemRow.live_error),
         func.sum(RegionItemRow.live_sold), func.count(RegionItemRow.live_error), func.max(RegionItemRow.groups_due),
-    ).select_from(RegionItemRow).where(*conditions(view), total.is_not(None))).one()
+    ).select_from(RegionItemRow).where(*conditions(view), total.is_not(None))).one())
     size, units, model, revenue, priced, before, compared_size, was_out, compared, error, sold, judged_size, due = found
     group = db.session.get(GroupForecast, view.attributes[0]) if _is_one_group(view) and not due else None
     bounds = group if group and group.size == size else interval_of(conditions(view), size) if (

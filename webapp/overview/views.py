@@ -31,6 +31,7 @@ from webapp.region_items.overview_table.query import (
     Counts,
     View,
     conditions,
+    count_matching,
     counts,
     find_page,
     parse_view,
@@ -123,8 +124,7 @@ def _chosen_in_panels(name: str, here: GroupView | HeatView, view: View, found: 
         view: which region-items are chosen.
     """
     part = request.headers.get("HX-Target") == "table"
-    matching = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
-        *conditions(view))) if view.is_narrowed else found.total
+    matching = count_matching(view) if view.is_narrowed else found.total
     text = render_template(
         f"overview/_{name}_table.html" if part else f"overview/{name}.html", page_view=here, view=view,
         matching=matching, part=part, with_tabs=part, **shown, **_panels(view, found), **_around(view, found, part))

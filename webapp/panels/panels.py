@@ -12,7 +12,7 @@ from webapp.pages.listing import Query
 from webapp.pages.long_names import in_full
 from webapp.region_items.attributes import ARGUMENT, arguments_of, levels, next_level
 from webapp.region_items.overview_table.flags import FLAGS
-from webapp.region_items.overview_table.query import View, conditions
+from webapp.region_items.overview_table.query import View, conditions, kept_of
 from webapp.tables import AttributeValue, Catalogue, RegionItemRow
 
 LISTED = 100
@@ -90,8 +90,9 @@ def new_counts(view: View, of_all: Mapping[str, int]) -> dict[str, int]:
     others = replace(view, flags=tuple(name for name in view.flags if name not in names))
     if not others.is_narrowed:
         return {name: of_all[name] for name in names}
-    asked = (func.count().filter(FLAGS[name].which(view.since)) for name in names)
-    found = db.session.execute(select(*asked).select_from(RegionItemRow).where(*conditions(others))).one()
+    asked = [func.count().filter(FLAGS[name].which(view.since)) for name in names]
+    found = kept_of(others, "new", lambda: db.session.execute(
+        select(*asked).select_from(RegionItemRow).where(*conditions(others))).one())
     return dict(zip(names, found, strict=True))
 
 
@@ -100,8 +101,10 @@ def _panel(view: View, axis: Axis, wanted: str, find: str) -> Panel:
     level = wanted or next(iter(known))
     others = [one for one in view.attributes if one[0] != level]
     ticked = [value for name, value in view.attributes if name == level]
-    query = _sums(axis, level, replace(view, attributes=tuple(others)))
-    found, size = _found(query, find) if find else _most_frequent(query)
+    of_others = replace(view, attributes=tuple(others))
+    query = _sums(axis, level, of_others)
+    found, size = _found(query, find) if find else kept_of(
+        of_others, ("panel", axis, level), lambda: _most_frequent(query))
     listed = dict(found)
     missing = [name for name in ticked if name not in listed]
     sizes = query.subquery()

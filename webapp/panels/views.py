@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flask import Blueprint, Flask, render_template, request
-from sqlalchemy import func, select
 
 from demand_assets.forecasting.dataset.attributes import AXES, Axis
 from webapp.access import needs
-from webapp.db.database import db
 from webapp.panels.panels import LONGEST_FIND, Panel, panels_of, uncounted
 from webapp.region_items.attributes import ARGUMENT, Filter, parsed
-from webapp.region_items.overview_table.query import View, conditions, parse_view
+from webapp.region_items.overview_table.query import View, count_matching, parse_view
 from webapp.services import services
-from webapp.tables import RegionItemRow
 
 bp = Blueprint("panels", __name__, url_prefix="/panels")
 
@@ -85,8 +82,7 @@ def forecast_panels(asked: Asked) -> Choice:
 
 
 def _choice(view: View) -> Choice:
-    count = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0
-    return Choice(panels_of(view, asked_finds()), view.attributes, count)
+    return Choice(panels_of(view, asked_finds()), view.attributes, count_matching(view))
 
 
 def add_to(app: Flask) -> None:

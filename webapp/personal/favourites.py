@@ -10,7 +10,7 @@ from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent
 from webapp.language.translations import gettext as _
 from webapp.pages.reader_locale import number
-from webapp.tables import Favourite, RegionItemRow
+from webapp.tables import Catalogue, Favourite, RegionItemRow
 
 MOST = 2000
 """Favourites of one person."""
@@ -23,6 +23,13 @@ class TooManyFavouritesError(ValueError):
 def is_favourite() -> ColumnElement[bool]:
     """Whether a region-item is a favourite of whoever asks."""
     return RegionItemRow.key.in_(select(Favourite.key).where(Favourite.person == actor().email))
+
+
+def count_favourites() -> int:
+    """How many region-items of the dataset are favourites of whoever asks."""
+    return db.session.scalar(select(func.count()).select_from(Favourite).where(
+        Favourite.person == actor().email, Favourite.key.in_(
+            select(Catalogue.key).where(Catalogue.key == Favourite.key, Catalogue.in_catalogue)))) or 0
 
 
 def favourites_among(keys: Sequence[str]) -> set[str]:

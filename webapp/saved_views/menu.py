@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 
 from webapp.access import actor
 from webapp.db.database import db
+from webapp.personal.favourites import count_favourites
 from webapp.personal.visible_views import is_visible, visible_view
 from webapp.region_items.overview_table.query import View
 from webapp.saved_views.opening import gone_from, kept_arguments, opened, start_of
-from webapp.tables import Catalogue, Favourite, SavedView
+from webapp.tables import SavedView
 
 LISTED = 15
 """Of one's own and of others', in the menu; a page has all."""
@@ -54,12 +55,9 @@ def menu(view: View | None = None) -> Menu:
     own = [row[0] for row in listed if row[0].person == actor().email]
     others = [row[0] for row in listed if row[0].person != actor().email]
     count = listed[0][1] if listed else 0
-    favourites = db.session.scalar(select(func.count()).select_from(Favourite).join(
-        Catalogue, Catalogue.key == Favourite.key).where(
-            Favourite.person == actor().email, Catalogue.in_catalogue)) or 0
     now = visible_view(view.saved) if view else None
     is_changed = bool(view and now and (
         (now.id if now.is_picked else 0) != view.picked or opened(now).arguments != kept_arguments(view)))
-    return Menu(own, others, count - len(own) - len(others), favourites,
+    return Menu(own, others, count - len(own) - len(others), count_favourites(),
                 now, gone_from(now) if now else 0,
                 is_changed)

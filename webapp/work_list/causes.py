@@ -5,19 +5,21 @@ is a matter of the sentence that it gave, of the retrain, or of the day. Entries
 each can be done on its own, and who sees some region-items only has the entries of those.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, String, case, cast, func, literal, select
 
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.pages.listing import Query, View, place_of
+from webapp.personal.kept_answers import kept
 from webapp.tables import Catalogue, WorkEntry
 from webapp.work_list import states
 
+Answer = TypeVar("Answer")
 OF_ITEMS = ("moved", "missed", "bias", "refused", "unusual", "stock_out", "override")
 """Kinds that have the item as their cause; that of others is what ``told`` says under the name in ``_TOLD``."""
 _TOLD = {"failed": "why", "kept": "retrain", "stale": "since", "no_model": "status"}
@@ -103,29 +105,56 @@ def count_lines(conditions: Sequence[ColumnElement[bool]]) -> int:
     return db.session.scalar(with_items(select(func.count(cause_of().distinct()))).where(*conditions)) or 0
 
 
-def line_page(query: Query, view: View) -> LinePage:
-    """A page of lines of the entries of a query, in a view's order."""
+def line_page(query: Query, view: View, question: Hashable = None) -> LinePage:
+    """A page of lines of the entries of a query, in a view's order.
+
+    Args:
+        question: under which it is kept what was counted, which says all that the query depends on; None keeps nothing.
+    """
     ids = query.order_by(None).with_only_columns(WorkEntry.id)
     conditions = [WorkEntry.id.in_(ids)]
-    tasks = db.session.scalar(select(func.count()).select_from(WorkEntry).where(*conditions)) or 0
-    matching = count_lines(conditions)
+    tasks, matching = _kept(question, "counts", lambda: (
+        db.session.scalar(select(func.count()).select_from(WorkEntry).where(*conditions)) or 0,
+        count_lines(conditions)))
     place = place_of(view.page, matching, view.size)
-    rows = lines(conditions, _order(view), view.size, place.before)
+    shown = view.sort, view.descending, view.size, place.before
+    rows = _lines(_kept(question, shown, lambda: _ids(conditions, _order(view), view.size, place.before)))
     return LinePage(rows, matching, tasks, view.at_page(place.number), place.pages)
 
 
-def lines(conditions: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]] = (), most: int = 25,
-          before: int = 0) -> list[Line]:
-    """Lines of the entries that meet conditions; those that are worth most first unless an order is given."""
+def first_lines(conditions: Sequence[ColumnElement[bool]], most: int, question: Hashable) -> list[Line]:
+    """The lines that are worth most of the entries that meet conditions.
+
+    Args:
+        question: as of ``line_page``.
+    """
+    return _lines(_kept(question, most, lambda: _ids(conditions, [func.sum(WorkEntry.rank).desc()], most, 0)))
+
+
+def _kept(question: Hashable, part: Hashable, ask: Callable[[], Answer]) -> Answer:
+    return ask() if question is None else kept("work", (question, part), ask)
+
+
+def _lines(ids: Sequence[Sequence[int]]) -> list[Line]:
+    """The lines of these entries, those left out that are there no more."""
+    found = {entry.id: entry for part in chunked([each for line in ids for each in line])
+             for entry in db.session.scalars(select(WorkEntry).where(WorkEntry.id.in_(part)))}
+    made = ([found[each] for each in line if each in found] for line in ids)
+    return [Line(entries) for entries in made if entries]
+
+
+def _ids(conditions: Sequence[ColumnElement[bool]], order: Sequence[ColumnElement[Any]], most: int,
+         before: int) -> list[list[int]]:
+    """The entries of each line, by id."""
     causes = db.session.scalars(with_items(select(cause_of().label("cause"))).where(*conditions).group_by(
-        "cause").order_by(*(order or [func.sum(WorkEntry.rank).desc()]), func.min(WorkEntry.id)).limit(most).offset(
+        "cause").order_by(*order, func.min(WorkEntry.id)).limit(most).offset(
         before)).all()
-    found: dict[str, list[WorkEntry]] = {cause: [] for cause in causes}
+    found: dict[str, list[int]] = {cause: [] for cause in causes}
     for part in chunked(causes):
-        for entry, cause in db.session.execute(with_items(select(WorkEntry, cause_of().label("cause"))).where(
+        for entry_id, cause in db.session.execute(with_items(select(WorkEntry.id, cause_of().label("cause"))).where(
                 *conditions, cause_of().in_(part)).order_by(WorkEntry.rank.desc(), WorkEntry.id)):
-            found[cause].append(entry)
-    return [Line(entries) for entries in found.values() if entries]
+            found[cause].append(entry_id)
+    return list(found.values())
 
 
 def _order(view: View) -> list[ColumnElement[Any]]:

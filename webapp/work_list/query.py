@@ -1,8 +1,9 @@
 """The list of work as it is read: searched, filtered, sorted and paged by its URL; counted for the overview."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from flask import abort
 from sqlalchemy import ColumnElement, func, select
@@ -13,11 +14,12 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.pages.listing import Kind, Query, View, containing, in_order, parse_view
+from webapp.personal.kept_answers import kept
 from webapp.region_items.attributes import ARGUMENT, conditions_of, parsed
 from webapp.tables import RegionItemRow, WorkEntry
 from webapp.work_list import states
 from webapp.work_list.actions import owners
-from webapp.work_list.causes import Line, cause_of, has_cause_of, lines, with_items
+from webapp.work_list.causes import Line, cause_of, first_lines, has_cause_of, with_items
 from webapp.work_list.entry_texts import Words, line_words_of
 from webapp.work_list.thresholds import KINDS
 
@@ -75,6 +77,14 @@ def entries(view: View, today: date) -> Query:
     return in_order(query, view, WorkEntry.id.expression)
 
 
+def question_of(view: View, today: date) -> Hashable:
+    """What ``entries`` depends on but their tables; None where it depends on others too."""
+    filters = view.filters
+    if view.search or filters[ARGUMENT] or filters[CAUSE]:
+        return None
+    return "entries", today, tuple(sorted(filters.items())), actor().email if filters["owner"] == ME else ""
+
+
 def seen_now(view: View, today: date, most: int) -> dict[int, int]:
     """Id -> version of all that a view asks for; at most so many, the first ones."""
     query = entries(view, today).with_only_columns(WorkEntry.id, WorkEntry.version).limit(most)
@@ -129,24 +139,29 @@ def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
     """
     today = date.today()
     query = with_items(select(func.count(), func.count(cause_of().distinct()),
-                              func.count().filter(WorkEntry.due < str(today)),
-                              func.count().filter(WorkEntry.owner == actor().email))).where(states.is_to_do(today))
+                              func.count().filter(WorkEntry.due < str(today)))).where(states.is_to_do(today))
+    mine = select(func.count()).select_from(WorkEntry).where(states.is_to_do(today), WorkEntry.owner == actor().email)
     by_day = select(func.date(WorkEntry.found_at), func.count()).where(
         states.is_to_do(today), WorkEntry.found_at >= datetime.combine(
             today - timedelta(days=DAYS_FOUND - 1), time(), UTC)).group_by(func.date(WorkEntry.found_at))
     if of:
         # Entry by entry: they are few, and region-items may be many.
         its = select(RegionItemRow.key).where(RegionItemRow.key == WorkEntry.subject, *of).correlate(WorkEntry).exists()
-        query, by_day = query.where(its), by_day.where(its)
-    found = {str(row[0]): row[1] for row in db.session.execute(by_day)}
+        query, by_day, mine = query.where(its), by_day.where(its), mine.where(its)
+
+    def ask() -> tuple[Sequence[int], Sequence[tuple[Any, int]]]:
+        return db.session.execute(query).one().tuple(), [row.tuple() for row in db.session.execute(by_day)]
+
+    (to_do, together, overdue), rows = ask() if of else kept("work", ("counts", today), ask)
+    found = {str(day): count for day, count in rows}
     days = [str(today - timedelta(days=back)) for back in reversed(range(DAYS_FOUND))]
-    to_do, together, overdue, mine = db.session.execute(query).one()
-    return WorkCounts(to_do, together, overdue, mine, {day: found.get(day, 0) for day in days})
+    return WorkCounts(to_do, together, overdue, db.session.scalar(mine) or 0, {day: found.get(day, 0) for day in days})
 
 
 def first_work() -> FirstWork:
     """The most important of what is to do."""
-    first = lines([states.is_to_do(date.today())], most=FIRST_SHOWN)
+    today = date.today()
+    first = first_lines([states.is_to_do(today)], FIRST_SHOWN, ("first", today))
     return FirstWork(first, line_words_of(first))
 
 

@@ -39,6 +39,7 @@ from webapp.work_list.query import (
     first_work,
     is_grouped,
     parse_work_view,
+    question_of,
     seen_now,
 )
 from webapp.work_list.thresholds import KINDS
@@ -76,7 +77,7 @@ def show() -> ResponseReturnValue:
 def _page(view: View, today: date) -> LinePage:
     """What a view shows, a line for each cause or for each entry."""
     if is_grouped(view):
-        return line_page(entries(view, today), view)
+        return line_page(entries(view, today), view, question_of(view, today))
     page = find_page(entries(view, today), view)
     return LinePage([Line([entry]) for entry in page.rows], page.matching, page.matching, page.view, page.pages)
 

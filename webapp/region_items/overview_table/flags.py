@@ -25,6 +25,8 @@ class Flag:
     """The condition, given since when it is asked."""
     is_new: bool = False
     """Whether it is about what happened lately."""
+    is_personal: bool = False
+    """Whether each person has their own."""
 
 
 def _is_drifting() -> ColumnElement[bool]:
@@ -64,7 +66,7 @@ FLAGS: dict[str, Flag] = {
     "retrain_running": Flag(_l("retraining"), lambda _: _is_retrained()),
     "pinned": Flag(_l("version pinned"), lambda _: RegionItemRow.pinned_by != ""),
     "stale": Flag(_l("demand ends before the newest"), lambda _: _is_behind()),
-    "favourite": Flag(_l("my favourites"), lambda _: is_favourite()),
+    "favourite": Flag(_l("my favourites"), lambda _: is_favourite(), is_personal=True),
     "new_demand": Flag(_l("new demand"), lambda since: RegionItemRow.demand_at >= since, True),
     "promoted": Flag(_l("promoted"), lambda since: RegionItemRow.promoted_at >= since, True),
     "kept": Flag(_l("model kept"), lambda since: (RegionItemRow.decision == "keep")

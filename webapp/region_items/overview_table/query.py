@@ -1,9 +1,9 @@
 """Region-items as the overview asks for them: which are shown, in which order; found and counted by the database."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import abort
 from sqlalchemy import Select, case, func, select
@@ -15,6 +15,8 @@ from webapp.db.database import db, now
 from webapp.http.choices import one_of
 from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import parse_page, place_of
+from webapp.personal.favourites import count_favourites
+from webapp.personal.kept_answers import kept
 from webapp.personal.visible_views import is_picked_in, visible_view
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, levels, parse_filters
 from webapp.region_items.overview_table.columns import COLUMNS, ORDERS, USUAL_COLUMNS, offered_columns, offered_orders
@@ -28,6 +30,7 @@ STATUSES = {"production": _l("in production"), "pooled": _l("pooled model"), "ba
             "quarantined": _l("quarantined"), "untrained": _l("not trained yet"), "retraining": _l("retraining")}
 SINCE_DAYS = {1: "yesterday", 3: "three days ago", 7: "a week ago"}
 MOST_SORTS = 4
+Answer = TypeVar("Answer")
 EVERYTHING = "all"
 """In place of a saved view: all region-items."""
 
@@ -60,8 +63,9 @@ class View:
 
     @property
     def since(self) -> datetime:
-        """Since when things are new."""
-        return now() - timedelta(days=self.since_days)
+        """Since when things are new: that many days ago, from the beginning of the hour on, so that what was counted of
+        it can be kept for a while."""
+        return (now() - timedelta(days=self.since_days)).replace(minute=0, second=0, microsecond=0)
 
     @property
     def is_narrowed(self) -> bool:
@@ -154,6 +158,20 @@ def conditions(view: View) -> list[ColumnElement[bool]]:
     return found + [FLAGS[name].which(view.since) for name in view.flags]
 
 
+def kept_of(view: View, question: Hashable, ask: Callable[[], Answer]) -> Answer:
+    """What a question about the region-items that a view shows is answered with, kept while nothing changes; asked anew
+    where each person has their own.
+
+    Args:
+        question: which one, with all that the answer depends on but the view's filters.
+        ask: as ``kept`` wants it.
+    """
+    if view.picked or any(FLAGS[name].is_personal for name in view.flags):
+        return ask()
+    chosen = (question, view.search, view.status, view.flags, view.attributes, view.since)
+    return kept("region_items", chosen, ask)
+
+
 def matching(view: View) -> Select[str]:
     """The keys of the region-items that a view shows, in its order; what is unknown comes last."""
     query = select(RegionItemRow.key).where(*conditions(view))
@@ -171,12 +189,18 @@ def find_page(view: View, total: int | None = None) -> Page:
     Args:
         total: how many region-items there are, where that is known: they are not counted again.
     """
-    count = total if total is not None and not view.is_narrowed else db.session.scalar(
-        select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0
+    count = total if total is not None and not view.is_narrowed else count_matching(view)
     place = place_of(view.page, count, view.size)
-    keys = list(db.session.scalars(matching(view).limit(view.size).offset(place.before)))
+    keys = kept_of(view, ("page", view.sort, view.size, place.before), lambda: db.session.scalars(
+        matching(view).limit(view.size).offset(place.before)).all())
     rows = rows_by_key(keys)
     return Page([rows[key] for key in keys if key in rows], count, place.number, place.pages)
+
+
+def count_matching(view: View) -> int:
+    """How many region-items a view shows."""
+    return kept_of(view, "count", lambda: db.session.scalar(
+        select(func.count()).select_from(RegionItemRow).where(*conditions(view))) or 0)
 
 
 def without_price(view: View) -> int | None:
@@ -184,8 +208,9 @@ def without_price(view: View) -> int | None:
     where it shows no money."""
     if not any(COLUMNS[name].of for name in view.columns):
         return None
-    return db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
-        *conditions(view), RegionItemRow.forecast_total.is_not(None), RegionItemRow.revenue.is_(None)))
+    return kept_of(view, "without_price", lambda: db.session.scalar(
+        select(func.count()).select_from(RegionItemRow).where(
+            *conditions(view), RegionItemRow.forecast_total.is_not(None), RegionItemRow.revenue.is_(None))))
 
 
 def matching_keys(view: View) -> list[str]:
@@ -223,16 +248,18 @@ class Counts:
 def counts(view: View) -> Counts:
     """All counts, in one pass over the rows."""
     statuses = [name for name in STATUSES if name != "retraining"]
+    of_all = [name for name, flag in FLAGS.items() if not flag.is_personal]
     asked: list[ColumnElement[bool]] = [
-        *(RegionItemRow.status == name for name in statuses), *(flag.which(view.since) for flag in FLAGS.values()),
+        *(RegionItemRow.status == name for name in statuses), *(FLAGS[name].which(view.since) for name in of_all),
         *(RegionItemRow.best == name for name in CONTESTANTS), RegionItemRow.activity != "",
         (RegionItemRow.model_problem == "") & (RegionItemRow.fetch_after.is_not(None) | (
             (RegionItemRow.step == "promoted") & RegionItemRow.production_version.is_(None))),
         RegionItemRow.live_skill.is_not(None)]
-    found = iter(db.session.execute(select(*(func.count().filter(each) for each in asked)).where(
-        RegionItemRow.in_catalogue)).one())
+    found = iter(kept("region_items", ("counts", view.since), lambda: db.session.execute(
+        select(*(func.count().filter(each) for each in asked)).where(RegionItemRow.in_catalogue)).one()))
     by_status = {name: next(found) for name in statuses}
-    flags = {name: next(found) for name in FLAGS}
+    counted = {name: next(found) for name in of_all}
+    flags = {name: counted[name] if name in counted else count_favourites() for name in FLAGS}
     best = {name: next(found) for name in CONTESTANTS}
     retraining, arriving, with_live_skill = found
     total = sum(by_status.values())

@@ -1,0 +1,162 @@
+"""Every commit that writes into a group of tables gives it another revision, on SQLite and on PostgreSQL."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete, insert, select, text, update
+
+from tests.webapp.conftest import KETTLE, settings_in
+from webapp import create_app
+from webapp.background.journal import read_catalogue
+from webapp.db.database import Base, db, now, writing
+from webapp.db.revisions import TABLES, Group, revision
+from webapp.region_items.rows import locked_region_items
+from webapp.settings import Settings
+from webapp.tables import AttributeValue, Catalogue, Production, Retrain, RetrainItem, Setting, WorkEntry
+
+GROUPS: tuple[Group, ...] = ("region_items", "work")
+
+
+def revisions() -> dict[str, str | None]:
+    """As a new transaction sees them."""
+    db.session.rollback()
+    return {group: revision(group) for group in GROUPS}
+
+
+def changed(act: Callable[[], object]) -> set[str]:
+    """The groups to which something gave another revision."""
+    before = revisions()
+    with writing():
+        act()
+    after = revisions()
+    assert None not in after.values()
+    return {group for group in GROUPS if before[group] != after[group]}
+
+
+def by_mapped_row() -> None:
+    db.session.get_one(Production, 1).status = "pooled"
+
+
+def by_new_row() -> None:
+    db.session.add(WorkEntry(kind="moved", subject=KETTLE.key, due="2026-07-01"))
+
+
+def of_a_retrain() -> None:
+    retrain = Retrain(request_id="r", asked_by="x", size=1, state="running")
+    db.session.add(retrain)
+    db.session.flush()
+    db.session.add(RetrainItem(retrain_id=retrain.id, key=KETTLE.key))
+
+
+WRITES: list[tuple[Callable[[], object], set[str]]] = [
+    (by_mapped_row, {"region_items"}), (by_new_row, {"work"}), (of_a_retrain, {"region_items"}),
+    (lambda: db.session.execute(update(Catalogue).values(rows_read=1)), {"region_items", "work"}),
+    (lambda: db.session.execute(insert(AttributeValue), [
+        {"axis": "item", "owner": "kettle", "name": "category", "value": "Drink"}]), {"region_items", "work"}),
+    (lambda: db.session.execute(delete(Catalogue).where(Catalogue.key == KETTLE.key)), {"region_items", "work"}),
+    (lambda: db.session.execute(text("UPDATE region_item_accuracy SET drift = 0.5")), {"region_items"}),
+    (lambda: db.session.execute(text(
+        "with one as (select 1 as id) update region_item_forecast set price = 2 where id in (select id from one)")),
+     {"region_items"}),
+    (lambda: db.session.add(Setting(name="x", value="y", changed_by="z")), set()),
+    (lambda: db.session.execute(select(Catalogue.key)).all(), set()),
+    (lambda: db.session.execute(text("with one as (select key from region_item_catalogue) select * from one")), set()),
+]
+
+
+def noted(app: Flask) -> None:
+    """Whatever is written, and however, is noted of its groups, and of no others."""
+    with app.app_context():
+        changed(lambda: db.session.execute(update(Catalogue).values(rows_read=0)))
+        changed(by_new_row)
+        db.session.execute(delete(WorkEntry))
+        db.session.commit()
+        for act, groups in WRITES:
+            assert changed(act) == groups
+        for group, names in TABLES.items():
+            for name in names:
+                column = next(iter(Base.metadata.tables[name].columns)).name
+                assert group in changed(lambda name=name, column=column: db.session.execute(  # type: ignore[misc]
+                    text(f"UPDATE {name} SET {column} = {column}")))
+
+
+def test_every_write_is_noted(app: Flask) -> None:
+    noted(app)
+
+
+def test_every_write_is_noted_on_postgres(
+        app: Flask, settings: Settings, empty_postgres: Callable[[str], str]) -> None:
+    on_postgres = create_app(settings.model_copy(update={"web_database_url": empty_postgres("revisions_noted")}))
+    with on_postgres.app_context():
+        read_catalogue(app.extensions["services"].store)
+
+    noted(on_postgres)
+
+
+def test_what_is_not_committed_has_no_revision_and_what_is_rolled_back_changes_none(app: Flask) -> None:
+    with app.app_context():
+        before = revisions()
+
+        by_mapped_row()
+        assert revision("region_items") is None
+        db.session.flush()
+        assert revision("region_items") is None
+        db.session.rollback()
+        assert revision("region_items") == before["region_items"] is not None
+
+        db.session.execute(update(Catalogue).values(rows_read=3))
+        assert revision("region_items") is None
+        assert revisions() == before
+
+
+def test_before_the_first_write_that_was_noted_there_is_none(app: Flask) -> None:
+    with app.app_context():
+        with writing():
+            db.session.execute(text("DELETE FROM watermark"))
+
+        assert revisions() == {"region_items": None, "work": None}
+
+
+def test_another_process_sees_it_at_its_next_look(app: Flask, settings: Settings) -> None:
+    other = create_app(settings_in(settings.demand_dataset.parent))
+    with other.app_context():
+        before = revisions()
+    with app.app_context():
+        changed(by_mapped_row)
+        after = revisions()
+
+    with other.app_context():
+        assert revisions() == after != before
+
+
+def test_many_who_write_at_the_same_moment_on_postgres_do_not_stand_in_each_others_way(
+        app: Flask, settings: Settings, empty_postgres: Callable[[str], str]) -> None:
+    keys = [KETTLE.key, "south|kettle"]
+    on_postgres = create_app(settings.model_copy(update={"web_database_url": empty_postgres("revisions_many")}))
+    with on_postgres.app_context():
+        read_catalogue(app.extensions["services"].store)
+    together = Barrier(2)
+
+    def write(key: str) -> set[str]:
+        with on_postgres.app_context():
+            before = revisions()
+            for number in range(20):
+                with writing():
+                    together.wait(10)
+                    locked_region_items([key])[key].rows_read = number
+                    db.session.add(WorkEntry(kind="moved", subject=f"{key} {number}", due="2026-07-01", found_at=now()))
+                    db.session.flush()
+                    together.wait(10)
+            after = revisions()
+            return {group for group in GROUPS if before[group] != after[group]}
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(write, keys)) == [{"region_items", "work"}] * 2
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_names_tables_that_there_are(group: Group) -> None:
+    assert set(TABLES[group]) <= set(Base.metadata.tables)

@@ -1,0 +1,69 @@
+"""Whether tables were written since somebody looked: groups of them have a revision, which is another after each commit
+that wrote into one of them.
+
+It is noted where statements leave for the database, so that no writer has to think of it: pages, the background process
+and commands alike. Who writes with another program is not seen.
+"""
+
+import re
+import secrets
+import weakref
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sqlalchemy import Engine, event, text
+from sqlalchemy.engine import Connection
+
+from webapp.db.database import db
+
+Group = Literal["region_items", "work"]
+TABLES: Mapping[Group, tuple[str, ...]] = {
+    "region_items": ("region_item_catalogue", "region_item_production", "region_item_forecast", "region_item_accuracy",
+                     "earlier_move", "retrain_item", "attribute_value"),
+    "work": ("work_entry", "region_item_catalogue", "attribute_value", "scenario"),
+}
+"""Beside a group's own tables those by which it is decided who sees what."""
+
+_WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|WITH\b.*\b(?:INSERT|UPDATE|DELETE))\b",
+                     re.IGNORECASE | re.DOTALL)
+_NOTE = text("INSERT INTO watermark (name, value) VALUES (:name, :value) "
+             "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+_READ = text("SELECT name, value FROM watermark WHERE name LIKE 'revision:%'")
+_WRITTEN, _KNOWN = "groups_written", "revisions_known"
+
+
+def note_writes(engine: Engine) -> None:
+    """Give each group that a transaction wrote into another revision, in that transaction."""
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _executed(connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if _WRITES.match(statement):
+            for group, names in TABLES.items():
+                if any(name in statement for name in names):
+                    connection.info.setdefault(_WRITTEN, set()).add(group)
+
+    @event.listens_for(engine, "commit")
+    def _committing(connection: Connection) -> None:
+        for group in sorted(connection.info.pop(_WRITTEN, ())):  # in one order, so that no two wait for each other
+            connection.execute(_NOTE, {"name": f"revision:{group}", "value": secrets.token_hex(8)})
+
+    @event.listens_for(engine, "rollback")
+    def _rolled_back(connection: Connection) -> None:
+        if not connection.invalidated:  # else what was noted of it is gone with it
+            connection.info.pop(_WRITTEN, None)
+
+
+def revision(group: Group) -> str | None:
+    """The revision of a group of tables, at random, as the session's transaction sees it; None where that has written
+    what is not committed, and before the first commit that was noted."""
+    session = db.session()
+    connection = session.connection()
+    if connection.info.get(_WRITTEN) or session.new or session.dirty or session.deleted:
+        return None
+    transaction = session.get_transaction()
+    known = session.info.get(_KNOWN)
+    if known is None or known[0]() is not transaction:
+        found = {name.removeprefix("revision:"): value for name, value in connection.execute(_READ)}
+        known = session.info[_KNOWN] = weakref.ref(transaction), found
+    value: str | None = known[1].get(group)
+    return value
