@@ -20,6 +20,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.language.translations import gettext as _
+from webapp.personal.kept_answers import kept_among
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import locked_region_items
 from webapp.tables import Adjustment, CarriedLink
@@ -123,16 +124,24 @@ def remove(adjustment_id: int, by: str) -> Adjustment | None:
 
 def adjustments_of(key: str) -> list[Adjustment]:
     """All adjustments ever made of a region-item: open ones first, then the newest."""
+    if not _adjusted([key]):
+        return []
     return list(db.session.scalars(select(Adjustment).where(Adjustment.key == key).order_by(
         Adjustment.removed_at.is_not(None), Adjustment.date.desc(), Adjustment.id.desc())))
+
+
+def _adjusted(keys: Sequence[str]) -> Sequence[str]:
+    """Those of the keys that may have an adjustment, ever."""
+    return kept_among("plans", "adjusted", select(Adjustment.key), keys)
 
 
 def told_count(keys: Sequence[str]) -> int:
     """A number that changes when the demand store is told of an adjustment or a predecessor, or of a removal, of these
     region-items."""
     told = 0
-    for part in chunked(keys):
-        for table in (Adjustment, CarriedLink):
+    linked = kept_among("plans", "carries on", select(CarriedLink.key), keys)
+    for table, some in ((Adjustment, _adjusted(keys)), (CarriedLink, linked)):
+        for part in chunked(some):
             told += db.session.scalar(select(func.count() + func.count(table.removed_at)).where(
                 table.key.in_(part), table.is_due.is_(False))) or 0
     return told

@@ -17,6 +17,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.language.translations import gettext as _
+from webapp.personal.kept_answers import kept_among
 from webapp.personal.seen_region_items import everything
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.region_items.rows import known_keys, locked_region_items
@@ -112,6 +113,9 @@ def unlink(link_id: int, by: str) -> CarriedLink | None:
 
 def links_of_page(key: str) -> list[CarriedLink]:
     """All links ever made by which a region-item carries on others or is carried on; open ones first, then newest."""
+    if not (kept_among("plans", "carries on", select(CarriedLink.key), [key])
+            or kept_among("plans", "is carried on", select(CarriedLink.other_key), [key])):
+        return []
     return list(db.session.scalars(select(CarriedLink).where(
         or_(CarriedLink.key == key, CarriedLink.other_key == key)).order_by(
         CarriedLink.removed_at.is_not(None), CarriedLink.is_of_file, CarriedLink.id.desc())))

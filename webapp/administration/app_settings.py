@@ -12,6 +12,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows, once_more
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import lazy_gettext as _l
+from webapp.personal.kept_answers import kept
 from webapp.tables import Setting
 
 SSO_ROLES: dict[str, str] = {"none": _l("only people an administrator added"), "viewer": _l("viewer"),
@@ -85,9 +86,13 @@ LONGEST_SESSION_HOURS = 2160
 def app_settings() -> AppSettings:
     """As they are now; read once in a request."""
     if "app_settings" not in g:
-        rows = db.session.execute(select(Setting.name, Setting.value))
-        g.app_settings = AppSettings(**{name: value for name, value in rows if name in AppSettings.model_fields})
+        g.app_settings = kept("settings", "all", _read)
     return cast(AppSettings, g.app_settings)
+
+
+def _read() -> AppSettings:
+    rows = db.session.execute(select(Setting.name, Setting.value))
+    return AppSettings(**{name: value for name, value in rows if name in AppSettings.model_fields})
 
 
 @once_more

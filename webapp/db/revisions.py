@@ -9,25 +9,31 @@ import re
 import secrets
 import weakref
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Engine, event, text
+from flask import has_request_context
+from sqlalchemy import Engine, TextClause, event, text
 from sqlalchemy.engine import Connection
 
 from webapp.db.database import db
 
-Group = Literal["region_items", "work"]
+Group = Literal["seen", "region_items", "work", "plans", "saved_views", "notices", "settings", "systems"]
 TABLES: Mapping[Group, tuple[str, ...]] = {
+    "seen": ("region_item_catalogue", "attribute_value"),
     "region_items": ("region_item_catalogue", "region_item_production", "region_item_forecast", "region_item_accuracy",
                      "earlier_move", "retrain_item", "attribute_value"),
-    "work": ("work_entry", "region_item_catalogue", "attribute_value", "scenario"),
+    "work": ("work_entry", "region_item_catalogue", "scenario"),
+    "plans": ("override", "adjustment", "carried_link", "retrain_item"),
+    "saved_views": ("saved_view", "favourite", "region_item_catalogue"),
+    "notices": ("notice",),
+    "settings": ("setting",),
+    "systems": ("system_state",),
 }
-"""Beside a group's own tables those by which it is decided who sees what."""
+"""What is asked together; ``seen`` are those by which it is decided who sees which region-items."""
 
 _WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|WITH\b.*\b(?:INSERT|UPDATE|DELETE))\b",
                      re.IGNORECASE | re.DOTALL)
-_NOTE = text("INSERT INTO watermark (name, value) VALUES (:name, :value) "
-             "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 _READ = text("SELECT name, value FROM watermark WHERE name LIKE 'revision:%'")
 _WRITTEN, _KNOWN = "groups_written", "revisions_known"
 
@@ -44,8 +50,10 @@ def note_writes(engine: Engine) -> None:
 
     @event.listens_for(engine, "commit")
     def _committing(connection: Connection) -> None:
-        for group in sorted(connection.info.pop(_WRITTEN, ())):  # in one order, so that no two wait for each other
-            connection.execute(_NOTE, {"name": f"revision:{group}", "value": secrets.token_hex(8)})
+        groups = sorted(connection.info.pop(_WRITTEN, ()))  # in one order, so that no two wait for each other
+        if groups:
+            connection.execute(_noting(len(groups)), {"value": secrets.token_hex(8)} | {
+                f"name_{place}": f"revision:{group}" for place, group in enumerate(groups)})
 
     @event.listens_for(engine, "rollback")
     def _rolled_back(connection: Connection) -> None:
@@ -53,17 +61,33 @@ def note_writes(engine: Engine) -> None:
             connection.info.pop(_WRITTEN, None)
 
 
-def revision(group: Group) -> str | None:
-    """The revision of a group of tables, at random, as the session's transaction sees it; None where that has written
-    what is not committed, and before the first commit that was noted."""
+@cache
+def _noting(count: int) -> TextClause:
+    rows = ", ".join(f"(:name_{place}, :value)" for place in range(count))
+    return text(f"INSERT INTO watermark (name, value) VALUES {rows} "  # noqa: S608  # names of parameters
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+
+
+def revision(group: Group, anew: bool = False) -> str | None:
+    """The revision of a group of tables, a text at random, as the session's transaction sees it; empty before the first
+    commit that was noted.
+
+    None in a transaction that writes: what is decided there is decided by what is read there. Read once in a
+    transaction that sees one moment, and for a page; else each time.
+
+    Args:
+        anew: for a page too it is read now.
+    """
     session = db.session()
     connection = session.connection()
-    if connection.info.get(_WRITTEN) or session.new or session.dirty or session.deleted:
+    if (connection.get_execution_options().get("writes") or connection.info.get(_WRITTEN)
+            or session.new or session.dirty or session.deleted):
         return None
     transaction = session.get_transaction()
     known = session.info.get(_KNOWN)
-    if known is None or known[0]() is not transaction:
+    is_kept = connection.dialect.name == "sqlite" or (has_request_context() and not anew)
+    if known is None or known[0]() is not transaction or not is_kept:
         found = {name.removeprefix("revision:"): value for name, value in connection.execute(_READ)}
         known = session.info[_KNOWN] = weakref.ref(transaction), found
-    value: str | None = known[1].get(group)
+    value: str = known[1].get(group, "")
     return value

@@ -11,6 +11,7 @@ from webapp.http.choices import one_of
 from webapp.language.translations import gettext as _
 from webapp.notices.events import EVENTS, WAYS, choices_of, choose
 from webapp.pages.listing import Kind, find_page, parse_view
+from webapp.personal.kept_answers import kept
 from webapp.services import services
 from webapp.tables import Notice
 
@@ -59,8 +60,9 @@ def unread_notices() -> int:
     """For templates: how many notices of whoever looks at the page are not read."""
     if not current_user.is_authenticated:
         return 0
-    return db.session.scalar(select(func.count()).select_from(Notice).where(
-        Notice.person == actor().email, Notice.read_at.is_(None))) or 0
+    person = actor().email
+    return kept("notices", ("unread", person), lambda: db.session.scalar(select(func.count()).select_from(Notice).where(
+        Notice.person == person, Notice.read_at.is_(None))) or 0)
 
 
 def add_to(app: Flask) -> None:

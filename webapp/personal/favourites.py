@@ -10,6 +10,7 @@ from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent
 from webapp.language.translations import gettext as _
 from webapp.pages.reader_locale import number
+from webapp.personal.kept_answers import kept, kept_among
 from webapp.tables import Catalogue, Favourite, RegionItemRow
 
 MOST = 2000
@@ -27,17 +28,21 @@ def is_favourite() -> ColumnElement[bool]:
 
 def count_favourites() -> int:
     """How many region-items of the dataset are favourites of whoever asks."""
-    return db.session.scalar(select(func.count()).select_from(Favourite).where(
-        Favourite.person == actor().email, Favourite.key.in_(
-            select(Catalogue.key).where(Catalogue.key == Favourite.key, Catalogue.in_catalogue)))) or 0
+    person = actor().email
+    return kept("saved_views", ("favourites", person), lambda: db.session.scalar(
+        select(func.count()).select_from(Favourite).where(Favourite.person == person, Favourite.key.in_(
+            select(Catalogue.key).where(Catalogue.key == Favourite.key, Catalogue.in_catalogue)))) or 0)
 
 
 def favourites_among(keys: Sequence[str]) -> set[str]:
     """Those of the keys that are favourites of whoever asks."""
     found: set[str] = set()
-    for part in chunked(keys):
+    person = actor().email
+    own = select(Favourite.key).where(Favourite.person == person)
+    some = kept_among("saved_views", ("favourite", person), own, keys)
+    for part in chunked(some):
         found.update(db.session.scalars(select(Favourite.key).where(
-            Favourite.person == actor().email, Favourite.key.in_(part))))
+            Favourite.person == person, Favourite.key.in_(part))))
     return found
 
 

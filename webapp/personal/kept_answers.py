@@ -2,17 +2,21 @@
 written, and for those only who see the same rows."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from threading import Lock
 from typing import TypeVar, cast
 
 from flask import Flask, current_app
+from sqlalchemy import Select
 
+from webapp.db.database import db
 from webapp.db.revisions import Group, revision
-from webapp.personal.seen_region_items import mark
+from webapp.personal.seen_region_items import mark, sees_everything
 
 MOST = 1000
 """Answers kept at once; those asked for least lately are let go."""
+FEW = 1000
+"""Keys found that are kept at once; where there are more, each is asked for."""
 Answer = TypeVar("Answer")
 
 
@@ -50,7 +54,7 @@ def kept(group: Group, question: Hashable, ask: Callable[[], Answer]) -> Answer:
             have one answer for all who see the same.
         ask: reads tables of the group and no other; its answer is shared, and must not be changed.
     """
-    of = revision(group)
+    of = _revision(group)
     if of is None:
         return ask()
     answers: KeptAnswers = current_app.extensions["kept_answers"]
@@ -58,9 +62,31 @@ def kept(group: Group, question: Hashable, ask: Callable[[], Answer]) -> Answer:
     found = answers.find(name, of)
     if found is None:
         answer = ask()
-        answers.keep(name, of, answer)
+        if _revision(group, anew=True) == of:  # else a commit came in between, which it may know of
+            answers.keep(name, of, answer)
         return answer
     return cast(Answer, found[0])
+
+
+def kept_among(group: Group, question: Hashable, find: Select[str], keys: Sequence[str]) -> Sequence[str]:
+    """Those of the keys of region-items that a query finds, or all of them: nothing need be asked of the others.
+
+    Args:
+        question: as of ``kept``.
+        find: keys, of tables of the group.
+    """
+    if _revision(group) is None:
+        return keys
+    found = kept(group, question, lambda: frozenset(db.session.scalars(find.distinct().limit(FEW + 1))))
+    return [key for key in keys if key in found] if len(found) <= FEW else keys
+
+
+def _revision(group: Group, anew: bool = False) -> str | None:
+    """For whoever asks: of what they may see as well."""
+    of = revision(group, anew)
+    if of is None or sees_everything():
+        return of
+    return f"{of} {revision('seen', anew)}"
 
 
 def add_to(app: Flask) -> None:

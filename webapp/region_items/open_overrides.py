@@ -10,6 +10,7 @@ from demand_assets.forecasting.forecast.overrides import PeriodOverride, Way, wi
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.db.chunked import chunked
 from webapp.db.database import db
+from webapp.personal.kept_answers import kept_among
 from webapp.tables import Override
 
 
@@ -22,7 +23,8 @@ def open_overrides(keys: Sequence[str], first: date | None = None,
         last: only those of periods until then.
     """
     found: dict[str, list[Override]] = {}
-    for part in chunked(keys):
+    some = kept_among("plans", "overridden", select(Override.key).where(Override.removed_at.is_(None)), keys)
+    for part in chunked(some):
         query = select(Override).where(Override.key.in_(part), Override.removed_at.is_(None))
         if first is not None:
             query = query.where(Override.date >= str(first))

@@ -9,6 +9,7 @@ from demand_assets.forecasting.contract.region_item import BadNameError, RegionI
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.locks import insert_absent, locked_one, locked_rows
+from webapp.personal.kept_answers import kept_among
 from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
 
 
@@ -101,8 +102,9 @@ def pooled_row() -> PooledRow | None:
 def open_retrains(keys: Sequence[str]) -> dict[str, int]:
     """Key -> id of the unfinished retrain that the region-item is in."""
     found: dict[str, int] = {}
-    for part in chunked(keys):
+    are_open = RetrainItem.state.in_(OPEN_STATES)
+    for part in chunked(kept_among("plans", "retraining", select(RetrainItem.key).where(are_open), keys)):
         rows = db.session.execute(select(RetrainItem.key, RetrainItem.retrain_id).where(
-            RetrainItem.key.in_(part), RetrainItem.state.in_(OPEN_STATES)))
+            RetrainItem.key.in_(part), are_open))
         found |= {row[0]: row[1] for row in rows}
     return found

@@ -10,6 +10,7 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.language.translations import ngettext as _n
+from webapp.personal.kept_answers import kept
 from webapp.personal.seen_region_items import sees_everything
 from webapp.systems.signs_of_life import LOOP, is_silent
 from webapp.tables import SystemState
@@ -96,8 +97,10 @@ def outages() -> list[Outage]:
 
 
 def _states() -> dict[str, SystemState]:
-    """What was noted, in one question to the database: every page asks it."""
-    return {state.name: state for state in db.session.scalars(select(SystemState))}
+    """What was noted: every page asks for it."""
+    columns = SystemState.__table__.columns
+    rows = kept("systems", "all", lambda: [row._asdict() for row in db.session.execute(select(*columns))])
+    return {row["name"]: SystemState(**row) for row in rows}
 
 
 def _outages(states: Mapping[str, SystemState]) -> list[Outage]:

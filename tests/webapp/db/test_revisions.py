@@ -15,9 +15,11 @@ from webapp.db.database import Base, db, now, writing
 from webapp.db.revisions import TABLES, Group, revision
 from webapp.region_items.rows import locked_region_items
 from webapp.settings import Settings
-from webapp.tables import AttributeValue, Catalogue, Production, Retrain, RetrainItem, Setting, WorkEntry
+from webapp.tables import AttributeValue, Catalogue, Production, Retrain, RetrainItem, Setting, Watermark, WorkEntry
 
-GROUPS: tuple[Group, ...] = ("region_items", "work")
+GROUPS: tuple[Group, ...] = tuple(TABLES)
+LISTED = {"seen", "region_items", "work", "saved_views"}
+"""Those that the catalogue is in."""
 
 
 def revisions() -> dict[str, str | None]:
@@ -52,16 +54,17 @@ def of_a_retrain() -> None:
 
 
 WRITES: list[tuple[Callable[[], object], set[str]]] = [
-    (by_mapped_row, {"region_items"}), (by_new_row, {"work"}), (of_a_retrain, {"region_items"}),
-    (lambda: db.session.execute(update(Catalogue).values(rows_read=1)), {"region_items", "work"}),
+    (by_mapped_row, {"region_items"}), (by_new_row, {"work"}), (of_a_retrain, {"region_items", "plans"}),
+    (lambda: db.session.execute(update(Catalogue).values(rows_read=1)), LISTED),
     (lambda: db.session.execute(insert(AttributeValue), [
-        {"axis": "item", "owner": "kettle", "name": "category", "value": "Drink"}]), {"region_items", "work"}),
-    (lambda: db.session.execute(delete(Catalogue).where(Catalogue.key == KETTLE.key)), {"region_items", "work"}),
+        {"axis": "item", "owner": "kettle", "name": "category", "value": "Drink"}]), {"seen", "region_items"}),
+    (lambda: db.session.execute(delete(Catalogue).where(Catalogue.key == KETTLE.key)), LISTED),
     (lambda: db.session.execute(text("UPDATE region_item_accuracy SET drift = 0.5")), {"region_items"}),
     (lambda: db.session.execute(text(
         "with one as (select 1 as id) update region_item_forecast set price = 2 where id in (select id from one)")),
      {"region_items"}),
-    (lambda: db.session.add(Setting(name="x", value="y", changed_by="z")), set()),
+    (lambda: db.session.add(Setting(name="x", value="y", changed_by="z")), {"settings"}),
+    (lambda: db.session.add(Watermark(name="x", value="y")), set()),
     (lambda: db.session.execute(select(Catalogue.key)).all(), set()),
     (lambda: db.session.execute(text("with one as (select key from region_item_catalogue) select * from one")), set()),
 ]
@@ -112,12 +115,12 @@ def test_what_is_not_committed_has_no_revision_and_what_is_rolled_back_changes_n
         assert revisions() == before
 
 
-def test_before_the_first_write_that_was_noted_there_is_none(app: Flask) -> None:
+def test_before_the_first_write_that_was_noted_it_is_empty(app: Flask) -> None:
     with app.app_context():
         with writing():
             db.session.execute(text("DELETE FROM watermark"))
 
-        assert revisions() == {"region_items": None, "work": None}
+        assert revisions() == dict.fromkeys(GROUPS, "")
 
 
 def test_another_process_sees_it_at_its_next_look(app: Flask, settings: Settings) -> None:
@@ -154,7 +157,45 @@ def test_many_who_write_at_the_same_moment_on_postgres_do_not_stand_in_each_othe
             return {group for group in GROUPS if before[group] != after[group]}
 
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(write, keys)) == [{"region_items", "work"}] * 2
+        assert list(pool.map(write, keys)) == [LISTED] * 2
+
+
+def written_by_another(app: Flask) -> None:
+    """A commit of another process, while the caller's transaction goes on."""
+    def write() -> None:
+        with app.app_context(), writing():
+            db.session.execute(update(Catalogue).values(rows_read=Catalogue.rows_read + 1))
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(write).result()
+
+
+def test_where_statements_see_different_moments_it_is_read_anew_but_for_a_page(
+        settings: Settings, empty_postgres: Callable[[str], str]) -> None:
+    app = create_app(settings.model_copy(update={"web_database_url": empty_postgres("revisions_anew")}))
+    with app.app_context():
+        first = revision("seen")
+        written_by_another(app)
+        second = revision("seen")
+        assert first != second
+
+    with app.test_request_context():
+        assert revision("seen") == second
+        written_by_another(app)
+        assert revision("seen") == second != revision("seen", anew=True)
+
+
+def test_in_a_transaction_of_one_moment_it_is_of_that_moment(app: Flask) -> None:
+    with app.app_context():
+        first = revision("seen")
+        written_by_another(app)
+        assert first == revision("seen") == revision("seen", anew=True)
+        assert revisions()["seen"] != first
+
+
+def test_in_a_transaction_that_writes_there_is_none(app: Flask) -> None:
+    with app.app_context(), writing():
+        assert [revision(group) for group in GROUPS] == [None] * len(GROUPS)
 
 
 @pytest.mark.parametrize("group", GROUPS)
