@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -42,11 +41,12 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
     place = {at: number for number, at in enumerate(days)}
 
     def column(dates: Dates, values: Floats) -> Column:
-        found = np.full(len(every), np.nan)
         at = np.searchsorted(every, dates)
-        is_drawn = np.append(every, np.datetime64("NaT"))[at] == dates
-        found[at[is_drawn]] = values[is_drawn]
-        return [None if isnan(value) else for_scripts(value) for value in found.tolist()]
+        is_drawn = (np.append(every, np.datetime64("NaT"))[at] == dates) & ~np.isnan(values)
+        found: Column = [None] * len(every)
+        for here, value in zip(at[is_drawn].tolist(), values[is_drawn].tolist(), strict=True):
+            found[here] = for_scripts(value)
+        return found
 
     def of(name: str) -> Column:
         return column(ahead, np.array([getattr(period, name) for period in periods], dtype=np.float64))

@@ -16,7 +16,7 @@ class JournalFile(Base):
 
 
 class Watermark(Base):
-    """How far something was read."""
+    """How far something was read; and of each group of tables its revision, as ``db.revisions`` notes it."""
 
     __tablename__ = "watermark"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
