@@ -9,11 +9,10 @@ import re
 import secrets
 import weakref
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Literal
 
 from flask import has_request_context
-from sqlalchemy import Engine, TextClause, event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.engine import Connection
 
 from webapp.db.database import db
@@ -34,6 +33,8 @@ TABLES: Mapping[Group, tuple[str, ...]] = {
 
 _WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|WITH\b.*\b(?:INSERT|UPDATE|DELETE))\b",
                      re.IGNORECASE | re.DOTALL)
+_NOTE = text("INSERT INTO watermark (name, value) VALUES (:name, :value) "
+             "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 _READ = text("SELECT name, value FROM watermark WHERE name LIKE 'revision:%'")
 _WRITTEN, _KNOWN = "groups_written", "revisions_known"
 
@@ -52,20 +53,13 @@ def note_writes(engine: Engine) -> None:
     def _committing(connection: Connection) -> None:
         groups = sorted(connection.info.pop(_WRITTEN, ()))  # in one order, so that no two wait for each other
         if groups:
-            connection.execute(_noting(len(groups)), {"value": secrets.token_hex(8)} | {
-                f"name_{place}": f"revision:{group}" for place, group in enumerate(groups)})
+            value = secrets.token_hex(8)
+            connection.execute(_NOTE, [{"name": f"revision:{group}", "value": value} for group in groups])
 
     @event.listens_for(engine, "rollback")
     def _rolled_back(connection: Connection) -> None:
         if not connection.invalidated:  # else what was noted of it is gone with it
             connection.info.pop(_WRITTEN, None)
-
-
-@cache
-def _noting(count: int) -> TextClause:
-    rows = ", ".join(f"(:name_{place}, :value)" for place in range(count))
-    return text(f"INSERT INTO watermark (name, value) VALUES {rows} "  # noqa: S608  # names of parameters
-                "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 
 
 def revision(group: Group, anew: bool = False) -> str | None:
