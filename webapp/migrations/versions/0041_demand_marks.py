@@ -1,6 +1,6 @@
 """By what is seen whether demand that is taken in again is as it was
 
-Revision ID: 0042
+Revision ID: 0041
 Revises: 0040
 Create Date: 2026-11-30
 """
@@ -8,7 +8,7 @@ Create Date: 2026-11-30
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0042"
+revision = "0041"
 down_revision = "0040"
 branch_labels = None
 depends_on = None
