@@ -85,6 +85,8 @@ class PanelFacts:
     """What corrects the region-items of a total, by origin and lead."""
     latest: LatestFacts | None = None
     """None in models of before this was noted."""
+    has_smoothed: bool = False
+    """As ``SeriesFeatures.has_smoothed``; not in models of before this was so."""
 
     @classmethod
     def without_categories(cls, dataset: Dataset) -> Self:
@@ -265,7 +267,8 @@ class PanelFacts:
                    tuple(fields.get("with_zeros", ())), fields.get("moves", {}), fields.get("item_moves", {}),
                    cls.from_json(fields["seen"]) if fields.get("seen") else None,
                    TotalFactors.from_json(fields.get("totals", {})),
-                   LatestFacts(**fields["latest"]) if fields.get("latest") else None)
+                   LatestFacts(**fields["latest"]) if fields.get("latest") else None,
+                   fields.get("has_smoothed", False))
 
 
 def _share_above_zero(columns: Sequence[Floats]) -> float:

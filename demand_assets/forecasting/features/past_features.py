@@ -16,6 +16,7 @@ from demand_assets.forecasting.features.driver_effects import Effects, logarithm
 from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.past_driver_plans import Plans
+from demand_assets.forecasting.features.smoothed_season import SmoothedSeason
 from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
 
 MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24),
@@ -111,6 +112,13 @@ class Past:
         """Level of cleared demand at the end of each period, in units, positive; shape (periods,)."""
         use = self.in_stock
         return level_of(self.cleared[use], self.inputs.dataset.frequency, self.borrowed.level)[self._last_in_stock]
+
+    @cached_property
+    def smoothed_season(self) -> SmoothedSeason:
+        """Of cleared demand; periods out of stock tell nothing."""
+        dataset, censored = self.inputs.dataset, self.inputs.is_censored
+        known = self.cleared if censored is None else np.where(censored, np.nan, self.cleared)
+        return SmoothedSeason.of(known, dataset.season_lengths[0], dataset.frequency)
 
     @property
     def in_stock(self) -> slice | npt.NDArray[np.bool_]:

@@ -33,6 +33,9 @@ SEEN = "seen:"
 """How the features of a past begin that is not cleared of what drivers did, beside one that is."""
 PLANNED = "planned:"
 """How the columns begin that hold a driver's effect at the target under the plan, which a scenario does not change."""
+SMOOTHED = "plain:smoothed_season"
+"""The column of what ``SmoothedSeason`` forecasts, over the level at the origin: no feature, but told beside boosters.
+"""
 _OF_DRIVER = re.compile(r"target:([a-z0-9_]+)(.*)", re.DOTALL)
 _NO_ROWS = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
@@ -48,12 +51,15 @@ class SeriesFeatures:
     future: Future
     total_factors: Tables = field(default_factory=dict)
     """Of the total that the region-item is part of."""
+    has_smoothed: bool = False
+    """Whether ``rows`` end in the column ``SMOOTHED``."""
 
     @classmethod
-    def of(cls, inputs: SeriesInputs, borrowed: Borrowed | None = None, total_factors: Tables | None = None) -> Self:
+    def of(cls, inputs: SeriesInputs, borrowed: Borrowed | None = None, total_factors: Tables | None = None,
+           has_smoothed: bool = False) -> Self:
         """The features under the drivers as planned."""
         past = Past(inputs, borrowed or Borrowed())
-        return cls(past, Future(past, inputs.drivers), total_factors or {})
+        return cls(past, Future(past, inputs.drivers), total_factors or {}, has_smoothed)
 
     def of_total(self, origins: Ints, leads: Ints) -> Floats:
         """What a forecast is multiplied by, so that those of a total's region-items add up to it; shape (n,)."""
@@ -217,7 +223,8 @@ class SeriesFeatures:
                 **{name: values[target] for name, values in self.past.calendar.items()},
                 **{name: values[origins] for name, values in self.past.origin.items()},
                 **self.past.lags(origins, leads), **self.future.unmoved.means_of_states(origins, leads),
-                **self.future.seen.at_targets(origins, leads), **self._beside(origins, leads)}
+                **self.future.seen.at_targets(origins, leads), **self._beside(origins, leads),
+                **self._smoothed(origins, leads)}
 
     def _beside(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """What boosters that see the drivers need besides, where they are asked beside others: features of a past that
@@ -232,6 +239,11 @@ class SeriesFeatures:
         planned = replace(self.future, drivers=self.past.inputs.drivers).logarithms_at(origins, origins + leads)
         return {**{f"{SEEN}{name}": values for name, values in seen.items()},
                 **{f"{PLANNED}{name}": values for name, values in planned.items()}}
+
+    def _smoothed(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
+        if not self.has_smoothed:
+            return {}
+        return {SMOOTHED: self.past.smoothed_season.at(origins, leads) / self.level[origins]}
 
     def _direction(self, column: str) -> int:
         if not column.startswith("target:"):
@@ -259,7 +271,7 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     attributes = demand.attrs.get(BESIDE, {})
     inputs = series_inputs(demand, dataset, facts.categories, facts.common)
     return SeriesFeatures.of(inputs, Borrowed.of(facts, region_item, attributes, bool(np.isnan(inputs.demand).all())),
-                             facts.factors_of_total(region_item, attributes))
+                             facts.factors_of_total(region_item, attributes), facts.has_smoothed)
 
 
 def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:

@@ -5,7 +5,7 @@ contributions come to units: a booster's total effect, from its usual value to i
 scale as a whole, and shared out in proportion to the contributions on that scale. Members of a mix are averaged. Then
 what the mean is multiplied by, the drivers' effects and the region-item's own booster, is shared out in the same way.
 Where forecasts are the mean of boosters that see the drivers and of others, each way is told so, and their mean is.
-Of plain members beside the boosters the level is the usual level, and what last year says beyond it recent demand.
+Of plain members beside the boosters the level is the usual level, and what others say beyond it recent demand.
 What the cap or the floor at zero takes away, and what keeps the two ways near each other, is shown on its own.
 """
 

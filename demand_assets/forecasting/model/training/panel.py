@@ -41,9 +41,12 @@ class Member:
     rows: TrainingRows
 
     def with_facts(self, facts: PanelFacts) -> "Member":
-        """The same, corrected as part of its total; the rest of the facts must be those that it was made of."""
+        """The same, corrected as part of its total, and with what its rows end in; the rest of the facts must be those
+        that it was made of."""
         factors = facts.factors_of_total(self.region_item, self.series.past.borrowed.known)
-        return replace(self, series=replace(self.series, total_factors=factors)) if factors else self
+        if factors == self.series.total_factors and facts.has_smoothed == self.series.has_smoothed:
+            return self
+        return replace(self, series=replace(self.series, total_factors=factors, has_smoothed=facts.has_smoothed))
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.features.series_features import SMOOTHED, SeriesFeatures
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.plain_members import MEMBERS, may_stand
+from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL, SMOOTHED_SEASON, that_may_stand
 from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.training.panel import Member, longest_of
 from demand_assets.forecasting.series.gapped import Floats
@@ -29,10 +29,13 @@ CORRECTIONS = (-0.25, 0.25)
 LEAST_GAIN = 0.02
 """By so much, as a logarithm, errors must be smaller in the mean over windows less its standard error for plain members
 to stand beside the boosters."""
+WINDOWS_OF_SMOOTHED = 2
+"""Windows that a smoothed season needs: by a single one it was chosen where it doubled the errors of the next."""
 ASKED_TOGETHER = 100
 """Region-items that a fit is asked for at a time."""
-WITHOUT_EVIDENCE = MEMBERS[-1]
-"""Those that stand there where no window tells and the history is young: boosters have then seen next to nothing."""
+WITHOUT_EVIDENCE = (LEVEL, LAST_YEAR)
+"""Those that stand there, if they may, where no window tells and the history is young: boosters have then seen next to
+nothing."""
 YOUNG_YEARS = 1.5
 """Years of history below which it is; as for last year's single periods, half of what is learned from has none."""
 
@@ -73,7 +76,8 @@ class _Window:
 
 def settled(model: PooledModel, members: Sequence[Member]) -> tuple[PooledModel, dict[str, dict[str, float]]]:
     """The model with the plain members and the correction of each fit, and what each of the members would gain: last
-    date seen -> members -> mean of logarithms over windows less its standard error.
+    date seen -> members -> mean of logarithms over windows less its standard error. Its rows have another column where
+    a fit has a smoothed season.
 
     Members are those that gain most, if enough. The correction is what the total of earlier windows was short of, where
     it is always so: the mean over windows of the logarithm of actual over forecast, drawn to zero as far as windows
@@ -85,23 +89,34 @@ def settled(model: PooledModel, members: Sequence[Member]) -> tuple[PooledModel,
     dataset, horizon = longest.dataset, longest.dataset.horizon
     judged = origins_before(longest.known - 1, dataset)
     origins = [selection_origins(int(judged[0]), horizon)[0], *judged]
-    ways: list[Plain] = [(), *(MEMBERS if may_stand(dataset) else ())]
-    windows = [_window_of(model, members, ways, longest.known - int(origin)) for origin in origins]
+    ways: list[Plain] = [(), *that_may_stand(dataset)]
+    asked = _with_smoothed(model) if any(SMOOTHED_SEASON in way for way in ways) else model
+    windows = [_window_of(asked, [member.with_facts(asked.facts) for member in members], ways,
+                          longest.known - int(origin)) for origin in origins]
     dates = longest.dates.to_numpy().astype("datetime64[D]")
     fits, told = [], {}
     for fit in model.fits:
         ended = [window for window, origin in zip(windows, origins, strict=True)
                  if origin >= 0 and dates[origin + horizon] <= fit.seen and window[()].actual > 0]
-        gains = {way: _surely([window[()].gain(window[way]) for window in ended]) for way in ways[1:]} if ended else {}
+        gains = {way: _surely([window[()].gain(window[way]) for window in ended]) for way in ways[1:]
+                 if len(ended) >= (WINDOWS_OF_SMOOTHED if SMOOTHED_SEASON in way else 1)}
         is_young = np.count_nonzero(dates <= fit.seen) < YOUNG_YEARS * dataset.year_length
-        chosen = max(gains, key=gains.__getitem__, default=WITHOUT_EVIDENCE if is_young and len(ways) > 1 else ())
+        chosen = max(gains, key=gains.__getitem__,
+                     default=WITHOUT_EVIDENCE if is_young and WITHOUT_EVIDENCE in ways else ())
         if gains and gains[chosen] <= LEAST_GAIN:
             chosen = ()
         told[str(fit.seen)] = {" and ".join(way): round(gain, 5) for way, gain in gains.items()}
         short = np.log([window[chosen].actual / window[chosen].forecast for window in ended
                         if window[chosen].forecast > 0])
         fits.append(replace(fit, plain=chosen, correction=_persistent(short)))
-    return replace(model, fits=tuple(fits)), told if len(ways) > 1 else {}
+    found = asked if any(SMOOTHED_SEASON in fit.plain for fit in fits) else model
+    return replace(found, fits=tuple(fits)), told if len(ways) > 1 else {}
+
+
+def _with_smoothed(model: PooledModel) -> PooledModel:
+    """The same, of rows that end in what a smoothed season says; its boosters do not look at it."""
+    return replace(model, feature_names=(*model.feature_names, SMOOTHED),
+                   facts=replace(model.facts, has_smoothed=True))
 
 
 def _window_of(model: PooledModel, members: Sequence[Member], ways: Sequence[Plain],

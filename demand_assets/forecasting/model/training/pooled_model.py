@@ -110,6 +110,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
                      perf_counter() - started)
             fits = [*([made] if made else []), *fits]
     bare, gains = settled(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
+    judged = [member.with_facts(bare.facts) for member in judged]
     fits, told_totals = list(bare.fits), NO_TOTALS
     if not is_of_totals:
         log.info("%s: looks whether forecasts of totals correct it", what)

@@ -6,7 +6,15 @@ import pytest
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL, may_stand, plain_ratios
+from demand_assets.forecasting.features.series_features import SMOOTHED
+from demand_assets.forecasting.model.plain_members import (
+    LAST_YEAR,
+    LEVEL,
+    MEMBERS,
+    SMOOTHED_SEASON,
+    plain_ratios,
+    that_may_stand,
+)
 from tests.demand_assets.forecasting.conftest import HERE
 
 PROMO = Driver(name="promo", kind="yes_no", effect="increasing", future="given", default=False)
@@ -22,8 +30,15 @@ def test_the_level_is_one_and_last_year_goes_back_to_what_is_known() -> None:
     assert last_year.tolist() == [0.5, 3, 1]
 
 
+def test_a_smoothed_season_is_what_the_rows_end_in_and_the_level_where_it_says_nothing() -> None:
+    rows = np.array([[1, 0.8], [2, np.nan]], dtype=np.float32)
+
+    assert plain_ratios((SMOOTHED_SEASON,), rows, {"lead": 0, SMOOTHED: 1})[0].tolist() == pytest.approx([0.8, 1])
+
+
 @pytest.mark.parametrize(("frequency", "drivers", "may"), [
-    ("M", (), True), ("W", (), True), ("D", (), False), ("Q", (), False), ("M", (PROMO,), False)])
-def test_none_stand_where_a_driver_moves_demand_or_nothing_was_gained(
-        frequency: Frequency, drivers: tuple[Driver, ...], may: bool) -> None:
-    assert may_stand(Dataset(name="shop", frequency=frequency, horizon=4, source=HERE, drivers=drivers)) is may
+    ("M", (), MEMBERS), ("W", (), MEMBERS), ("D", (), ((SMOOTHED_SEASON,),)), ("Q", (), ((SMOOTHED_SEASON,),)),
+    ("M", (PROMO,), ()), ("D", (PROMO,), ())])
+def test_none_stand_where_a_driver_moves_demand(frequency: Frequency, drivers: tuple[Driver, ...],
+                                                may: tuple[tuple[str, ...], ...]) -> None:
+    assert that_may_stand(Dataset(name="shop", frequency=frequency, horizon=4, source=HERE, drivers=drivers)) == may

@@ -10,10 +10,11 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.series_features import series_features
+from demand_assets.forecasting.features.series_features import SMOOTHED, series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL
+from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL, SMOOTHED_SEASON
 from demand_assets.forecasting.model.pooled_model import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.plain_choice import WITHOUT_EVIDENCE
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import HERE, pooled_over
@@ -21,6 +22,7 @@ from tests.demand_assets.forecasting.conftest import HERE, pooled_over
 MONTHS, HORIZON = 38, 3
 SHOPS = [RegionItem(region, item) for region in ("north", "south") for item in ("kettle", "toaster", "iron")]
 KETTLES = SHOPS[0]
+QUARTERS = 24
 
 
 def sold_as_last_year(seed: int, months: int = MONTHS) -> pd.DataFrame:
@@ -45,6 +47,25 @@ def monthly() -> Dataset:
 @pytest.fixture(scope="module")
 def yearly(monthly: Dataset) -> PooledModel:
     return pooled_over({one: sold_as_last_year(seed) for seed, one in enumerate(SHOPS)}, monthly)
+
+
+def sold_by_quarters(seed: int) -> pd.DataFrame:
+    """A level that wanders, and a season of its own on it."""
+    generator = np.random.default_rng(seed)
+    level = 200 * np.exp(np.cumsum(generator.normal(0, 0.1, QUARTERS)))
+    season = generator.uniform(0.3, 2, 4)[np.arange(QUARTERS) % 4]
+    return pd.DataFrame({"date": pd.date_range("2018-01-01", periods=QUARTERS, freq="QS"),
+                         "demand": np.round(level * season)})
+
+
+@pytest.fixture(scope="module")
+def quarterly() -> Dataset:
+    return Dataset(name="shop", frequency="Q", horizon=1, source=HERE)
+
+
+@pytest.fixture(scope="module")
+def wandering(quarterly: Dataset) -> PooledModel:
+    return pooled_over({one: sold_by_quarters(seed) for seed, one in enumerate(SHOPS)}, quarterly)
 
 
 def with_plain(model: PooledModel, *members: str) -> PooledModel:
@@ -120,6 +141,7 @@ def test_saved_and_loaded_they_stand_there_and_in_files_of_before_none_do(yearly
     details = json.loads((tmp_path / DETAILS_FILE).read_text())
     for fit in details["fits"]:
         del fit["plain"]
+    del details["facts"]["has_smoothed"]
     (tmp_path / DETAILS_FILE).write_text(json.dumps(details))
     before = PooledModel.load(tmp_path)
 
@@ -127,3 +149,71 @@ def test_saved_and_loaded_they_stand_there_and_in_files_of_before_none_do(yearly
     origins, leads = np.full(HORIZON, MONTHS - 1 - HORIZON), np.arange(1, HORIZON + 1)
     np.testing.assert_array_equal(before.forecast(series, origins, leads),
                                   with_plain(yearly).forecast(series, origins, leads))
+
+
+def test_a_smoothed_season_stands_beside_boosters_of_quarters_where_it_tells_what_comes(wandering: PooledModel) -> None:
+    assert wandering.latest.plain == (SMOOTHED_SEASON,)
+    assert wandering.card["plain_members"][str(wandering.latest.seen)][SMOOTHED_SEASON] > 0.02
+    assert wandering.feature_names[-1] == SMOOTHED
+    assert len(wandering.feature_names) - 1 not in wandering.columns
+
+
+def test_by_one_window_it_is_not_chosen(wandering: PooledModel) -> None:
+    gains = [wandering.card["plain_members"][str(fit.seen)] for fit in wandering.fits]
+
+    assert [list(told) for told in gains[:3]] == [[], [], [SMOOTHED_SEASON]]
+    assert [fit.plain for fit in wandering.fits[:2]] == [(), ()]
+
+
+def test_where_it_stands_beside_no_fit_rows_are_as_they_were_before(quarterly: Dataset) -> None:
+    """Demand that grows by an eighth in every quarter: boosters learn it, a smoothed level lags behind."""
+    growing = sold_by_quarters(0).assign(demand=np.round(1000 * 1.125 ** np.arange(QUARTERS)))
+    tables = {one: growing.assign(demand=growing["demand"] + place) for place, one in enumerate(SHOPS)}
+
+    model = pooled_over(tables, quarterly)
+
+    assert not any(fit.plain for fit in model.fits)
+    assert list(model.feature_names) == series_features(tables[KETTLES], quarterly).names
+    assert not model.facts.has_smoothed
+
+
+def test_a_forecast_of_a_quarter_is_the_mean_of_boosters_and_the_smoothed_season(wandering: PooledModel,
+                                                                                quarterly: Dataset) -> None:
+    series = series_features(sold_by_quarters(0), quarterly, wandering.facts, KETTLES)
+    origins, leads = np.array([QUARTERS - 2]), np.array([1])
+    fit = replace(wandering.latest, correction=1.0)
+    alone = wandering.forecast(series, origins, leads, replace(fit, plain=()))
+
+    beside = wandering.forecast(series, origins, leads, fit)
+
+    np.testing.assert_allclose(beside, (alone + series.past.smoothed_season.at(origins, leads)) / 2, rtol=1e-6)
+
+
+def test_saved_and_loaded_a_model_with_it_forecasts_and_explains_the_same(wandering: PooledModel, quarterly: Dataset,
+                                                                         tmp_path: Path) -> None:
+    demand = sold_by_quarters(0)
+    store = DemandStore(str(tmp_path / "store"))
+    store.write("demand", KETTLES, demand)
+    forecaster = Forecaster(quarterly, store)
+    wandering.save(tmp_path)
+    again = PooledModel.load(tmp_path, version=1)
+
+    for model in (again, train(demand, quarterly, again, KETTLES)):
+        told = forecaster.forecast(KETTLES, model).table["forecast"]
+        parts = forecaster.explain(KETTLES, model).drop(columns="date")
+
+        np.testing.assert_allclose(parts.sum(axis=1), told, rtol=1e-4)
+    np.testing.assert_array_equal(forecaster.forecast(KETTLES, again).table["forecast"],
+                                  forecaster.forecast(KETTLES, wandering).table["forecast"])
+
+
+def test_what_comes_after_a_fit_changes_no_smoothed_season_beside_it(wandering: PooledModel,
+                                                                     quarterly: Dataset) -> None:
+    tables = {one: sold_by_quarters(seed) for seed, one in enumerate(SHOPS)}
+    for table in tables.values():
+        table.loc[table.index[-1:], "demand"] *= 5
+
+    other = pooled_over(tables, quarterly)
+
+    for before, after in zip(wandering.fits[:-1], other.fits[:-1], strict=True):
+        assert (before.seen, before.plain, before.correction) == (after.seen, after.plain, after.correction)
