@@ -1,4 +1,5 @@
-// The editor's lists can be searched; a change is removed at once, and what it offers follows the selection; the link of
+// The editor's lists can be searched, and are one stop of the Tab key each, in which arrows go from name to name as in the
+// panels; a change is removed at once, and what it offers follows the selection; the link of
 // a scenario can be copied.
 (() => {
   "use strict";
@@ -9,9 +10,33 @@
       const text = label.textContent.toLowerCase();
       label.hidden = !words.every((word) => text.includes(word));
     });
+    rove(document.getElementById(event.target.dataset.list));
   });
-  document.addEventListener("keydown", (event) => {  // Enter in a search of a list does not send the form
-    if (event.key === "Enter" && event.target.matches(".list-filter")) event.preventDefault();
+  const boxesOf = (list) => [...list.querySelectorAll("label:not([hidden]) input")];
+  const rove = (list, to) => {
+    const boxes = boxesOf(list), stop = to || boxes.find((box) => box.tabIndex === 0) || boxes.find((box) => box.checked) || boxes[0];
+    list.querySelectorAll("input").forEach((box) => { box.tabIndex = box === stop ? 0 : -1; });
+    if (to) to.focus();
+  };
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll(".tick-list").forEach((list) => {
+    list.removeAttribute("tabindex");
+    list.querySelectorAll("input").forEach((box) => { box.tabIndex = -1; });
+    rove(list);
+  }));
+  document.addEventListener("focusin", (event) => {
+    const list = event.target.closest(".tick-list");
+    if (list && event.target.tabIndex < 0) rove(list, event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    const isFind = event.target.matches(".list-filter"), list = isFind ? document.getElementById(event.target.dataset.list) : event.target.closest(".tick-list");
+    if (!list || event.altKey || event.ctrlKey || event.metaKey || event.isComposing) return;
+    const boxes = boxesOf(list), at = boxes.indexOf(event.target), find = document.querySelector(`[data-list="${list.id}"]`);
+    const to = isFind ? { ArrowDown: boxes[0], Enter: boxes[0] }
+      : { ArrowDown: boxes[at + 1], ArrowUp: boxes[at - 1] || find, Home: boxes[0], End: boxes.at(-1), Escape: find };
+    if (!Object.hasOwn(to, event.key)) return;
+    event.preventDefault();  // Enter in a search of a list does not send the form
+    if (to[event.key] === find) find?.focus();
+    else if (to[event.key]) rove(list, to[event.key]);
   });
 
   document.addEventListener("click", (event) => {

@@ -226,7 +226,7 @@ def applied_by(token: str) -> list[Applied]:
 def words_of(keys: Sequence[str], most: int = 5) -> str:
     """Region-items by name, the first of them."""
     named = ", ".join(str(RegionItem.from_key(key)) for key in keys[:most])
-    return f"{named} and {len(keys) - most} more" if len(keys) > most else named
+    return _("%(names)s and %(num)s more", names=named, num=len(keys) - most) if len(keys) > most else named
 
 
 def _cells(line: LineItemResult) -> list[Cell]:
