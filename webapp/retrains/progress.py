@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from demand_assets.forecasting.contract.dagster_names import (
     BY_FIRST_TRAINING,
@@ -197,11 +197,18 @@ def find_retrains(shown: str, source: str, asked_by: str, number: int) -> Retrai
     return RetrainPage(_summed_up(found), matching, place.number, place.pages)
 
 
-def find_items(retrain: Retrain, state: str, number: int) -> ItemPage:
-    """A page of a retrain's region-items; the last one when it asks for more than there are."""
+def find_items(retrain: Retrain, state: str, number: int, only: ColumnElement[bool] | None = None) -> ItemPage:
+    """A page of a retrain's region-items; the last one when it asks for more than there are.
+
+    Args:
+        state: only those in it; empty for all.
+        only: of which region-items this holds.
+    """
     query = select(RetrainItem).where(RetrainItem.retrain_id == retrain.id)
     if state:
         query = query.where(RetrainItem.state == state)
+    if only is not None:
+        query = query.where(only)
     matching = db.session.scalar(select(func.count()).select_from(query.subquery())) or 0
     place = place_of(number, matching, ITEMS_A_PAGE)
     found = db.session.scalars(query.order_by(RetrainItem.position)

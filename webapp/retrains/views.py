@@ -1,6 +1,7 @@
 """Retrains: asked for, followed region-item by region-item, cancelled, asked for again where they failed."""
 
 import re
+from dataclasses import dataclass
 
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,11 +17,13 @@ from webapp.pages.listing import parse_page
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import rows_by_key
 from webapp.region_items.selection import ticked_keys
+from webapp.retrains.decisions import Decision, decisions_of, is_of, kind_of
 from webapp.retrains.nothing_new import nothing_new
 from webapp.retrains.progress import (
     SHOWN,
     SOURCES,
     STATES,
+    ItemPage,
     Progress,
     asked_by_words,
     failure_reasons,
@@ -38,6 +41,8 @@ from webapp.telemetry.requests_seen import belongs_to
 bp = Blueprint("retrains", __name__, url_prefix="/retrains")
 
 LONGEST_REASON = 300
+MOST_LISTED_AT_ONCE = 12
+"""Region-items that the page of a retrain lists by themselves; of more it has each decision once, which lists its own."""
 
 
 @bp.get("")
@@ -103,17 +108,17 @@ def _with_something_new(keys: list[str], back: str) -> list[str] | str:
 @needs("viewer")
 def detail(retrain_id: int) -> str:
     """One retrain, live."""
-    return render_template("retrains/detail.html", **_shown(progress_of(_retrain(retrain_id))))
+    return render_template("retrains/detail.html", **_shown(_asked_page(progress_of(_retrain(retrain_id)))))
 
 
 @bp.get("/<int:retrain_id>/progress")
 @needs("viewer")
 def progress(retrain_id: int) -> ResponseReturnValue:
     """The part of the page that changes; nothing when the page has it, and the asking stops when it is finished."""
-    shown = _shown(progress_of(_retrain(retrain_id)))
-    if request.args.get("seen") == shown["version"]:
+    asked = _asked_page(progress_of(_retrain(retrain_id)))
+    if request.args.get("seen") == asked.version:
         return "", 204
-    return render_template("retrains/_progress.html", is_update="seen" in request.args, **shown)
+    return render_template("retrains/_progress.html", is_update="seen" in request.args, **_shown(asked))
 
 
 @bp.get("/<int:retrain_id>/forecast")
@@ -180,12 +185,57 @@ def _stored(stored: Stored) -> ResponseReturnValue:
     return redirect(url_for("retrains.detail", retrain_id=stored.retrain.id), 303)
 
 
-def _shown(progress: Progress) -> dict[str, object]:
-    """What the page of a retrain needs, as its URL asks."""
+@dataclass(frozen=True)
+class _AskedPage:
+    """What a URL asks to see of a retrain."""
+
+    progress: Progress
+    state: str
+    decision: Decision | None
+    """Only the region-items with it."""
+    all_rows: bool
+    items: ItemPage | None
+    """None: each decision is shown once, in place of its region-items."""
+
+    @property
+    def version(self) -> str:
+        """Another whenever the page would tell something else."""
+        return self.progress.version + (self.items.version if self.items else "")
+
+
+def _asked_page(progress: Progress) -> _AskedPage:
     state = one_of("state", request.args.get("state", ""), ("", *STATES))
-    page = find_items(progress.retrain, state, parse_page(request.args))
-    reasons = failure_reasons(progress.retrain) if progress.counts.get("failed") else []
-    return {"progress": progress, "page": page, "reasons": reasons, "version": progress.version + page.version}
+    all_rows = one_of("rows", request.args.get("rows", ""), ("", "all")) == "all" or "page" in request.args
+    wanted = request.args.get("decision", "")
+    decision = None
+    if wanted:
+        decision = next((one for one in decisions_of(progress.retrain) if one.id == wanted), None)
+        if decision is None:
+            abort(404, _("Retrain %(number)s has no such decision. Its page lists those it has.",
+                         number=progress.retrain.id))
+        state = decision.state
+    size = progress.counts.get(state, 0) if state else progress.total
+    is_listed = decision is not None or all_rows or size <= MOST_LISTED_AT_ONCE
+    items = find_items(progress.retrain, state, parse_page(request.args),
+                       None if decision is None else is_of(decision)) if is_listed else None
+    return _AskedPage(progress, state, decision, all_rows, items)
+
+
+def _shown(asked: _AskedPage) -> dict[str, object]:
+    """What the page of a retrain needs."""
+    retrain = asked.progress.retrain
+    reasons = failure_reasons(retrain) if asked.progress.counts.get("failed") else []
+    decisions = [] if asked.decision else decisions_of(retrain, asked.state)
+    if asked.items is not None:
+        if len(reasons) == 1:
+            decisions = [one for one in decisions if one.state != "failed"]  # told above all of them
+        if not any(one.count > 1 and one.sentence for one in decisions):
+            decisions = []  # each is told by its row
+    told = {(one.state, kind_of(one.sentence)) for one in [*decisions, asked.decision] if one and one.count > 1}
+    rows = asked.items.items if asked.items else []
+    return {"progress": asked.progress, "page": asked.items, "reasons": reasons, "version": asked.version,
+            "shown_state": asked.state, "decision": asked.decision, "all_rows": asked.all_rows,
+            "decisions": decisions, "told_above": {row.key for row in rows if (row.state, kind_of(row.reason)) in told}}
 
 
 def _token() -> str:

@@ -17,6 +17,8 @@ from webapp.retrains.dispatch import MOST_RANGES
 from webapp.retrains.states import JUDGING, SETTLING, note_run
 from webapp.tables import Retrain, RetrainItem
 
+ROWS = "table:not(#decisions)"
+"""Of region-items."""
 SCATTERED = [REGION_ITEMS[0], REGION_ITEMS[4], REGION_ITEMS[9], ODD]
 
 
@@ -31,12 +33,12 @@ def state(client: FlaskClient, number: int = 1) -> str:
 
 def items(client: FlaskClient, number: int = 1) -> dict[str, str]:
     soup = page(client.get(f"/retrains/{number}/progress"))
-    return {text_of(row.th): text_of(row.select_one(".badge")) for row in soup.select("tbody tr")}
+    return {text_of(row.th): text_of(row.select_one(".badge")) for row in soup.select(f"{ROWS} tbody tr")}
 
 
 def line(client: FlaskClient, region_item: object, number: int = 1) -> str:
     soup = page(client.get(f"/retrains/{number}/progress"))
-    return next(text_of(row) for row in soup.select("tbody tr") if text_of(row.th) == str(region_item))
+    return next(text_of(row) for row in soup.select(f"{ROWS} tbody tr") if text_of(row.th) == str(region_item))
 
 
 def test_a_request_is_stored_and_shown_before_anything_is_sent(app: Flask, client: FlaskClient,
@@ -585,9 +587,12 @@ def test_region_items_are_paged_and_filtered_by_state(app: Flask, client: FlaskC
     ask_for_retrain(client, [], everything="1", q="pan")
     background.journal(Entry(many[3], "failed", requests_stored(app)[0], reason="no"))
 
-    assert len(items(client)) == 50
+    whole = page(client.get("/retrains/1"))
+    assert [text_of(row.th) for row in whole.select("#decisions tbody tr")] == ["for the reason above", "–"]
+    assert not whole.select(f"{ROWS} tbody tr")
+    assert len(page(client.get("/retrains/1/progress?rows=all")).select(f"{ROWS} tbody tr")) == 50
     second = page(client.get("/retrains/1/progress?page=2"))
-    assert len(second.select("tbody tr")) == 10
+    assert len(second.select(f"{ROWS} tbody tr")) == 10
     failed = page(client.get("/retrains/1/progress?state=failed"))
     assert [text_of(row.th) for row in failed.select("tbody tr")] == [str(many[3])]
     assert [text_of(link) for link in failed.select(".state-link")] == ["1 failed", "59 queued", "show all"]
