@@ -35,6 +35,9 @@ bp = Blueprint("forecast_overrides", __name__, url_prefix="/overrides")
 
 bp.register_error_handler(OSError, store_down)
 
+LISTED_BY = ("q", "state", "planner", "sort", "dir", "page", "size", "batch")
+"""What the list of overrides was asked by, which it is again after one of them was undone."""
+
 
 @bp.post("")
 @needs("planner")
@@ -126,7 +129,7 @@ def undo_batch(batch: str) -> ResponseReturnValue:
 def _asked_back() -> str | None:
     """The page that a button stood on: the list, or the forecast of a selection."""
     if request.form.get("on") == "list":
-        return url_for("overrides.show")
+        return url_for("overrides.show", **{name: value for name in LISTED_BY if (value := request.form.get(name))})
     forecast_query = parse_forecast_query(request.form)
     return _back(forecast_query) if forecast_query.keys else None
 

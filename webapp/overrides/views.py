@@ -14,9 +14,10 @@ from webapp.http.errors import error_page
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.overrides.applied import override_amount
+from webapp.overrides.blocks import find_blocks
 from webapp.overrides.locked_periods import locked_for
 from webapp.overrides.override_accuracy import GROUPS, MOST_JUDGED, Score, judge, score_of
-from webapp.overrides.overrides import is_ahead
+from webapp.overrides.overrides import is_ahead, open_in
 from webapp.pages.download_files import Cell, file_of, requested_format
 from webapp.pages.listing import Kind, Query, View, containing, find_page, in_order, parse_view
 from webapp.pages.numbers_and_dates import amount
@@ -26,8 +27,9 @@ from webapp.tables import Override, RegionItemRow
 
 bp = Blueprint("overrides", __name__, url_prefix="/overrides")
 
-STATES = {"open": lazy_gettext("open"), "past": lazy_gettext("past"), "removed": lazy_gettext("removed")}
+STATES = {"open": lazy_gettext("open"), "past": lazy_gettext("past"), "removed": lazy_gettext("undone")}
 """Open: it holds and its period lies ahead. History: it held when its period became known."""
+LONGEST_BATCH = 64
 MOST_SEARCHED = 200
 """Characters of a search."""
 
@@ -50,9 +52,13 @@ def show() -> ResponseReturnValue:
         return file_of(form, f"{services().dataset.name}-overrides-{date.today()}", (
             "Region", "Item", "Date", "Way", f"Value, {services().dataset.unit}", "Change, %", "Comment", "By",
             "Made at (UTC)", "State", "Removed or replaced by", "Removed at (UTC)"),
-            (_cells(*found) for found in db.session.execute(_listed(view)).all()))
-    return render_template("overrides/show.html", page=find_page(_listed(view), view), view=view, states=STATES,
-                           state_of=state_of,
+            (_cells(*found) for found in db.session.execute(_listed(view, _batch())).all()))
+    batch = _batch()
+    found = find_page(_listed(view, batch), view) if batch else find_blocks(_listed(view), view)
+    is_part = bool(view.search or view.filters["state"] or view.filters["planner"])
+    all_open = open_in({one.batch for one in found.rows}) if is_part and not batch else {}
+    return render_template("overrides/show.html", page=found, view=view, states=STATES, state_of=state_of, batch=batch,
+                           all_open=all_open,
                            planners=[("", _("all planners")), *((one, one) for one in kind.filters["planner"])])
 
 
@@ -94,8 +100,20 @@ def _kind() -> Kind:
         sort="made_at", descending=True, filters={"state": tuple(STATES), "planner": tuple(people)})
 
 
-def _listed(view: View) -> Query:
-    """The overrides that a view asks for: each with its region-item's row and whether its period lies ahead."""
+def _batch() -> str:
+    """Of which overrides that were made together each is listed; empty for a line for all of them."""
+    batch = request.args.get("batch", "")
+    if len(batch) > LONGEST_BATCH:
+        abort(404, _("There are no such overrides."))
+    return batch
+
+
+def _listed(view: View, batch: str = "") -> Query:
+    """The overrides that a view asks for: each with its region-item's row and whether its period lies ahead.
+
+    Args:
+        batch: only those that were made together so; empty for all.
+    """
     query: Query = select(Override, RegionItemRow, is_ahead().label("is_ahead")).select_from(RegionItemRow).join(
         Override, RegionItemRow.key == Override.key)
     state: Any = {"open": (Override.removed_at.is_(None), is_ahead()),
@@ -104,6 +122,8 @@ def _listed(view: View) -> Query:
     query = query.where(*state)
     if view.filters["planner"]:
         query = query.where(Override.made_by == view.filters["planner"])
+    if batch:
+        query = query.where(Override.batch == batch)
     return in_order(containing(query, view.search), view, Override.id.expression)
 
 

@@ -98,9 +98,14 @@ def containing(query: Query, words: str) -> Query:
     return query
 
 
-def in_order(query: Query, view: View, last: ColumnElement[Any]) -> Query:
-    """Sorted as the view says, what is not known at the end; ``last`` decides between equals."""
-    column = view.kind.columns[view.sort]
+def in_order(query: Query, view: View, last: ColumnElement[Any],
+             columns: Mapping[str, ColumnElement[Any]] | None = None) -> Query:
+    """Sorted as the view says, what is not known at the end; ``last`` decides between equals.
+
+    Args:
+        columns: what stands for the columns of the view, where lines are made of several rows.
+    """
+    column = (columns or view.kind.columns)[view.sort]
     return query.order_by(case((column.is_(None), 1), else_=0), column.desc() if view.descending else column.asc(),
                           last)
 

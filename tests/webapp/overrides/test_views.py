@@ -373,7 +373,10 @@ def test_the_list_is_paged_sorted_and_downloaded_safely(several: FlaskClient, cl
     soup = page(several.get("/overrides?state=open&sort=date&dir=asc"))
     rows = rows_of(several.get("/overrides?state=open&sort=date&dir=asc&format=csv"))
 
-    assert len(soup.select("#list tbody tr")) == 25
+    assert [text_of(row.select("td")[1]) for row in soup.select("#list tbody tr")] == ["140", "1"]
+    opened = page(several.get(str(soup.select("#list tbody td a")[0]["href"])))
+    assert len(opened.select("#list tbody tr")) == 25
+    assert "140 overrides" in text_of(opened)
     assert len(rows) == 141
     assert rows[0]["Date"] == "2026-07-01"
     assert {row["State"] for row in rows} == {"open"}
@@ -391,9 +394,9 @@ def test_an_override_is_removed_from_the_list(several: FlaskClient) -> None:
     forms = page(several.get("/overrides?state=open")).select("#list form")
     assert len(forms) == 3
 
-    response = post(several, str(forms[0]["action"]), {"on": "list"}, form_on="/overrides")
+    response = post(several, str(forms[0]["action"]), {"on": "list", "state": "open"}, form_on="/overrides")
 
-    assert response.location == "/overrides"
+    assert response.location == "/overrides?state=open"
     assert len(page(several.get("/overrides?state=open")).select("#list tbody tr")) == 2
 
 
