@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from webapp.access import needs
 from webapp.audit import commands
+from webapp.audit.acts import act_words
 from webapp.audit.queries import COLUMNS, cells_of, changes_of, entries, parse_filters
 from webapp.audit.record import KINDS
 from webapp.db.database import db
@@ -31,9 +32,10 @@ def show() -> ResponseReturnValue:
         return file_of(form, f"{services().dataset.name}-audit-{date.today()}", COLUMNS, map(cells_of, found))
     page = find_page(query, view)
     is_narrowed = bool(view.search or any(view.filters.values()))
-    people, acts = ([(value, value) for value in view.kind.filters[name]] for name in ("who", "act"))
+    people = [(value, value) for value in view.kind.filters["who"]]
+    acts = sorted(((value, act_words(value)) for value in view.kind.filters["act"]), key=lambda act: act[1])
     return render_template("audit/show.html", page=page, view=page.view, people=people, acts=acts, KINDS=KINDS,
-                           changes_of=changes_of, is_narrowed=is_narrowed)
+                           changes_of=changes_of, act_words=act_words, is_narrowed=is_narrowed)
 
 
 def add_to(app: Flask) -> None:

@@ -9,6 +9,7 @@ from demand_assets.forecasting.contract.region_item import BadNameError, RegionI
 from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.locks import insert_absent, locked_one, locked_rows
+from webapp.language.translations import gettext as _
 from webapp.personal.kept_answers import kept_among
 from webapp.tables import OPEN_STATES, PooledRow, RegionItemRow, RetrainItem
 
@@ -57,8 +58,8 @@ def parsed_keys(keys: Sequence[str]) -> list[str]:
 def _refuse_unknown(wanted: Sequence[str], known: Container[str]) -> None:
     for key in wanted:
         if key not in known:
-            raise NotFound(f"There is no region-item {RegionItem.from_key(key)} ({key}) in this dataset. "
-                           "The overview lists those there are.")
+            raise NotFound(_("There is no region-item %(name)s in this dataset. The overview lists those there are.",
+                             name=RegionItem.from_key(key)))
 
 
 def rows_by_key(keys: Sequence[str]) -> dict[str, RegionItemRow]:
