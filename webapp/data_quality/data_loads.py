@@ -34,30 +34,46 @@ def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> N
     kept = _kept([entry.region_item.key for entry in looks])
     newest: dict[str, Load] = {}
     new: list[Load] = []
+    counted: dict[tuple[str, str], Load] = {}
+    replaced: list[tuple[str, str]] = []
     for entry in looks:
         key = entry.region_item.key
-        its = kept.setdefault(key, [])
+        its = kept.setdefault(key, {})
         if entry.at in its or (len(its) >= LOADS_KEPT and entry.at < min(its)):
             continue
         load = _load_of(entry)
         new.append(load)
         if not its or entry.at > max(its):
             newest[key] = load
-        its.append(entry.at)
+        of_run = (key, load["run_id"])
+        before = max((at for at, run_id in its.items() if run_id == load["run_id"]), default="")
+        if before < entry.at:  # a run that was begun again looked at it once more
+            if before and of_run not in counted:
+                replaced.append((key, before))
+            counted[of_run] = load
+        its[entry.at] = load["run_id"]
     if new:
+        _sum_up(list(counted.values()), _loads_at(replaced))
         db.session.execute(insert(DataLoad), new)
-        _sum_up(new)
     _show_newest(newest, rows)
     _forget([(key, at) for key, its in kept.items() for at in sorted(its)[:-LOADS_KEPT]])
 
 
-def _kept(keys: Iterable[str]) -> dict[str, list[str]]:
-    """When each region-item was loaded, of the loads that are kept."""
-    found: dict[str, list[str]] = {}
+def _kept(keys: Iterable[str]) -> dict[str, dict[str, str]]:
+    """When each region-item was loaded, and by which run, of the loads that are kept."""
+    found: dict[str, dict[str, str]] = {}
     for part in _parts(list(dict.fromkeys(keys))):
-        for key, at in db.session.execute(select(DataLoad.key, DataLoad.at).where(DataLoad.key.in_(part))):
-            found.setdefault(key, []).append(at)
+        for key, at, run_id in db.session.execute(
+                select(DataLoad.key, DataLoad.at, DataLoad.run_id).where(DataLoad.key.in_(part))):
+            found.setdefault(key, {})[at] = run_id
     return found
+
+
+def _loads_at(places: Sequence[tuple[str, str]]) -> list[Load]:
+    """The stored loads of region-items at these times, as far as sums need them."""
+    columns = (DataLoad.run_id, DataLoad.outcome, DataLoad.rows_read, DataLoad.refused_rows, DataLoad.refused)
+    return [dict(row._mapping) for part in _parts(places) for row in db.session.execute(
+        select(*columns).where(tuple_(DataLoad.key, DataLoad.at).in_(part)))]
 
 
 def _load_of(entry: Entry) -> Load:
@@ -76,27 +92,34 @@ def _load_of(entry: Entry) -> Load:
         "repeated_rows": int(numbers.get("repeated", 0)), "newest_refused": int(numbers.get("newest_refused", 0))}
 
 
-def _sum_up(new: Sequence[Load]) -> None:
-    """Add new loads to the sums of their runs."""
+def _sum_up(new: Sequence[Load], replaced: Sequence[Load]) -> None:
+    """Add new loads to the sums of their runs, in place of those of the same region-items that a run made before."""
     by_run: dict[str, list[Load]] = {}
     for load in new:
         by_run.setdefault(load["run_id"], []).append(load)
+    before: dict[str, list[Load]] = {}
+    for load in replaced:
+        before.setdefault(load["run_id"], []).append(load)
     for run_id, its in by_run.items():
         run = db.session.get(DataLoadRun, run_id)
         if run is None:
             run = DataLoadRun(run_id=run_id, first_at=its[0]["at"], last_at="", region_items=0, kept=0, rows_read=0,
                           refused={}, refused_rows=0)
             db.session.add(run)
+            gone = []  # its sums are kept no longer
+        else:
+            gone = before.get(run_id, [])
         run.first_at = min(run.first_at, its[0]["at"])
         run.last_at = max(run.last_at, its[-1]["at"])
-        run.region_items += len(its)
-        run.kept += sum(load["outcome"] == "quarantined" for load in its)
-        run.rows_read += sum(load["rows_read"] for load in its)
-        run.refused_rows += sum(load["refused_rows"] for load in its)
         refused = Counter(run.refused)
-        for load in its:
-            refused.update(load["refused"])
-        run.refused = dict(refused)
+        for sign, loads in ((1, its), (-1, gone)):
+            run.region_items += sign * len(loads)
+            run.kept += sign * sum(load["outcome"] == "quarantined" for load in loads)
+            run.rows_read += sign * sum(load["rows_read"] for load in loads)
+            run.refused_rows += sign * sum(load["refused_rows"] for load in loads)
+            for load in loads:
+                refused.update({rule: sign * count for rule, count in load["refused"].items()})
+        run.refused = {rule: count for rule, count in refused.items() if count > 0}
     oldest = db.session.scalar(
         select(DataLoadRun.last_at).order_by(DataLoadRun.last_at.desc()).offset(RUNS_KEPT).limit(1))
     if oldest is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 from sqlalchemy import Float, cast, func, or_, select
+from sqlalchemy.orm import aliased
 
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -137,9 +138,11 @@ def loads(view: View) -> Query:
 
 
 def load_of(run_id: str, view: View) -> Query:
-    """The region-items of one run: the load and the row of each."""
+    """The region-items of one run: the load, the last of it where the run was begun again, and the row of each."""
+    other = aliased(DataLoad)
+    last = select(func.max(other.at)).where(other.key == DataLoad.key, other.run_id == run_id).scalar_subquery()
     query = select(DataLoad, RegionItemRow).select_from(RegionItemRow).join(
-        DataLoad, RegionItemRow.key == DataLoad.key).where(DataLoad.run_id == run_id)
+        DataLoad, RegionItemRow.key == DataLoad.key).where(DataLoad.run_id == run_id, DataLoad.at == last)
     if view.filters["refused"]:
         query = query.where(DataLoad.refused_rows > 0)
     if view.filters["kept"]:

@@ -231,12 +231,13 @@
   };
   // What is typed stays in the tab: after a reload, a new sign-in, Back.
   const draft = () => `grid ${JSON.stringify([...new FormData(byId("grid-form"))].filter(([name]) => !["csrf_token", "token", "horizon", "cells", "comment"].includes(name)))}`;
+  const draftComment = () => `${draft()} comment`;
   const tell = () => refresh(new Set());
   const refreshForm = () => {
     const form = byId("grid-form");
     if (!form) return;
     if (typed.size) sessionStorage.setItem(draft(), JSON.stringify([...typed]));
-    else sessionStorage.removeItem(draft());
+    else [draft(), draftComment()].forEach((name) => sessionStorage.removeItem(name));
     form.hidden = !typed.size;
     const places = data.ahead, total = (of) => { const values = places.map(of); return values.every(known) ? words(row("forecast"), values.reduce((sum, each) => sum + each, 0)) : "–"; };
     byId("grid-changes").textContent = _("%(changes)s: %(before)s → %(after)s in all. Why?", { changes: plural(typed.size, "change"), before: total((place) => value("forecast", place)), after: `${total(forecast)} ${data.unit}` });
@@ -713,10 +714,15 @@
     }
     if (byId("grid-bucket")) byId("grid-bucket").value = bucket;
     if (data.is_editable) {
-      if (!before && !typed.size) JSON.parse(sessionStorage.getItem(draft()) || "[]").forEach(([date, content]) => typed.set(date, content));
+      if (!before && !typed.size) {
+        JSON.parse(sessionStorage.getItem(draft()) || "[]").forEach(([date, content]) => typed.set(date, content));
+        const comment = sessionStorage.getItem(draftComment());
+        if (typed.size && comment && !byId("grid-comment").value) byId("grid-comment").value = comment;
+      }
       [...typed].forEach(([date, content]) => {
         const place = data.placeOf.get(date);
         if (!data.lead.has(place)) { typed.delete(date); message = _("%(date)s is known by now; what you typed for it is gone.", { date: period(date) }); return; }
+        if (same(content, held(place))) { typed.delete(date); return; }  // it was saved before the page was left
         const now = data.overrides[data.lead.get(place)];
         if (content.seen === null) content.seen = now.seen;
         if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? _("somebody") : "" });
@@ -736,6 +742,7 @@
     if (editor) leave(true, null);
   });
   document.addEventListener("keydown", (event) => { if (data && event.target.closest?.("#grid-table")) onKey(event); });
+  document.addEventListener("input", (event) => { if (event.target.id === "grid-comment") sessionStorage.setItem(draftComment(), event.target.value); });
   document.addEventListener("DOMContentLoaded", start);
   document.addEventListener("htmx:afterSwap", start);
 })();

@@ -15,7 +15,7 @@ from tests.webapp.browser.conftest import Site
 from tests.webapp.conftest import REGION_ITEMS
 from webapp.pages.typed_numbers import Mark, read_number
 
-MINE, SHARED = REGION_ITEMS[20], REGION_ITEMS[21]
+MINE, SHARED, LEFT = REGION_ITEMS[20], REGION_ITEMS[21], REGION_ITEMS[24]
 """Region-items that no other test of the browser overrides."""
 TEXTS = ("500", "1.234", "1,234", "1.234,5", "1,234.5", "9.90", "9,90", "1 234,5", "1\u202f234", "1'234.5", "1.2.3",
          "12.34.567", "1,23,456", ".5", ",5", "5.", "1e3", "abc", "1.234.567", "1,234,567", "--5", "٣", "½", "0x10",
@@ -163,6 +163,29 @@ def test_the_second_of_two_planners_in_one_cell_is_told_and_loses_nothing(
     expect(second.locator("#grid-status")).to_have_text(re.compile("^Saved"))
     expect(second.locator("#overridden")).to_contain_text("I say 30")
     other.close()
+
+
+def test_what_is_typed_survives_back_with_its_comment_and_what_was_saved_is_no_conflict(
+        planner: BrowserContext) -> None:
+    page, elsewhere = planner.new_page(), planner.new_page()
+    for each in (page, elsewhere):
+        cells(opened(each, LEFT), "override").first.focus()
+        typed(each, "20", "30")
+        each.locator("#grid-comment").fill("a fair")
+    page.once("dialog", lambda asked: asked.accept())  # whether to leave what is not saved
+    page.goto("/retrains")
+    page.go_back()
+    expect(page.locator("#grid-comment")).to_have_value("a fair")
+    assert cells(page.locator("#grid-table"), "override").all_text_contents()[:2] == ["20", "30"]
+
+    elsewhere.get_by_role("button", name="Save", exact=True).click()
+    expect(elsewhere.locator("#grid-status")).to_have_text(re.compile("^Saved"))
+    page.once("dialog", lambda asked: asked.accept())
+    page.reload()
+    expect(page.locator("#grid-table")).to_be_visible()
+    assert cells(page.locator("#grid-table"), "override").all_text_contents()[:2] == ["20", "30"]
+    expect(page.locator("#grid-form")).to_be_hidden()
+    expect(page.locator("#grid-conflicts")).to_have_count(0)
 
 
 def test_a_number_means_what_it_means_elsewhere_or_nothing(browser: Browser) -> None:

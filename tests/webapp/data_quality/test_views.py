@@ -190,6 +190,19 @@ def test_loads_of_one_day_without_a_run_are_one_load(client: FlaskClient, backgr
     assert len(names(client, "/data/loads/2026-07-01")) == 2
 
 
+def test_a_run_that_was_begun_again_counts_a_region_item_once(app: Flask, client: FlaskClient,
+                                                            background: Background) -> None:
+    background.journal(look(0, negative=5), look(1, quarantined="too dirty", negative=7))
+    background.journal(look(0, at="2026-07-01T03:00:00.000+00:00", negative=2))
+    background.journal(look(1, at="2026-07-01T04:00:00.000+00:00"), look(1, at="2026-07-01T05:00:00.000+00:00"))
+
+    with app.app_context():
+        run = db.session.scalars(select(DataLoadRun)).one()
+        assert (run.region_items, run.kept, run.rows_read, run.refused_rows, run.refused) == (
+            2, 0, 200, 2, {"negative": 2})
+    assert names(client, "/data/loads/run-one-of-dagster") == [str(REGION_ITEMS[0]), str(REGION_ITEMS[1])]
+
+
 def test_the_same_journal_read_again_counts_nothing_twice(app: Flask, background: Background) -> None:
     entries = [look(place, negative=1) for place in range(3)]
     background.journal(*entries)
