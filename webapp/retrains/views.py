@@ -205,7 +205,8 @@ class _AskedPage:
 
 def _asked_page(progress: Progress) -> _AskedPage:
     state = one_of("state", request.args.get("state", ""), ("", *STATES))
-    all_rows = one_of("rows", request.args.get("rows", ""), ("", "all")) == "all" or "page" in request.args
+    all_rows = one_of("rows", request.args.get("rows", ""), ("", "all")) == "all"
+    all_rows = all_rows or (request.endpoint == "retrains.detail" and "page" in request.args)
     wanted = request.args.get("decision", "")
     decision = None
     if wanted:

@@ -36,6 +36,21 @@
     if (wrong) wrong.focus();
     else if (!location.hash) go(main.querySelector(".alert[role=alert]") || main.querySelector(".alert[role=status]") || main.querySelector("h1"));
   };
+  // A page that answers a form cannot be asked for by Back; so the place that it has in the history becomes the page that the
+  // form stood on, as soon as it is left by a form or a link. A reload of it still sends the form again.
+  const leave = (element, to) => {
+    if (document.documentElement.dataset.posted === undefined) return;
+    element.setAttribute(to, new URL(element.getAttribute(to) || "", location.href).href);  // it means this page, not that one
+    const from = document.referrer.startsWith(`${location.origin}/`) ? document.referrer : location.href;
+    history.replaceState(history.state, "", from);
+    delete document.documentElement.dataset.posted;
+  };
+  document.addEventListener("submit", (event) => { if (!event.defaultPrevented && !event.target.hasAttribute("hx-post")) leave(event.target, "action"); });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href]"), opens = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (link && !opens && !link.target && !link.getAttribute("href").startsWith("#") && !link.hasAttribute("hx-get")) leave(link, "href");
+  });
+
   // After what other scripts do with the focus of the page.
   window.addEventListener("DOMContentLoaded", () => setTimeout(start));
 })();

@@ -54,3 +54,19 @@ def test_a_wrong_value_of_a_what_if_gets_the_focus_and_what_is_next_when_it_is_r
     page.get_by_role("button", name="Remove this change of price").press("Enter")
     expect(page.get_by_role("button", name="+ price")).to_be_focused()
     expect(page.locator("[data-change]")).to_have_count(0)
+
+
+def test_back_leads_to_the_form_over_a_page_that_answered_it(page: Page) -> None:
+    """Browsers cannot ask for such a page again: they showed an error of their own in its place."""
+    page.goto(f"/scenarios/new?ri={KETTLE.key}")
+    page.get_by_role("button", name="+ price").click()
+    page.locator("#change-0-value").fill("-150")
+    page.locator("#editor .apply").click()
+    expect(page.locator("#messages")).to_contain_text("1 change is not possible")
+    page.locator("#change-0-value").fill("-10")
+    page.locator("#editor .apply").click()
+    page.wait_for_url(re.compile("/scenarios/[0-9a-f]{32}$"))
+
+    page.go_back()
+    page.wait_for_url("**/scenarios/new?ri=*")
+    expect(page.get_by_role("heading", name="New scenario")).to_be_visible()

@@ -591,7 +591,7 @@ def test_region_items_are_paged_and_filtered_by_state(app: Flask, client: FlaskC
     assert [text_of(row.th) for row in whole.select("#decisions tbody tr")] == ["for the reason above", "–"]
     assert not whole.select(f"{ROWS} tbody tr")
     assert len(page(client.get("/retrains/1/progress?rows=all")).select(f"{ROWS} tbody tr")) == 50
-    second = page(client.get("/retrains/1/progress?page=2"))
+    second = page(client.get("/retrains/1?page=2"))
     assert len(second.select(f"{ROWS} tbody tr")) == 10
     failed = page(client.get("/retrains/1/progress?state=failed"))
     assert [text_of(row.th) for row in failed.select("tbody tr")] == [str(many[3])]
