@@ -33,6 +33,10 @@
     if (document.hidden || busy || keptFields.isTypedIn(event.detail.target)) event.preventDefault();
   });
 
+  // A list is searched while its field is typed in. That the field is left asks nothing more: it would take the place of what
+  // the click that left it asks for.
+  document.addEventListener("change", (event) => { if (event.target.matches("#filters :is(#q, .panel-find)")) event.stopPropagation(); }, true);
+
   document.addEventListener("htmx:beforeSwap", () => { document.getElementById("no-answer").hidden = true; });
 
   const unanswered = () => { document.getElementById("no-answer").hidden = false; };

@@ -317,6 +317,20 @@ def test_a_search_goes_on_while_its_first_answers_arrive(page: Page, slow: Slow)
         expect(page).to_have_url(re.compile("q=kettle"))
 
 
+@pytest.mark.parametrize(("url", "link", "leads_to"), [
+    ("/", "#by-status", "sort=status"), ("/data/freshness", "#by-region_item", "sort=region_item"),
+    ("/overrides", "#by-date", "sort=date")])
+def test_a_link_that_is_clicked_after_a_search_is_followed(page: Page, url: str, link: str, leads_to: str) -> None:
+    page.goto(url)
+    page.locator("#q").press_sequentially("kettle")
+    expect(page).to_have_url(re.compile("q=kettle"))
+    page.locator(link).click()
+
+    expect(page).to_have_url(re.compile(f"q=kettle.*{leads_to}"))
+    page.wait_for_timeout(400)  # a search that would ask once more waits for 300 ms
+    expect(page).to_have_url(re.compile(leads_to))
+
+
 def test_leaving_the_editor_with_unsaved_changes_is_asked_about(page: Page) -> None:
     asked: list[str] = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
