@@ -17,7 +17,7 @@
     cells.forEach((cell) => { cell.hidden = true; });
     const note = document.createElement("p"), button = document.createElement("button");
     note.className = "small text-body-secondary mt-2 mb-0 empty-columns";
-    const said = _("Nothing in: %(columns)s.", { columns: empty.map((place) => heads[place].textContent.trim()).join(", ") });
+    const said = _("Empty columns: %(columns)s.", { columns: empty.map((place) => heads[place].textContent.trim()).join(", ") });
     note.textContent = `${said} `;
     Object.assign(button, { type: "button", className: "btn btn-link btn-sm p-0 align-baseline", textContent: _("Show") });
     button.addEventListener("click", () => { shown.add(caption); cells.forEach((cell) => { cell.hidden = false; }); note.remove(); });
