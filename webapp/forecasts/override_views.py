@@ -129,7 +129,8 @@ def undo_batch(batch: str) -> ResponseReturnValue:
 def _asked_back() -> str | None:
     """The page that a button stood on: the list, or the forecast of a selection."""
     if request.form.get("on") == "list":
-        return url_for("overrides.show", **{name: value for name in LISTED_BY if (value := request.form.get(name))})
+        asked: dict[str, Any] = {name: value for name in LISTED_BY if (value := request.form.get(name))}
+        return url_for("overrides.show", **asked)
     forecast_query = parse_forecast_query(request.form)
     return _back(forecast_query) if forecast_query.keys else None
 

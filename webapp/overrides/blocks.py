@@ -1,11 +1,11 @@
 """The list of overrides with one line for those that were made together: 28 days of two region-items are one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func
 
 from webapp.db.database import db
 from webapp.language.translations import gettext as _
@@ -88,7 +88,8 @@ def find_blocks(query: Query, view: View) -> Page:
     ).group_by(*alike)
     page = find_page(in_order(blocks, view, _LAST, _ORDER), view)
     ahead = _ahead(query, [row[0] for row in page.rows])
-    rows = [Block(*row, ahead=ahead.get((row[0], row[1], row[2]), 0) if row[5] else 0) for row in page.rows]
+    found = [Block(*row) for row in page.rows]
+    rows = [replace(one, ahead=ahead.get((one.batch, one.way, one.comment), 0)) if one.holds else one for one in found]
     return Page(rows, page.matching, page.view, page.pages)
 
 

@@ -42,7 +42,7 @@ bp = Blueprint("retrains", __name__, url_prefix="/retrains")
 
 LONGEST_REASON = 300
 MOST_LISTED_AT_ONCE = 12
-"""Region-items that the page of a retrain lists by themselves; of more it has each decision once, which lists its own."""
+"""Region-items that the page of a retrain lists by itself; of more it has each decision once, which lists its own."""
 
 
 @bp.get("")

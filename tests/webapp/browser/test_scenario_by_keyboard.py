@@ -1,4 +1,4 @@
-"""A scenario is made, judged, applied to the plan and undone by keyboard alone, and the focus is never lost on the way."""
+"""A scenario is made, judged, applied to the plan and undone by keyboard alone; the focus is never lost on the way."""
 
 import re
 
