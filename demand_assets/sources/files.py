@@ -276,7 +276,7 @@ class Files:
         if kind != "zip" and self._source.name_column is not None:
             constant = {self._source.name_column: stem_of(path), **constant}
         if kind in ("parquet", "arrow") and self._source.fill_down:
-            raise SourceError(f"{path} is a {'Parquet' if kind == 'parquet' else 'Arrow'} file, in which "
+            raise SourceError(f"{path} is {'a Parquet' if kind == 'parquet' else 'an Arrow'} file, in which "
                               "source.fill_down fills nothing: its rows have no order. Fill the columns where it is "
                               "written, and leave source.fill_down out.")
         if kind == "parquet":
