@@ -95,7 +95,7 @@ def test_a_retrain_of_scattered_region_items_ends_in_decisions(page):
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Retrain of 3 region-items")
     expect(page.get_by_text("3 of 3 done")).to_be_visible(timeout=DECISION_SECONDS * 1000)
-    rows = page.locator("tbody tr")
+    rows = page.locator("#region-items tbody tr")
     expect(rows).to_have_count(len(chosen))
     for row in rows.all():
         expect(row.locator(".badge")).to_have_text(FINAL)
@@ -105,7 +105,7 @@ def test_a_retrain_of_scattered_region_items_ends_in_decisions(page):
 def test_after_a_decision_the_forecast_is_by_the_version_in_production(page):
     page.goto("/retrains")
     page.get_by_role("table").get_by_role("link", name="#").first.click()
-    row = page.locator("tbody tr").filter(has=page.locator(".badge", has_text=FINAL)).first
+    row = page.locator("#region-items tbody tr").filter(has=page.locator(".badge", has_text=FINAL)).first
     outcome = row.locator("[data-label=Decision]").inner_text()
     version = re.search(r"→ v(\d+)|v(\d+) stays|v(\d+), its first", outcome)
     row.get_by_role("rowheader").get_by_role("link").click()

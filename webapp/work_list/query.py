@@ -150,7 +150,7 @@ def count_work(of: Sequence[ColumnElement[bool]] = ()) -> WorkCounts:
         query, by_day, mine = query.where(its), by_day.where(its), mine.where(its)
 
     def ask() -> tuple[Sequence[int], Sequence[tuple[Any, int]]]:
-        return db.session.execute(query).one().tuple(), [row.tuple() for row in db.session.execute(by_day)]
+        return tuple(db.session.execute(query).one()), [tuple(row) for row in db.session.execute(by_day)]
 
     (to_do, together, overdue), rows = ask() if of else kept("work", ("counts", today), ask)
     found = {str(day): count for day, count in rows}
