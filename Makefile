@@ -71,7 +71,7 @@ services: setup ## start PostgreSQL, Redis and an S3 server here, to try PROFILE
 test: setup ## run all tests, those with the real servers beside the others; PYTEST_ARGS="-k name" picks some
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 25 $(PYTEST_ARGS)
 
-test-fast: setup ## run the tests that start no server, no browser and no other process, in under two minutes
+test-fast: setup ## run the tests that start no server, no browser and no other process, in about two minutes
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --durations 25 -m "not (end_to_end or browser or servers or slow)" $(PYTEST_ARGS)
 
 attack: setup ## send the API CASES=5000 generated requests of all roles with SEED=1, JSON to forms, slow connections beside them; no 5xx, nothing undocumented [POSTGRESQL=yes]

@@ -11,7 +11,7 @@ from xml.etree import ElementTree  # of a file that pytest has just written
 
 from tests.conftest import SLOW, SLOW_TESTS
 
-LONGEST_SECONDS = 0.5
+LONGEST_SECONDS = 0.4
 """Of a test with all its parameters."""
 LIST = Path(__file__).with_name("slow_tests.txt")
 
