@@ -17,10 +17,16 @@ from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.distinct_values import is_bytes, is_text
 from demand_assets.sources.file_formats.file_table import ROWS_A_PIECE, Positions, check_columns
 from demand_assets.sources.file_formats.headers import layout_of
-from demand_assets.sources.file_formats.parquet_file import as_pandas, as_text_in_utf_8, check_footer, without_views
+from demand_assets.sources.file_formats.parquet_file import (
+    as_pandas,
+    as_text_in_utf_8,
+    check_footer,
+    with_numbers_read,
+    without_views,
+)
 from demand_assets.sources.file_formats.spread_columns import unpivoted
 from demand_assets.sources.file_formats.unpacking import check_values
-from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of, read_objects
+from demand_assets.sources.written_numbers import Evidence, Marks, evidence_of
 
 _FILE, _OLD_FEATHER = b"ARROW1", b"FEA1"
 """What Arrow files, and Feather files of before 2020, begin with; what begins otherwise is a stream."""
@@ -80,12 +86,7 @@ class ArrowTable:
         return self._made(self._table.take(pa.array(positions)))
 
     def _made(self, table: pa.Table) -> pd.DataFrame:
-        made = as_pandas(table, self._names)
-        for name in self._written:
-            if name in made:
-                made[name] = pd.Series(read_objects(made[name].astype(object), self._marks.get(name, Marks())),
-                                       index=made.index, dtype=object)
-        return made
+        return with_numbers_read(as_pandas(table, self._names), self._written, self._marks)
 
 
 def arrow_in(filesystem: AbstractFileSystem, path: str, most_gb: float | None = None) -> pa.Table:

@@ -1,6 +1,6 @@
 """Parquet files as tables whose rows are fetched by their numbers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -148,16 +148,27 @@ class ParquetTable:
 
     def _made(self, table: pa.Table) -> pd.DataFrame:
         """Rows with the numbers of columns of text read, and with what the path says."""
-        made = as_pandas(table, self._names)
-        for name in self._written:
-            if name in made:
-                made[name] = pd.Series(read_objects(made[name].astype(object), self._marks.get(name, Marks())),
-                                       index=made.index, dtype=object)
+        made = with_numbers_read(as_pandas(table, self._names), self._written, self._marks)
         return made.assign(**{name: pd.Series([value] * len(made), index=made.index, dtype=object)
                               for name, value in self._constant.items()})
 
     def _open(self, file: Any) -> pq.ParquetFile:
         return pq.ParquetFile(file, metadata=self._metadata, read_dictionary=self._dictionaries)
+
+
+def with_numbers_read(rows: pd.DataFrame, written: Iterable[str], marks: Mapping[str, Marks]) -> pd.DataFrame:
+    """The rows with the numbers read in those columns of text that may hold some.
+
+    Args:
+        rows: they are changed.
+        written: these columns, as far as the rows have them.
+        marks: how the numbers of each are written.
+    """
+    for name in written:
+        if name in rows:
+            rows[name] = pd.Series(read_objects(rows[name].astype(object), marks.get(name, Marks())),
+                                   index=rows.index, dtype=object)
+    return rows
 
 
 def without_views(table: pa.Table) -> pa.Table:
