@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from time import monotonic
 from typing import Literal, TypeVar
 
@@ -174,7 +174,8 @@ class Pipeline:
     def _trained_pooled(self, asked: RequestedBy, like: PooledModel | None) -> Pooled:
         read = lru_cache(maxsize=TABLES_KEPT)(self._demand)
         stored = self.store.stored("demand", self.source.catalogue().region_items)
-        model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores, like))
+        aside = partial(side_by_side, workers=self.cores, in_processes=True) if len(stored) >= PROCESSES_FROM else map
+        model = self._past_damage(stored, lambda: train_pooled(stored, read, self.dataset, self.cores, like, aside))
         in_production = self.registry.pooled_production()
         with self.registry.batch("train the pooled model", asked.tags, self._origin(stored)) as batch:
             version = batch.register_pooled(model, asked.tags, stored[0])

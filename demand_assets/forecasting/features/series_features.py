@@ -140,6 +140,18 @@ class SeriesFeatures:
         return self._seen(as_planned=False)
 
     @property
+    def seeing(self) -> Self:
+        """The same of the way that sees the drivers, where features are of both."""
+        assert self.past.seen is not None
+        return replace(self, past=self.past.seen, future=Future(self.past.seen, self.drivers, self.is_as_planned))
+
+    @property
+    def without_caches(self) -> Self:
+        """The same with nothing kept of what was computed, so that little is sent to another process."""
+        past = Past(self.past.inputs, self.past.borrowed)
+        return replace(self, past=past, future=Future(past, self.drivers, self.is_as_planned))
+
+    @property
     def is_as_planned(self) -> bool:
         """Whether an origin of the past sees other drivers than those that came."""
         return self.future.as_planned

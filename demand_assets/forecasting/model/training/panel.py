@@ -2,8 +2,10 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,10 +16,11 @@ from demand_assets.forecasting.dataset.attributes import BESIDE, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.inputs import SeriesInputs, series_inputs
-from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
+from demand_assets.forecasting.features.series_features import EFFECT, SEEN, SeriesFeatures, series_features
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
-from demand_assets.forecasting.model.boosters import TrainingRows, training_rows
+from demand_assets.forecasting.model.boosters import Rows, TrainingRows, training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.training.aside import Aside, in_order
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +31,11 @@ MEMBERS = 4000
 """Region-items that the boosters learn from: all, or evenly chosen ones of a larger dataset."""
 JUDGED_MEMBERS = 400
 """Region-items on which recipes are compared and error shapes learned, evenly chosen."""
+MADE_TOGETHER = 25
+"""Region-items whose rows are made together; one of them at least is judged, where one has rows."""
+NEVER = np.datetime64("9999-12-31")
 TOLD_EVERY = 1000
-"""Series after which it is told how far the rows are."""
+"""Series after which it is told how far the rows are; a multiple of ``MADE_TOGETHER``."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Member:
 
     region_item: RegionItem
     series: SeriesFeatures
-    rows: TrainingRows
+    first_target: np.datetime64
+    """The earliest date that it is learned from; ``NEVER`` where no row of it is."""
 
     def with_facts(self, facts: PanelFacts) -> "Member":
         """The same, corrected as part of its total, and with what its rows end in; the rest of the facts must be those
@@ -64,6 +71,21 @@ class Panel:
     rows: TrainingRows
     ends: list[np.datetime64]
 
+    @cached_property
+    def seeing(self) -> "Panel":
+        """That of the boosted way, of a panel of the mean of both, whose boosters see the same beside others."""
+        assert self.facts.seen is not None
+        return replace(self, drivers="boosted", longest=self.longest.seeing, facts=self.facts.seen,
+                       judged=[replace(member, series=member.series.seeing) for member in self.judged],
+                       rows=replace(self.rows.as_seen(self.names), features=self.seen(self.rows.features)))
+
+    def seen(self, features: Rows) -> Rows:
+        """Of features of both ways those of the boosted one, where drivers have no effects beside the boosters."""
+        names, places = self.longest.seeing.names, {name: place for place, name in enumerate(self.names)}
+        found = features[:, [places[f"{SEEN}{name}" if f"{SEEN}{name}" in places else name] for name in names]]
+        found[:, [place for place, name in enumerate(names) if name.startswith(EFFECT)]] = 0.0
+        return found
+
     @property
     def selection_end(self) -> np.datetime64 | None:
         """Where the fits end on which choices are made; None where the history is too short for windows of their own,
@@ -81,34 +103,72 @@ class Panel:
         return self.longest.constraints
 
 
+@dataclass(frozen=True)
+class _Task:
+    """Region-items whose rows are to be made together."""
+
+    tables: list[tuple[RegionItem, pd.DataFrame]]
+    judged: list[bool]
+    dataset: Dataset
+    facts: PanelFacts
+    wanted: int
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Their rows."""
+
+    size: int
+    """How many have any."""
+    rows: TrainingRows
+    judged: list[Member]
+    longest: SeriesFeatures
+
+
+def _made(task: _Task) -> _Made | None:
+    """None where no region-item is long enough."""
+    found: list[tuple[Member, TrainingRows, bool]] = []
+    for (one, demand), is_judged in zip(task.tables, task.judged, strict=True):
+        series = series_features(demand, task.dataset, task.facts, one)
+        with suppress(NotEnoughHistoryError):
+            rows = training_rows(series, one, task.wanted)
+            found.append((Member(one, series, rows.date.min(initial=NEVER)), rows, is_judged))
+    if not found:
+        return None
+    return _Made(len(found), TrainingRows.joined([rows for _, rows, _ in found]),
+                 [member for member, _, is_judged in found if is_judged] or [found[0][0]],
+                 longest_of([member for member, *_ in found]))
+
+
 def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-             drivers: Drivers) -> Panel:
+             drivers: Drivers, aside: Aside = map) -> Panel:
     """The panel of these region-items, of an even choice where they are many.
 
+    Args:
+        aside: how rows are made of many.
     Raises: NotEnoughHistoryError: none is long enough to train on.
     """
     chosen = members_of(region_items)
     wanted = min(ROWS_OF_EACH, max(20, ROWS_OF_ALL // max(len(chosen), 1)))
     facts = _facts(chosen, read, dataset, drivers)
     judged_places = range(0, len(chosen), -(-len(chosen) // JUDGED_MEMBERS)) if chosen else range(0)
-    judged: list[Member] = []
-    longest: SeriesFeatures | None = None
-    parts: list[TrainingRows] = []
-    for place, one in enumerate(chosen):
-        if place and place % TOLD_EVERY == 0:
-            log.info("rows of %s of %s series made", place, len(chosen))
-        series = series_features(read(one), dataset, facts, one)
-        try:
-            rows = training_rows(series, one, wanted)
-        except NotEnoughHistoryError:
-            continue
-        parts.append(rows)
-        longest = series if longest is None else max(longest, series, key=_last_and_length)
-        if place in judged_places or not judged:
-            judged.append(Member(one, series, rows))
-    if longest is None:
+    def tasks() -> Iterator[_Task]:
+        for first in range(0, len(chosen), MADE_TOGETHER):
+            places = range(first, min(first + MADE_TOGETHER, len(chosen)))
+            yield _Task([(chosen[place], read(chosen[place])) for place in places],
+                        [place in judged_places for place in places], dataset, facts, wanted)
+
+    parts: list[_Made] = []
+    for number, part in enumerate(in_order(aside, _made, tasks()), start=1):
+        parts += [part] if part else []
+        if (done := number * MADE_TOGETHER) % TOLD_EVERY == 0:
+            log.info("rows of %s of %s series made", min(done, len(chosen)), len(chosen))
+    if not parts:
         raise NotEnoughHistoryError("no region-item of the dataset is long enough to train on")
-    return Panel(drivers, judged, longest, len(parts), facts, TrainingRows.joined(parts), fit_ends(longest))
+    longest = max((part.longest for part in parts), key=_last_and_length)
+    return Panel(drivers, [member for part in parts for member in part.judged], longest,
+                 sum(part.size for part in parts), facts, TrainingRows.joined([part.rows for part in parts]),
+                 fit_ends(longest))
 
 
 def members_of(region_items: Sequence[RegionItem]) -> list[RegionItem]:

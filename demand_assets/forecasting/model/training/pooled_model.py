@@ -25,6 +25,7 @@ from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.training.aside import Aside
 from demand_assets.forecasting.model.training.panel import Member, members_of
 from demand_assets.forecasting.model.training.plain_choice import ASKED_TOGETHER, settled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
@@ -49,7 +50,7 @@ LIKE_VERSION = "recipe_of_version"
 
 
 def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-                 cores: int = 1, like: PooledModel | None = None) -> PooledModel:
+                 cores: int = 1, like: PooledModel | None = None, aside: Aside = map) -> PooledModel:
     """The pooled model of a dataset, whose forecasts of region-items are corrected by those of their totals.
 
     Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
@@ -63,19 +64,20 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
         cores: threads.
         like: an earlier pooled model of the dataset, whose choices are taken over where the dataset file pins none, so
             that none is searched for. They were made on windows before any that is judged now.
+        aside: how features are made of many region-items, perhaps by other processes.
     Raises: NotEnoughHistoryError: no region-item is long enough to train on.
     """
-    return _train(region_items, read, dataset, cores, like, is_of_totals=False)
+    return _train(region_items, read, dataset, cores, like, aside, is_of_totals=False)
 
 
 def train_totals(totals: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
                  cores: int) -> PooledModel:
     """The pooled model of totals, which are part of no totals themselves; else as ``train_pooled``."""
-    return _train(totals, read, dataset, cores, None, is_of_totals=True)
+    return _train(totals, read, dataset, cores, None, map, is_of_totals=True)
 
 
 def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset, cores: int,
-           like: PooledModel | None, is_of_totals: bool) -> PooledModel:
+           like: PooledModel | None, aside: Aside, is_of_totals: bool) -> PooledModel:
     started = perf_counter()
     told = _told_by(like, dataset)
     if like:
@@ -83,7 +85,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
     dataset = _with_drivers_of(region_items, read, dataset)
     carried: dict[RegionItem, str] = {}
     read = _noting_carried(_completed(read, dataset), carried)
-    panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores)
+    panel, recipe, fitted, choice = best_panel(region_items, read, dataset, cores, aside)
     facts, rows, judged, ends = panel.facts, panel.rows, panel.judged, panel.ends
     names, constraints = panel.names, panel.constraints
     columns, seeing = used_columns(names, recipe, dataset, facts), seeing_columns(names, recipe, dataset)
@@ -115,7 +117,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
     if not is_of_totals:
         log.info("%s: looks whether forecasts of totals correct it", what)
         bare, told_totals = with_totals(bare, members_of(region_items), read, dataset, panel.longest, cores,
-                                        train_totals)
+                                        train_totals, aside)
         judged = [member.with_facts(bare.facts) for member in judged]
     log.info("%s: backtest of %s of them", what, len(judged))
     judgement = _judged(bare, judged)

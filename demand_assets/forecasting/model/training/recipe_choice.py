@@ -28,6 +28,7 @@ from demand_assets.forecasting.model.own_model import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
 from demand_assets.forecasting.model.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.training.aside import Aside
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.demand_class import demand_class
@@ -59,7 +60,7 @@ any: half of what is learned from has a last year then, and a horizon of most of
 
 
 def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-                cores: int) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
+               cores: int, aside: Aside = map) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
     """The way in which drivers work and its best recipe, the recipe's fit, and the scores of all.
 
     Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well, or their mean with
@@ -71,17 +72,21 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
     pinned, is_mean_possible = pins.drivers, any(map(has_slope, dataset.drivers))
     is_settled = pins.scale is not None and pins.year_features is not None
     if pinned and (pinned != "mean" or is_settled):
-        panel = panel_of(region_items, read, dataset, pinned if is_mean_possible or pinned != "mean" else "boosted")
+        way = pinned if is_mean_possible or pinned != "mean" else "boosted"
+        panel = panel_of(region_items, read, dataset, way, aside)
         return panel, *_compared(panel, dataset, cores).chosen
-    boosted = panel_of(region_items, read, dataset, "boosted")
-    seeing = _compared(boosted, dataset, cores)
-    end = boosted.ends[0]
-    erratic = np.mean([demand_class(member.series.demand[member.series.dates <= end]) == "erratic"
-                       for member in boosted.judged])
-    if not is_mean_possible or not (seeing.tried or pinned):
+    if not is_mean_possible:
+        boosted = panel_of(region_items, read, dataset, "boosted", aside)
+        return boosted, *_compared(boosted, dataset, cores).chosen
+    both_ways = panel_of(region_items, read, dataset, "mean", aside)
+    selection = _selection(both_ways.judged, both_ways.selection_end)
+    boosted = both_ways.seeing
+    seeing = _compared(boosted, dataset, cores, [one.seeing(both_ways) for one in selection])
+    if not (seeing.tried or pinned):
         return boosted, *seeing.chosen
-    both_ways = panel_of(region_items, read, dataset, "mean")
-    clearing = _compared(both_ways, dataset, cores, "log_linear")
+    erratic = np.mean([demand_class(member.series.demand[member.series.dates <= both_ways.ends[0]]) == "erratic"
+                       for member in both_ways.judged])
+    clearing = _compared(both_ways, dataset, cores, selection, "log_linear")
     both = _mean_of(seeing, clearing, dataset)
     scores = {f"{way} drivers, {words}": value for way, told in (
         ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
@@ -90,7 +95,7 @@ def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], 
         recipe, fitted, _ = both.chosen
         return both_ways, recipe, fitted, scores if seeing.tried else {}
     if alone:
-        return panel_of(region_items, read, dataset, "log_linear"), *clearing.chosen[:2], scores
+        return panel_of(region_items, read, dataset, "log_linear", aside), *clearing.chosen[:2], scores
     return boosted, *seeing.chosen[:2], scores
 
 
@@ -120,16 +125,24 @@ class Selection:
     actual: Floats
     history: Floats
 
+    def seeing(self, panel: Panel) -> "Selection":
+        """Of a panel of both ways, the same of the boosted one."""
+        features = panel.seen(self.features)
+        return replace(self, member=replace(self.member, series=self.member.series.seeing), features=features,
+                       as_came=features if self.as_came is self.features else panel.seen(self.as_came))
 
-def _selection(members: Sequence[Member], end: np.datetime64, dataset: Dataset) -> list[Selection]:
+
+def _selection(members: Sequence[Member], end: np.datetime64 | None) -> list[Selection]:
+    """The windows after that date; none where there is none."""
     found = []
-    for member in members:
+    for member in members if end is not None else ():
         series = member.series
+        horizon = series.dataset.horizon
         origin = int(np.searchsorted(series.dates.to_numpy(), end, side="right")) - 1
         if origin < 1 or not (~np.isnan(series.demand[: origin + 1])).any():
             continue
-        starts = np.repeat([origin, origin + dataset.horizon], dataset.horizon)
-        leads = np.tile(np.arange(1, dataset.horizon + 1), 2)
+        starts = np.repeat([origin, origin + horizon], horizon)
+        leads = np.tile(np.arange(1, horizon + 1), 2)
         inside = starts + leads < series.known
         starts, leads = starts[inside], leads[inside]
         if len(starts):
@@ -197,10 +210,12 @@ class Compared:
         return times * DISTRUST if self.is_short and recipe.year_features else times
 
 
-def _compared(panel: Panel, dataset: Dataset, cores: int, drivers: Drivers | None = None) -> Compared:
+def _compared(panel: Panel, dataset: Dataset, cores: int, selection: list[Selection] | None = None,
+              drivers: Drivers | None = None) -> Compared:
     """The recipes of a way in which drivers work, fitted quickly and scored.
 
     Args:
+        selection: the windows, where they were made already.
         drivers: the way; the panel's unless given. A panel of the mean of both has the columns of the log-linear way,
             the same values in the same places, beside others that it does not look at.
     """
@@ -209,7 +224,8 @@ def _compared(panel: Panel, dataset: Dataset, cores: int, drivers: Drivers | Non
     members, names, constraints = panel.judged, panel.names, panel.constraints
     end = panel.selection_end
     years = [pins["year_features"]] if "year_features" in pins else [True, False]
-    selection = _selection(members, end, dataset) if end is not None else []
+    if selection is None:
+        selection = _selection(members, end)
     few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
     is_short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
     default = (Recipe.quick if drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
@@ -320,8 +336,8 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
     """The best share of the own boosters for all, with how much region-items differ in it, and each share's score."""
     pinned = dataset.training.own_share
     first = model.fits[0]
-    selection = _selection(members[:: max(1, len(members) // SHARE_MEMBERS)], first.seen, dataset)
-    selection = [one for one in selection if (one.member.rows.date <= first.seen).any()]
+    selection = [one for one in _selection(members[:: max(1, len(members) // SHARE_MEMBERS)], first.seen)
+                 if one.member.first_target <= first.seen]
     if pinned is not None or len(model.fits) < 2 or not selection:
         return SharePrior(model.recipe.own_share), {}
     parts: dict[bool, list[tuple[Floats, Floats]]] = {True: [], False: []}

@@ -21,6 +21,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies, Value
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.level import LEVEL_WINDOW
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.features.total_factors import WHOLE, TotalFactors
@@ -28,6 +29,7 @@ from demand_assets.forecasting.model.backtest import origins_before, selection_o
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.aside import Aside, in_order
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 
@@ -48,8 +50,8 @@ AGREED = 0.95
 """Periods in which members must have the same category for it to be their total's too."""
 NO_TOTALS: dict[str, Any] = {}
 """What a card tells where no totals are forecast."""
-CHUNK = 100
-"""Region-items that are asked of a fit together."""
+CHUNK = 50
+"""Region-items whose features are made, and of which fits are asked, together."""
 
 
 @dataclass
@@ -109,7 +111,7 @@ def chosen_attribute(attributes: Mapping[RegionItem, Mapping[str, Value]], datas
 
 
 def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Read, dataset: Dataset,
-                longest: SeriesFeatures, cores: int, train: Train) -> tuple[PooledModel, dict[str, Any]]:
+                longest: SeriesFeatures, cores: int, train: Train, aside: Aside = map) -> tuple[PooledModel, dict[str, Any]]:
     """The model with factors of totals where they help, and what is told of them.
 
     None where a plan leaves out what the past of totals has, as promotions that are ``given``: the total would put them
@@ -120,6 +122,7 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
         region_items: those that the model learned from.
         longest: the series whose dates are the dataset's.
         train: makes a pooled model of totals.
+        aside: how features are made of many region-items.
     """
     by = chosen_attribute({one: read(one).attrs.get(BESIDE, {}) for one in region_items}, dataset)
     if by is None or len(model.fits) < 2 or any(
@@ -129,7 +132,8 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
     judged = origins_before(last, dataset)
     origins = np.array([origin for origin in (*selection_origins(int(judged[0]), dataset.horizon), *judged, last)
                         if origin >= 0 and _has_fit(model, longest, int(origin))], dtype=np.int64)
-    names, windows, upper = windows_of(model, region_items, read, dataset, longest, by, origins, cores, train)
+    names, windows, upper = windows_of(model, region_items, read, dataset, longest, by, origins, cores, train,
+                                       aside)
     if upper is None:
         return model, NO_TOTALS
     factors, shares = factors_of(windows, dataset.horizon)
@@ -148,10 +152,10 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
 
 def windows_of(model: PooledModel, region_items: Sequence[RegionItem], read: Read, dataset: Dataset,
                longest: SeriesFeatures, by: str, origins: Ints, cores: int,
-               train: Train) -> tuple[list[tuple[str, str]], Windows, PooledModel | None]:
+               train: Train, aside: Aside = map) -> tuple[list[tuple[str, str]], Windows, PooledModel | None]:
     """The totals, as region and value; what they and their region-items forecast from each origin; and their model,
     None where there is too little to make one of."""
-    sums, windows = _windows(model, region_items, read, dataset, longest, by, origins)
+    sums, windows = _windows(model, region_items, read, dataset, longest, by, origins, aside)
     if len(sums) < LEAST_TOTALS:
         return list(sums), windows, None
     stored, planned, described = _tables(sums, dataset, longest)
@@ -223,9 +227,73 @@ def _has_fit(model: PooledModel, longest: SeriesFeatures, origin: int) -> bool:
     return bool(model.fits[0].seen <= longest.dates.to_numpy()[origin].astype("datetime64[D]"))
 
 
+@dataclass(frozen=True)
+class _Task:
+    """Region-items whose features are to be made together."""
+
+    tables: list[tuple[RegionItem, pd.DataFrame]]
+    dataset: Dataset
+    facts: PanelFacts
+    by: str
+    origins: Ints
+    last: pd.Timestamp
+    """Of the longest series, the last period known."""
+    known: int
+    """Its periods."""
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One region-item that is on sale at the end, as part of its total."""
+
+    total: tuple[str, str]
+    series: SeriesFeatures
+    stretched: pd.DataFrame
+    future: pd.DataFrame
+    """As ``_stretched`` gives both."""
+    shifted: Ints
+    """The origins among its own periods; -1 before it was on sale."""
+    rows: list[npt.NDArray[np.float32]]
+    """Of each origin."""
+    actual: Floats
+    """Shape (origins, leads)."""
+
+
+def _members(task: _Task) -> list[_Member]:
+    dataset, horizon, origins = task.dataset, task.dataset.horizon, task.origins
+    leads = np.arange(1, horizon + 1)
+    found = []
+    for one, demand in task.tables:
+        value = demand.attrs.get(BESIDE, {}).get(task.by) if task.by else WHOLE
+        if not isinstance(value, str):
+            continue
+        stretched, complete, future = _stretched(demand, dataset)
+        series = series_features(stretched, dataset, task.facts, one)
+        if series.dates[series.known - 1] != task.last or series.known > task.known:
+            continue
+        shifted = origins - (task.known - series.known)
+        known = np.flatnonzero(~np.isnan(series.demand[: series.known]))
+        if not len(known):
+            continue
+        shifted[shifted < known[0]] = -1
+        there, end = shifted >= 0, shifted == series.known - 1
+        rows: list[npt.NDArray[np.float32]] = [np.zeros((0, 0), dtype=np.float32)] * len(origins)
+        for places, is_end in ((np.flatnonzero(there & ~end), False), (np.flatnonzero(there & end), True)):
+            if len(places):  # one question for all: each costs more than some hundred rows do
+                seen = series_features(complete, dataset, task.facts, one) if is_end else series.as_planned
+                made = seen.rows(np.repeat(shifted[places], horizon), np.tile(leads, len(places)))
+                for place, part in zip(places, np.split(made, len(places)), strict=True):
+                    rows[place] = part
+        ahead = shifted[:, None] + leads
+        came = np.where(there[:, None] & (ahead < series.known), series.demand[np.minimum(ahead, series.known - 1)],
+                        np.nan)
+        found.append(_Member((one.region, value), series.without_caches, stretched, future, shifted, rows, came))
+    return found
+
+
 def _windows(model: PooledModel, region_items: Sequence[RegionItem], read: Read, dataset: Dataset,
-             longest: SeriesFeatures, by: str,
-             origins: Ints) -> tuple[dict[tuple[str, str], _Sums], Windows]:
+             longest: SeriesFeatures, by: str, origins: Ints,
+             aside: Aside) -> tuple[dict[tuple[str, str], _Sums], Windows]:
     """Each total, and the forecasts of the region-items that are on sale at the end."""
     horizon, last = dataset.horizon, longest.known - 1
     leads = np.arange(1, horizon + 1)
@@ -235,59 +303,31 @@ def _windows(model: PooledModel, region_items: Sequence[RegionItem], read: Read,
     of_total: list[int] = []
     units: list[Floats] = []
     actual: list[Floats] = []
-    waiting: list[tuple[SeriesFeatures, Ints, list[npt.NDArray[np.float32]]]] = []
 
-    def answer() -> None:
-        """Ask each fit for all that wait."""
-        told = np.full((len(origins), len(waiting), horizon), np.nan)
+    def answers(members: Sequence[_Member]) -> Floats:
+        """What each fit says of them."""
+        told = np.full((len(origins), len(members), horizon), np.nan)
         for place, fit in enumerate(fits):
-            asked = [number for number, (_, shifted, _) in enumerate(waiting) if shifted[place] >= 0]
+            asked = [number for number, member in enumerate(members) if member.shifted[place] >= 0]
             if not asked:
                 continue
-            ratio = model.ratio(np.concatenate([waiting[number][2][place] for number in asked]), fit)
+            ratio = model.ratio(np.concatenate([members[number].rows[place] for number in asked]), fit)
             for number, part in zip(asked, np.split(ratio, len(asked)), strict=True):
-                series, shifted, _ = waiting[number]
-                told[place, number] = bounded(part, series, np.full(horizon, shifted[place]), leads)
-        units.append(told)
-        waiting.clear()
+                told[place, number] = bounded(part, members[number].series,
+                                              np.full(horizon, members[number].shifted[place]), leads)
+        return told
 
-    for one in region_items:
-        demand = read(one)
-        value = demand.attrs.get(BESIDE, {}).get(by) if by else WHOLE
-        if not isinstance(value, str):
-            continue
-        stretched, complete, future = _stretched(demand, dataset)
-        series = series_features(stretched, dataset, model.facts, one)
-        if series.dates[series.known - 1] != longest.dates[last] or series.known > longest.known:
-            continue
-        shift = longest.known - series.known
-        shifted = origins - shift
-        known = np.flatnonzero(~np.isnan(series.demand[: series.known]))
-        if not len(known):
-            continue
-        shifted[shifted < known[0]] = -1
-        there, end = shifted >= 0, shifted == series.known - 1
-        rows: list[npt.NDArray[np.float32]] = [np.zeros((0, len(model.feature_names)), dtype=np.float32)] * len(origins)
-        for places, is_end in ((np.flatnonzero(there & ~end), False), (np.flatnonzero(there & end), True)):
-            if len(places):  # one question for all: each costs more than some hundred rows do
-                seen = series_features(complete, dataset, model.facts, one) if is_end else series.as_planned
-                made = seen.rows(np.repeat(shifted[places], horizon), np.tile(leads, len(places)))
-                for place, part in zip(places, np.split(made, len(places)), strict=True):
-                    rows[place] = part
-        ahead = shifted[:, None] + leads
-        came = np.where(there[:, None] & (ahead < series.known), series.demand[np.minimum(ahead, series.known - 1)],
-                        np.nan)
-        total = sums.get((one.region, value))
-        if total is None:
-            total = sums[one.region, value] = _nothing(dataset, longest.known, horizon)
-        of_total.append(list(sums).index((one.region, value)))
-        _add(total, series, stretched, future, shift, max(selection_end - shift, 1))
-        actual.append(came)
-        waiting.append((series, shifted, rows))
-        if len(waiting) == CHUNK:
-            answer()
-    if waiting:
-        answer()
+    tasks = (_Task([(one, read(one)) for one in region_items[first: first + CHUNK]], dataset, model.facts, by, origins,
+                   longest.dates[last], longest.known) for first in range(0, len(region_items), CHUNK))
+    for members in in_order(aside, _members, tasks):
+        for member in members:
+            series, shift = member.series, longest.known - member.series.known
+            total = sums.setdefault(member.total, _nothing(dataset, longest.known, horizon))
+            of_total.append(list(sums).index(member.total))
+            _add(total, series, member.stretched, member.future, shift, max(selection_end - shift, 1))
+            actual.append(member.actual)
+        if members:
+            units.append(answers(members))
     shape = (len(origins), 0, horizon)
     return sums, Windows(origins, np.array(of_total, dtype=np.int64),
                          np.concatenate(units, axis=1) if units else np.zeros(shape),
