@@ -33,7 +33,7 @@ SLOW = tuple(f"tests/{place}" for place in (
     "webapp/test_atomic.py", "webapp/test_fakes.py", "webapp/test_hostile.py"))
 """Where tests train models, or have a real Dagster and MLflow under them, or try some thousand requests."""
 SLOW_TESTS = frozenset((Path(__file__).parent / "slow_tests.txt").read_text().split())
-"""Tests elsewhere that take more than half a second, for all their parameters; ``python -m tests.durations`` writes
+"""Tests elsewhere that take more than 0.4 seconds, for all their parameters; ``python -m tests.durations`` writes
 the list."""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser",
                                                 "google-chrome"))), None)
