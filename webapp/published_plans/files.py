@@ -18,7 +18,7 @@ from webapp.tables import PublishedPlan
 
 READ = ("key", "date", "forecast", "lower", "upper", "served_by", "way", "amount", "model", "model_lower",
         "model_upper", "price", "revenue", "cost", "margin", "attributes")
-"""Columns of ``parts.SCHEMA`` that a row of a file is made of."""
+"""Columns of ``plan_tables.SCHEMA`` that a row of a file is made of."""
 
 
 @dataclass(frozen=True)

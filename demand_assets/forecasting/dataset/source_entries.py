@@ -34,7 +34,7 @@ class SimulatedSource(StrictEntry):
 
 
 class FileSource(StrictEntry):
-    """CSV or Parquet: a path, a glob, or an object-store URL such as ``s3://bucket/demand/*.parquet``."""
+    """Tables in files: a path, a folder, a glob, a zip, or an URL of an object store: ``s3://bucket/demand/*.parquet``."""
 
     kind: Literal["file"]
     path: str
@@ -49,7 +49,7 @@ class FileSource(StrictEntry):
     """What groups the thousands of numbers that are text; a space stands for every kind of space. Spaces and
     apostrophes between groups of three digits are read without it."""
     encoding: str = "utf-8"
-    """Of a CSV file; UTF-16 is found by its byte order mark."""
+    """Of a CSV file; UTF-16 and UTF-32 are found by their byte order marks."""
     skip_lines: int = Field(default=0, ge=0)
     """Lines above the header of a CSV file, rows above it on a sheet; unless given, the header is the first line that
     holds the wanted names."""

@@ -17,7 +17,7 @@ class Rules(StrictEntry):
     Unless given, rows that are alike or complete each other are one, and rows that contradict each other are refused.
     Of drivers, ``sum`` and ``mean`` take the mean of numbers, yes where one row says so, and the last category."""
     unfinished: Literal["set_aside", "final"] = "set_aside"
-    """Demand of the day, week or month that is not over on the source's today: set aside until it is, or final as it
+    """Demand of the period that is not over on the source's today: set aside until it is, or final as it
     stands. A week is over six days after its date."""
     leave_out_regions: tuple[str, ...] = ()
     """Regions that are no regions, such as a total over all; their rows are not read."""

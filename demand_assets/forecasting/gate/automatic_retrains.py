@@ -78,7 +78,7 @@ def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
     if one.decay > rules.decay:
         return (f"accuracy decayed: WAPE {in_percent(one.wape)} since the training, {in_percent(one.wape_backtest)} in "
                 "the backtest")
-    if one.drift > rules.drift and one.new_periods >= new_periods:
+    if one.drift > rules.drift:
         return f"{one.drifted} drifted: population stability index {one.drift:.2f} above {rules.drift:g}"
     if one.new_periods >= new_periods:
         return f"new demand: {one.new_periods} periods since the training"

@@ -17,6 +17,7 @@ FINE = Observation(KETTLES, version=1, observed_at=NOW, promoted_at=NOW - timede
 
 @pytest.mark.parametrize(("change", "says"), [
     ({"wape": 0.2}, "accuracy decayed"), ({"new_periods": 7, "drift": 0.5}, "demand drifted"),
+    ({"new_periods": 3, "drift": 0.5}, "demand drifted"),  # it waits for no horizon of new demand
     ({"new_periods": 7}, "new demand: 7 periods"), ({"promoted_at": NOW - timedelta(days=40)}, "age: promoted 40 days"),
 ])
 def test_each_reason_nominates(daily: Dataset, change: dict, says: str) -> None:
