@@ -339,8 +339,8 @@ class Files:
             if any(reason == _EMPTY for name, reason in skipped if name.startswith(f"{path}, ")):
                 raise SourceError(f"{path} holds nothing but files that are empty, with 0 bytes. Write and pack them "
                                   "again.")
-            raise SourceError(f"{path} holds no file that can be read. Pack CSV or Parquet files, or workbooks "
-                              "(.xlsx).")
+            raise SourceError(f"{path} holds no file that can be read. Pack CSV, Parquet, Arrow or JSON "
+                              "files, or workbooks (.xlsx, .ods, .xls).")
         return tables
 
     @property

@@ -152,6 +152,7 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
     wanted = min(ROWS_OF_EACH, max(20, ROWS_OF_ALL // max(len(chosen), 1)))
     facts = _facts(chosen, read, dataset, drivers)
     judged_places = range(0, len(chosen), -(-len(chosen) // JUDGED_MEMBERS)) if chosen else range(0)
+
     def tasks() -> Iterator[_Task]:
         for first in range(0, len(chosen), MADE_TOGETHER):
             places = range(first, min(first + MADE_TOGETHER, len(chosen)))

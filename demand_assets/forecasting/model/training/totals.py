@@ -111,7 +111,8 @@ def chosen_attribute(attributes: Mapping[RegionItem, Mapping[str, Value]], datas
 
 
 def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Read, dataset: Dataset,
-                longest: SeriesFeatures, cores: int, train: Train, aside: Aside = map) -> tuple[PooledModel, dict[str, Any]]:
+                longest: SeriesFeatures, cores: int, train: Train,
+                aside: Aside = map) -> tuple[PooledModel, dict[str, Any]]:
     """The model with factors of totals where they help, and what is told of them.
 
     None where a plan leaves out what the past of totals has, as promotions that are ``given``: the total would put them
