@@ -68,9 +68,10 @@ class Settings(BaseSettings):
     web_oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     """What people call the provider."""
     web_rate_limit_storage_url: str | None = None
-    """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
+    """Where the API's requests are counted for all workers together, as in ``redis://host/1``; each counts its own in
+    its memory unless given."""
     web_api_per_minute: Annotated[int, Field(ge=1)] = 600
-    """Requests a minute that one API token may send to one worker."""
+    """Requests a minute that one API token may send: to one worker, or to all where they count together."""
     web_without_group: Literal["everything", "nothing"] = "everything"
     """What people see who are in no group: every region-item, or nothing until they are put into one.
     Administrators see everything."""
