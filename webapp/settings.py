@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     web_public_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] = None
     """Where people find the app, as in ``https://demand.example.com``: for links in e-mails, and for single sign-on."""
     web_mail_server: str | None = None
-    """The SMTP server that carries links for forgotten passwords; without one, administrators make them."""
+    """The SMTP server of notices and of links for forgotten passwords; without one, administrators make those."""
     web_mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
     """Of the SMTP server."""
     web_mail_security: Literal["starttls", "tls", "none"] = "starttls"
