@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     dagster_url: str = Field(default="http://127.0.0.1:3000", validation_alias=AliasChoices("DAGSTER_URL"))
     """Dagster's webserver."""
     run_launcher: Literal["local", "celery"] = Field(default="local", validation_alias=AliasChoices("RUN_LAUNCHER"))
-    """Who carries out runs: processes beside Dagster's code server, or warm workers on any number of machines."""
+    """Who carries out runs: processes of the machine of Dagster's daemon, or warm workers on any number of machines."""
     celery_broker_url: str | None = Field(default=None, validation_alias=AliasChoices("CELERY_BROKER_URL"))
     """Redis, as in ``redis://host:6379/0``; how workers get their runs."""
     workers: int = Field(default=2, ge=1, le=256, validation_alias=AliasChoices("WORKERS"))

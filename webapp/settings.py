@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     web_public_url: Annotated[str | None, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] = None
     """Where people find the app, as in ``https://demand.example.com``: for links in e-mails, and for single sign-on."""
     web_mail_server: str | None = None
-    """The SMTP server that carries links for forgotten passwords; without one, administrators make them."""
+    """The SMTP server of notices and of links for forgotten passwords; without one, administrators make those."""
     web_mail_port: Annotated[int, Field(ge=1, le=65535)] = 587
     """Of the SMTP server."""
     web_mail_security: Literal["starttls", "tls", "none"] = "starttls"
@@ -68,9 +68,10 @@ class Settings(BaseSettings):
     web_oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     """What people call the provider."""
     web_rate_limit_storage_url: str | None = None
-    """Where guesses are counted, as in ``redis://host/1``; in the memory of each worker unless given."""
+    """Where the API's requests are counted for all workers together, as in ``redis://host/1``; each counts its own in
+    its memory unless given."""
     web_api_per_minute: Annotated[int, Field(ge=1)] = 600
-    """Requests a minute that one API token may send to one worker."""
+    """Requests a minute that one API token may send: to one worker, or to all where they count together."""
     web_without_group: Literal["everything", "nothing"] = "everything"
     """What people see who are in no group: every region-item, or nothing until they are put into one.
     Administrators see everything."""

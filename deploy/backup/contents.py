@@ -1,8 +1,8 @@
 """What a backup holds, and in which order it is taken while everything goes on.
 
-Whoever tells others is taken after those whom it tells: the app's database knows what Dagster did, Dagster's what the
-journal says, the journal what MLflow has, MLflow's database which files there are. So whatever a part refers to is in
-the parts taken after it, and what those know beyond is taken up after a restore as after a pause: a request that is
+What refers to others is taken before them: the app's database knows what Dagster did, Dagster's what the journal says,
+the journal what MLflow has, MLflow's database which files there are. So whatever a part refers to is in the parts taken
+after it, and what those know beyond is taken up after a restore as after a pause: a request that is
 noted as sent is in Dagster, a version that is announced is registered, a registered one has its files. Adjustments come
 first, since the app's database is what makes their files; a restore has them written again.
 """
