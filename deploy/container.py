@@ -19,7 +19,7 @@ from demand_assets.settings import Settings
 from deploy.processes import COUNTED_VARIABLE, ELSEWHERE, METRICS, Folders, environment, processes
 from deploy.settings import PROJECT, RunSettings
 
-TOLD = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST")
+TOLD = ("DAGSTER_HOME", "DAGSTER_URL", "MLFLOW_URL", "CODE_HOST", "RUN_LAUNCHER")
 """Set by `make run` to what is on the same machine; in containers by who starts them."""
 SHORT_NAMES = {"code": "dagster-code", "daemon": "dagster-daemon"}
 EXTRA = {

@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     dagster_url: str = "http://127.0.0.1:3000"
     mlflow_url: str = "http://127.0.0.1:5000"
     """MLflow's tracking server, or its database."""
+    dagster_page_url: str | None = None
+    """Dagster's pages as a browser reaches them, for links; ``DAGSTER_URL`` unless given."""
+    mlflow_page_url: str | None = None
+    """MLflow's pages as a browser reaches them, for links; the tracking server unless given."""
     mlflow_database_file: Path | None = None
     """MLflow's SQLite database where that is on this machine: while that does not change, MLflow is asked seldom."""
     demand_registry: Literal["quick", "stock"] = "quick"

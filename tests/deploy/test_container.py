@@ -48,6 +48,11 @@ def test_the_others_are_where_the_container_was_told():
     assert ours["DAGSTER_HOME"] == "/srv/state/shop/dagster"
 
 
+def test_runs_are_carried_by_whom_the_container_was_told():
+    assert container_environment(SETTINGS, FOLDERS, {"RUN_LAUNCHER": "celery"})["RUN_LAUNCHER"] == "celery"
+    assert container_environment(SETTINGS, FOLDERS, {})["RUN_LAUNCHER"] == "local"
+
+
 @pytest.mark.parametrize("given", ["postgres://a:b@host/dagster", "postgresql://a:b@host/dagster",
                                    "postgresql+psycopg2://a:b@host/dagster"])
 def test_every_process_has_what_dagsters_settings_refer_to_as_its_libraries_need_it(

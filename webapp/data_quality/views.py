@@ -11,7 +11,6 @@ from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.store.demand_store import SourceNotes
 from webapp.access import needs
 from webapp.adjustments.predecessors import carrying_on
-from webapp.dagster_client import DagsterClient, Sent
 from webapp.data_quality import drift, freshness, quarantine
 from webapp.data_quality.data_loads import LOADS_KEPT, RUNS_KEPT
 from webapp.data_quality.rule_words import RULE_WORDS
@@ -24,6 +23,7 @@ from webapp.pages.listing import Kind, Page, Query, View, find_page, parse_view,
 from webapp.personal.seen_region_items import refuse_restricted, sees_everything
 from webapp.region_items.rows import rows_of
 from webapp.services import services
+from webapp.systems.links import run_link
 from webapp.systems.outages import WORDS
 from webapp.tables import DataLoad, DataLoadRun, RegionItemRow
 
@@ -108,7 +108,7 @@ def load(run_id: str) -> ResponseReturnValue:
         return (row.region, row.item, one.at, one.outcome, one.rows_read, one.refused_rows, by_rule, one.reason,
                 _day(one.last_date), *([one.out_of_stock_periods, one.periods] if has_stock else []))
 
-    link = DagsterClient(services().settings.dagster_url).link(Sent("run", run_id)) if len(run_id) > 10 else None
+    link = run_link(run_id) if len(run_id) > 10 else None
     return _list(quarantine.LOAD, lambda view: quarantine.load_of(run_id, view), "load", cells, (
         "Region", "Item", "At (UTC)", "Outcome", "Rows read", "Rows refused", "Values refused by rule", "Reason",
         "Last demand", *(["Periods out of stock", "Periods"] if has_stock else [])), run=run, link=link,

@@ -14,14 +14,14 @@ def dagster_link(retrain: Retrain) -> str | None:
     """The page of the retrain's run or backfill in Dagster; None before it is sent."""
     if not retrain.dagster_id:
         return None
-    client = DagsterClient(services().settings.dagster_url)
-    return client.link(Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id))
+    return _pages_of_dagster().link(Sent("backfill" if retrain.carrier == "backfill" else "run", retrain.dagster_id))
 
 
 def mlflow_link(region_item: RegionItem) -> str:
     """The page of the region-item's registered model in MLflow."""
     name = region_item.model_name(services().dataset.name)
-    return f"{services().settings.mlflow_url.rstrip('/')}/#/models/{quote(name, safe='~')}"
+    settings = services().settings
+    return f"{(settings.mlflow_page_url or settings.mlflow_url).rstrip('/')}/#/models/{quote(name, safe='~')}"
 
 
 def version_link(region_item: RegionItem, version: int) -> str:
@@ -31,7 +31,12 @@ def version_link(region_item: RegionItem, version: int) -> str:
 
 def run_link(run_id: str) -> str:
     """The page of one run in Dagster."""
-    return DagsterClient(services().settings.dagster_url).link(Sent("run", run_id))
+    return _pages_of_dagster().link(Sent("run", run_id))
+
+
+def _pages_of_dagster() -> DagsterClient:
+    settings = services().settings
+    return DagsterClient(settings.dagster_page_url or settings.dagster_url)
 
 
 def add_to(app: Flask) -> None:
