@@ -1,4 +1,4 @@
-"""How right past forecasts were, as they stood when each period began, on periods that have since become known."""
+"""How right past forecasts were, as they were told at their origins, on periods that have since become known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

@@ -174,7 +174,7 @@ class LiveAccuracy(Base):
     id: Mapped[int] = mapped_column(ForeignKey("region_item_catalogue.id", ondelete="CASCADE"), primary_key=True,
                                     autoincrement=False)
     live_wape: Mapped[float | None]
-    """Of the forecasts that stood when each period began, over periods that have since become actual."""
+    """Over all leads of the newest past forecasts, on periods that have since become known, as ``pooled_accuracy``."""
     live_skill: Mapped[float | None]
     """1 minus WAPE over that of seasonal naive on the same periods."""
     live_bias: Mapped[float | None]

@@ -52,6 +52,15 @@ def test_what_can_be_made_of_the_chart_keeps_the_rules(variant: str) -> None:
     assert name_problems(objects, SECRETS) == []
 
 
+def test_runs_of_dagsters_own_chart_are_tried_again_and_ended_as_those_of_make_run_are() -> None:
+    daemon = yaml.safe_load(VALUES.read_text())["dagsterDaemon"]
+    ours = yaml.safe_load((PROJECT / "deploy" / "dagster.yaml").read_text().replace("$", ""))
+
+    assert daemon["runRetries"] == {"enabled": True, "maxRetries": ours["run_retries"]["max_retries"],
+                                    "retryOnAssetOrOpFailure": ours["run_retries"]["retry_on_asset_or_op_failure"]}
+    assert daemon["runMonitoring"]["maxRuntimeSeconds"] == ours["run_monitoring"]["max_runtime_seconds"]
+
+
 @needs_helm
 @pytest.mark.slow
 def test_the_chart_lets_dagsters_own_chart_in_where_that_makes_the_runs() -> None:

@@ -4,8 +4,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from scim2_client.engines.wsgi import WSGISCIMClient
-from scim2_tester import Status, check_server, filling
 
 from tests.webapp.scim.builders import scim_token
 
@@ -22,6 +20,8 @@ KNOWN = {
 @pytest.fixture(autouse=True)
 def _names_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The checker makes up names; here one is an address, or comes with one."""
+    from scim2_tester import filling  # seconds, which every process of the tests would wait when it collects them
+
     made_up = filling.generate_random_value
 
     def value(context: Any, path: Any, **more: Any) -> Any:
@@ -33,6 +33,9 @@ def _names_are_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["User", "Group"])
 def test_a_checker_of_the_standard_finds_no_other_fault(app: Flask, kind: str) -> None:
+    from scim2_client.engines.wsgi import WSGISCIMClient
+    from scim2_tester import Status, check_server
+
     client = WSGISCIMClient(app, "http://localhost/scim/v2", headers={"Authorization": f"Bearer {scim_token(app)}"})
 
     results = check_server(client, resource_types=[kind])
