@@ -10,7 +10,7 @@ from tests.webapp.conftest import page
 
 @pytest.mark.parametrize(("tag", "one", "forms"), [
     ("de", "Gespeichert: %(periods)s.", ["%(num)s Tag", "%(num)s Tage"]),
-    ("fr", "Enregistré : %(periods)s.", ["%(num)s jour", "%(num)s jours"])])
+    ("fr", "Enregistré\u00a0: %(periods)s.", ["%(num)s jour", "%(num)s jours"])])
 def test_scripts_get_their_words_whoever_asks(anonymous: FlaskClient, tag: str, one: str, forms: list[str]) -> None:
     response = anonymous.get(f"/language/{tag}.js?v=1", headers={"Accept-Language": "en"})
 
