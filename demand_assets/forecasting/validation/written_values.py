@@ -129,10 +129,16 @@ def _number_of(value: Any) -> tuple[float, bool]:
 
 
 def _yes_no_of(value: Any) -> tuple[float, bool]:
-    word = unicodedata.normalize("NFC", str(value)).strip().lower()
-    if word in MISSING:
+    if str(value).strip().lower() in MISSING:
         return np.nan, False
-    return (1.0, False) if word in _YES else (0.0, False) if word in _NO else (np.nan, True)
+    said = said_yes(str(value))
+    return (np.nan, True) if said is None else (float(said), False)
+
+
+def said_yes(text: str) -> bool | None:
+    """Whether a text says yes or no, in one of many languages; None where it says neither."""
+    word = unicodedata.normalize("NFC", text).strip().lower()
+    return True if word in _YES else False if word in _NO else None
 
 
 def _category_of(value: Any) -> str | None:

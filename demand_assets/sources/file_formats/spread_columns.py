@@ -289,7 +289,8 @@ def unpivoted(table: pa.Table, spread: Spread, ours: str, demand: str, where: st
         return pa.concat_tables(parts, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise SourceError(f"{where} has columns with demand of several kinds, {', '.join(sorted(kinds))}, which are no "
-                          "numbers alone. Write those that are no demand without it, or declare them as drivers."
+                          "numbers alone. Declare those that are no demand as drivers, or take them out of the "
+                          "file."
                           ) from error
 
 

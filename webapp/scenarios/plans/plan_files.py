@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.validation.written_values import said_yes
 from webapp.language.translations import gettext as _
 from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number
@@ -26,7 +27,6 @@ MOST_LINES = 10 * MOST_ROWS
 """With the blank ones between the rows."""
 _BLANK = " \t\r\n\f;,\xa0"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
-_YES, _NO = ("1", "1.0", "yes", "true", "y", "ja"), ("0", "0.0", "no", "false", "n", "nein")
 
 Value = float | bool | str
 
@@ -166,9 +166,9 @@ def value_of(text: str, driver: Driver, dataset: Dataset, mark: Mark | None) -> 
     Raises: CellError.
     """
     if driver.kind == "yes_no":
-        if text.casefold() not in _YES + _NO:
+        if (said := said_yes(text)) is None:
             raise CellError(_("Write yes or no (or 1 or 0)."))
-        return text.casefold() in _YES
+        return said
     if driver.kind == "category":
         if len(text) > LONGEST_CATEGORY:
             raise CellError(_("A category has at most %(most)s characters.", most=LONGEST_CATEGORY))

@@ -55,6 +55,7 @@ def test_a_quarter_may_be_named(dataset: Dataset, text: str) -> None:
     "\ufeffRegion;Item;Date;Price (€);Promo\r\nnorth;kettle;02.07.2026;9,90;1\r\n",
     "region\titem\tdate\tprice\tpromo\nNorth\tKETTLE\t2026-07-02\t9.90 €\tTRUE",
     '"region","item","date","price","promo"\n"north","kettle","2026-07-02","9,90","yes"\n',
+    "region;item;date;price;promo\nnorth;kettle;02.07.2026;9,90;Oui\n",
     "\n\npromo,price,date,item,region,\n1,9.9,2026-07-02 00:00:00, kettle ,north,\n,,,,,\n",
     "region,item,date,price,promo\nnorth,kettle,2026-07-02,9.90,yes" + "\n,,,," * 500_000,
     "region,item,date,price,promo\nnorth,kettle,2026-07-02,9.90,yes" + "\n" + "," * 1_000_000,
