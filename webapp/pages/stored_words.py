@@ -37,7 +37,7 @@ MOST_PARTS = 60
 """A text of more, as a long list of names, stays in one."""
 _VALUE = re.compile(r"%\((\w+)\)s")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_END = re.compile(r"[.:;]\s+|,\s+|\s\(|\)")
+_END = re.compile(r"[.:;?]\s+|,\s+|\s\(|\)")
 _NUMBER = re.compile(r"([-−+]?)((?:0|[1-9]\d*)(?:\.\d+)?|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?)")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SHARE = re.compile(r"(-?\d+(?:\.\d+)?)\s?%")
@@ -119,7 +119,9 @@ class _Reading:
         for pattern in self._patterns:
             values = pattern.values_in(text)
             if values is not None:
-                said = {name: self._value(name, value, depth + 1) for name, value in values.items()}
+                said = {name: value if _is_code(before, value, after) else self._value(name, value, depth + 1)
+                        for (name, value), before, after in zip(values.items(), pattern.pieces, pattern.pieces[1:],
+                                                                strict=False)}
                 if len(pattern.message) == 1:
                     return translations.gettext(pattern.message[0], **said)
                 count = int(re.sub(r"\D", "", values["num"])) if "num" in values else pattern.count
@@ -133,7 +135,7 @@ class _Reading:
         ends = list(_END.finditer(text))
         if len(ends) > MOST_PARTS:
             return self._plain(text, depth)
-        for end in sorted(ends, key=lambda end: (end[0][0] != ".", -end.start())):
+        for end in sorted(ends, key=lambda end: (end[0][0] not in ".?", -end.start())):
             for place in (end.start() + 1, end.start()):  # with the mark and without it
                 if said := self._sentence(text[:place], depth):
                     return said + self._rest(text[place:], depth)
@@ -145,7 +147,7 @@ class _Reading:
         """What follows a part, behind the marks between them."""
         if said := self._sentence(text, depth):  # as ``, and trained on …``
             return said
-        marks = re.match(r"[.:;,()\s]*", text)
+        marks = re.match(r"[.:;?,()\s]*", text)
         place = marks.end() if marks else 0
         between = _MARKS[text[:place]]() if text[:place] in _MARKS else text[:place]
         return between + (self.sentences(text[place:], depth) if text[place:] else "")
@@ -165,6 +167,13 @@ class _Reading:
             return said
         text = _DAY.sub(lambda found: _day(found[0]), _SHARE.sub(lambda found: _share(found[1]), text))
         return _AND.sub(lambda found: f" {_WORDS[found[1]]()} ", text)
+
+
+def _is_code(before: str, value: str, after: str) -> bool:
+    """Whether it is a name or a value in an entry of the dataset file, as in ``rules.leave_out_items`` and
+    ``placeholders = [0.5]``: the reader is to write it so in any language."""
+    return before.endswith("[") or (value.isidentifier() and (
+        before.endswith((".", "_", "as in: ")) or after.startswith(" =")))
 
 
 def _small(text: str) -> str | None:

@@ -41,6 +41,17 @@ def said(app: Flask, text: str, tag: str) -> str:
     ("Retrain 5 is over: 3 promoted, 1 kept", "Neutraining 5 ist beendet: 3 in Produktion genommen, 1 beibehalten"),
     ("attributes in the demand: 3 items ('a', 'b', 'c') are without a known size.",
      "Attribute in der Nachfrage: ohne bekanntes Attribut size: 3 Artikel ('a', 'b', 'c')."),
+    ("rules.leave_out_items names 'total', and no row has that item. Correct the name, or take it out.",
+     "rules.leave_out_items nennt 'total', und keine Zeile hat diesen Namen (Artikel). Berichtigen Sie ihn, oder "
+     "nehmen Sie ihn heraus."),
+    ("Demand is 0.5 300 times, and nothing else comes near: it looks like \"not known\". Set rules.placeholders = "
+     "[0.5] to declare that, or rules.placeholders = [] if it was really so.",
+     "Die Nachfrage ist 300-mal 0.5, und nichts anderes kommt dem nahe: Das sieht nach „nicht bekannt“ aus. Setzen Sie "
+     "rules.placeholders = [0.5], um das anzugeben, oder rules.placeholders = [], wenn es wirklich so war."),
+    ("sales.csv has no column 'x' for 'item'; it has 'a', 'b'. Did you mean 'b'? Name it under [columns], as in: "
+     "item = \"…\" (or item = \"\" if there is only one).",
+     "sales.csv hat keine Spalte 'x' für 'item'; vorhanden: 'a', 'b'. Meinten Sie 'b'? Nennen Sie sie unter [columns], "
+     "wie in: item = \"…\" (oder item = \"\", wenn es nur eines gibt)."),
 ])
 def test_a_stored_sentence_is_said_with_its_values_as_the_reader_writes_them(
         app: Flask, text: str, in_german: str) -> None:
