@@ -71,7 +71,7 @@ class Panel:
     rows: TrainingRows
     ends: list[np.datetime64]
 
-    @cached_property
+    @property
     def seeing(self) -> "Panel":
         """That of the boosted way, of a panel of the mean of both, whose boosters see the same beside others."""
         assert self.facts.seen is not None
@@ -81,10 +81,16 @@ class Panel:
 
     def seen(self, features: Rows) -> Rows:
         """Of features of both ways those of the boosted one, where drivers have no effects beside the boosters."""
-        names, places = self.longest.seeing.names, {name: place for place, name in enumerate(self.names)}
-        found = features[:, [places[f"{SEEN}{name}" if f"{SEEN}{name}" in places else name] for name in names]]
-        found[:, [place for place, name in enumerate(names) if name.startswith(EFFECT)]] = 0.0
+        found = features[:, list(self._places_of_seen)]
+        found[:, [place for place, mine in enumerate(self._places_of_seen) if self.names[mine].startswith(EFFECT)]] = 0.0
         return found
+
+    @cached_property
+    def _places_of_seen(self) -> tuple[int, ...]:
+        """Of each feature of the boosted way, the place among these."""
+        places = {name: place for place, name in enumerate(self.names)}
+        return tuple(places[f"{SEEN}{name}" if f"{SEEN}{name}" in places else name]
+                     for name in self.longest.seeing.names)
 
     @property
     def selection_end(self) -> np.datetime64 | None:
