@@ -81,8 +81,9 @@ class Panel:
 
     def seen(self, features: Rows) -> Rows:
         """Of features of both ways those of the boosted one, where drivers have no effects beside the boosters."""
-        found = features[:, list(self._places_of_seen)]
-        found[:, [place for place, mine in enumerate(self._places_of_seen) if self.names[mine].startswith(EFFECT)]] = 0.0
+        names, places = self.names, self._places_of_seen
+        found = features[:, list(places)]
+        found[:, [place for place, mine in enumerate(places) if names[mine].startswith(EFFECT)]] = 0.0
         return found
 
     @cached_property
