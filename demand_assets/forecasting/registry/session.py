@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
-from demand_assets.forecasting.registry.private_mlflow import quick_models
+from demand_assets.forecasting.registry.private_mlflow import RegistryRows, quick_models
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,7 +86,7 @@ class Session:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_registered_model(name)
+            return (self.rows or self.client).get_registered_model(name)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return None
@@ -162,8 +162,13 @@ class Session:
 
     @cached_property
     def models(self) -> Any:
-        """The client that changes registered models: aliases, tags, dates, descriptions."""
-        return self.client if self.stock else quick_models(self.uri)
+        """What changes registered models: aliases, tags, dates, descriptions."""
+        return self.client if self.stock else self.rows or quick_models(self.uri)
+
+    @cached_property
+    def rows(self) -> RegistryRows | None:
+        """Registered models in MLflow's database, where that is at hand and may be used."""
+        return None if self.stock or self.uri.startswith("http") else RegistryRows(self.uri)
 
     @cached_property
     def experiment(self) -> str:

@@ -125,17 +125,17 @@ class TrainingBatch:
     def _numbered(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str]) -> int:
         from mlflow.exceptions import MlflowException
 
-        client = self.session.client
+        client, rows = self.session.client, self.session.rows
+        tags = {**tags, SEALED: "in the files", **({PYFUNC: self.folder.code} if self.folder else {})}
+        if rows:
+            return rows.add_version(name, identity, f"{self.artifact_uri}/{path}", self.run_id, tags)
         if not is_known:
             try:
                 client.create_registered_model(name, tags=identity)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-        added = client.create_model_version(name, f"{self.artifact_uri}/{path}", self.run_id,
-                                            tags={**tags, SEALED: "in the files", **(
-                                                {PYFUNC: self.folder.code} if self.folder else {})})
-        return int(added.version)
+        return int(client.create_model_version(name, f"{self.artifact_uri}/{path}", self.run_id, tags=tags).version)
 
 
 def decision_tags(decision: Decision, evidence: dict[str, str]) -> dict[str, str]:
