@@ -32,6 +32,8 @@ Rows = npt.NDArray[np.float32]
 
 BINS = 64
 TWEEDIE_POWER = 1.5
+ROWS_OF_BINS = 25_000
+"""Training rows on which the bins of features are found, evenly drawn of more: to sort all takes as long as the fit."""
 HALVED_FROM = 100_000
 """Training rows from which on two boosters that are taken together learn from a half each: between them from all."""
 ROWS_OF_A_THREAD = 2000
@@ -129,19 +131,47 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
         first_half: which of them learns from the first half.
     Raises: NotEnoughHistoryError: no row.
     """
+    bins = _bins_of(rows, columns)
+    if len(recipe.members) == 2 and len(rows.ratio) >= HALVED_FROM:
+        half = np.random.default_rng(0).random(len(rows.ratio)) < 0.5
+        return {scale: _fitted(rows.where(half if scale == first_half else ~half), replace(recipe, scale=scale),
+                               columns, constraints, bins)[scale] for scale in recipe.members}
+    return _fitted(rows, recipe, columns, constraints, bins)
+
+
+def fit_on_all(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
+               constraints: Sequence[int]) -> "dict[Scale, xgb.Booster]":
+    """As ``fit_boosters``, each on all rows, however many.
+
+    Raises: NotEnoughHistoryError: no row.
+    """
+    return _fitted(rows, recipe, columns, constraints, _bins_of(rows, columns))
+
+
+def _bins_of(rows: TrainingRows, columns: Sequence[int]) -> "xgb.QuantileDMatrix | None":
+    """What knows the bins of the features, found on some of the rows; None where all are few."""
+    if len(rows.ratio) <= ROWS_OF_BINS:
+        return None
+    return _matrix(rows.every(-(-len(rows.ratio) // ROWS_OF_BINS)), columns, None)
+
+
+def _matrix(rows: TrainingRows, columns: Sequence[int], bins: "xgb.QuantileDMatrix | None") -> "xgb.QuantileDMatrix":
+    import xgboost as xgb
+
+    weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
+    return xgb.QuantileDMatrix(rows.features[:, list(columns)], weight=weight, max_bin=BINS, nthread=1, ref=bins)
+
+
+def _fitted(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], constraints: Sequence[int],
+            bins: "xgb.QuantileDMatrix | None") -> "dict[Scale, xgb.Booster]":
     import xgboost as xgb
 
     if not len(rows.ratio):
         raise NotEnoughHistoryError("no training row")
-    if len(recipe.members) == 2 and len(rows.ratio) >= HALVED_FROM:
-        half = np.random.default_rng(0).random(len(rows.ratio)) < 0.5
-        return {scale: fit_boosters(rows.where(half if scale == first_half else ~half), replace(recipe, scale=scale),
-                                    columns, constraints)[scale] for scale in recipe.members}
-    weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
     signs = str(tuple(int(constraints[place]) for place in columns))
     cleared = rows.ratio / rows.effect
     labels = {"log": np.log1p(cleared), "tweedie": cleared}
-    matrix = xgb.QuantileDMatrix(rows.features[:, list(columns)], weight=weight, max_bin=BINS, nthread=1)
+    matrix = _matrix(rows, columns, bins)
 
     def fit(scale: Scale) -> "xgb.Booster":
         matrix.set_label(labels[scale])

@@ -154,12 +154,12 @@ class RegistryRows:
                 latest.append(ModelVersion(
                     one.name, one.version, one.creation_time, one.last_updated_time, one.description, one.user_id,
                     one.current_stage, one.source, one.run_id, one.status, one.status_message,
-                    [ModelVersionTag(key, value) for key, value in told], one.run_link,
+                    [ModelVersionTag(key, value) for key, value in told], one.run_link,  # type: ignore[no-untyped-call]
                     [alias for alias, version in its_aliases if version == number], workspace=one.workspace))
         return RegisteredModel(
             model.name, model.creation_time, model.last_updated_time, model.description, latest,
-            [RegisteredModelTag(key, value) for key, value in its_tags],
-            [RegisteredModelAlias(alias, version) for alias, version in its_aliases], workspace=model.workspace)
+            [RegisteredModelTag(key, value) for key, value in its_tags],  # type: ignore[no-untyped-call]
+            [RegisteredModelAlias(alias, version) for alias, version in its_aliases], workspace=model.workspace)  # type: ignore[no-untyped-call]
 
     def _settled(self, change: Callable[["Connection"], Found]) -> Found:
         """Make a change, again where another process made the same row in this moment."""

@@ -139,7 +139,7 @@ def _made(task: _Task) -> _Made | None:
         series = series_features(demand, task.dataset, task.facts, one)
         with suppress(NotEnoughHistoryError):
             rows = training_rows(series, one, task.wanted)
-            found.append((Member(one, series, rows.date.min(initial=NEVER)), rows, is_judged))
+            found.append((Member(one, series, rows.date.min() if len(rows.date) else NEVER), rows, is_judged))
     if not found:
         return None
     return _Made(len(found), TrainingRows.joined([rows for _, rows, _ in found]),

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Drivers, Recipe
+from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Drivers, Recipe, Scale
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import is_of_last_year
-from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, training_rows, used_columns
+from demand_assets.forecasting.model.boosters import TrainingRows, fit_on_all, training_rows, used_columns
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.own_model import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
@@ -134,8 +134,10 @@ class Selection:
 
 def _selection(members: Sequence[Member], end: np.datetime64 | None) -> list[Selection]:
     """The windows after that date; none where there is none."""
-    found = []
-    for member in members if end is not None else ():
+    found: list[Selection] = []
+    if end is None:
+        return found
+    for member in members:
         series = member.series
         horizon = series.dataset.horizon
         origin = int(np.searchsorted(series.dates.to_numpy(), end, side="right")) - 1
@@ -238,24 +240,18 @@ def _compared(panel: Panel, dataset: Dataset, cores: int, selection: list[Select
     if end is None or known is None or few or not selection or settled:
         return Compared(selection, [], default, is_short)
     known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
-    recipes = [Recipe.quick(**{"scale": scale, "year_features": year, **pins})
-               for year in years for scale in ([pins["scale"]] if "scale" in pins else ["log", "tweedie"])]
-    fits = []
-    with ThreadPoolExecutor(cores) as pool:
-        for fitted in pool.map(lambda recipe: Fit(end, fit_boosters(
-                known, recipe, used_columns(names, recipe, dataset, panel.facts), constraints)), recipes):
-            fits.append(fitted)
-            log.info("recipe %s of %s with %s drivers tried on %s rows", len(fits), len(recipes),
-                     drivers.replace("_", "-"), len(known.ratio))
+    scales: tuple[Scale, ...] = (pins["scale"],) if "scale" in pins else ("log", "tweedie", "mix")
+    recipes = [Recipe.quick(**{**pins, "scale": scales[-1], "year_features": year}) for year in years]
     tried = []
-    for year in years:
-        same = [(recipe, fit) for recipe, fit in zip(recipes, fits, strict=True) if recipe.year_features == year]
-        if len(same) == 2:
-            both = {scale: booster for _, fit in same for scale, booster in fit.boosters.items()}
-            same.append((replace(same[0][0], scale="mix"), Fit(end, both)))
-        for recipe, fit in same:
-            model = PooledModel(recipe, names, used_columns(names, recipe, dataset, panel.facts), PanelFacts(), (fit,))
-            tried.append(_tried(selection, recipe, fit, *_units(selection, model.ratio)))
+    with ThreadPoolExecutor(cores) as pool:
+        for recipe, boosters in zip(recipes, pool.map(lambda recipe: fit_on_all(
+                known, recipe, used_columns(names, recipe, dataset, panel.facts), constraints), recipes), strict=True):
+            log.info("recipes with %s drivers, %s last year, tried on %s rows", drivers.replace("_", "-"),
+                     "with" if recipe.year_features else "without", len(known.ratio))
+            for one in (replace(recipe, scale=scale) for scale in scales):
+                fit = Fit(end, {scale: boosters[scale] for scale in one.members})
+                model = PooledModel(one, names, used_columns(names, one, dataset, panel.facts), PanelFacts(), (fit,))
+                tried.append(_tried(selection, one, fit, *_units(selection, model.ratio)))
     return Compared(selection, tried, default, is_short)
 
 
