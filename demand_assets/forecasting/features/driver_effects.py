@@ -158,7 +158,7 @@ class _Observed:
     demand: Floats
     columns: Floats
     segment: Ints
-    """Numbers from 0, in order."""
+    """Numbers from 0, in order, none left out."""
 
     @classmethod
     def joined(cls, parts: "Sequence[_Observed]") -> "_Observed":
@@ -194,26 +194,24 @@ def _fitted(observed: _Observed, drivers: int) -> tuple[Floats, Floats]:
     size = observed.columns.std(axis=0)
     size = np.where(size > 0, size, 1.0)
     columns = observed.columns / size
-    middle = np.log(np.bincount(segment, demand) / np.bincount(segment))[segment]
+    first, length = np.unique(segment, return_index=True, return_counts=True)[1:]
+    middle = np.repeat(np.log(np.add.reduceat(demand, first) / length), length)
     logarithm, excess = middle, 0.0
     for _ in range(STEPS):
         expected = np.exp(logarithm)
         weight = expected / (1 + excess * expected)
-        within: Floats = np.bincount(segment, weight).astype(np.float64)
         working = logarithm + (demand - expected) / expected
-
-        def centred(values: Floats, weight: Floats = weight, within: Floats = within) -> Floats:
-            return values - (np.bincount(segment, weight * values) / within)[segment]
-
-        inner = np.stack([centred(column) for column in columns.T], axis=1)
-        outer = centred(working)
+        told = np.column_stack([columns, working])
+        means = np.add.reduceat(weight[:, None] * told, first) / np.add.reduceat(weight, first)[:, None]
+        told -= np.repeat(means, length, axis=0)
+        inner, outer = told[:, :-1], told[:, -1]
         inverse = np.linalg.inv(inner.T @ (inner * weight[:, None]) + RIDGE * np.eye(len(size)))
         effects = inverse @ (inner.T @ (weight * outer))
         logarithm = np.clip(working - outer + inner @ effects, middle - FARTHEST, middle + FARTHEST)
         expected = np.exp(logarithm)
         excess = max(0.0, float(np.mean((demand - expected) ** 2 - expected) / np.mean(expected**2)))
     scores = inner * (weight * (outer - inner @ effects))[:, None]
-    sums = np.stack([np.bincount(segment, column) for column in scores.T], axis=1)
+    sums = np.add.reduceat(scores, first)
     clustered = np.diag(inverse @ (sums.T @ sums) @ inverse)
     errors = np.sqrt(np.maximum(np.diag(inverse), clustered))
     return effects[:drivers] / size[:drivers], errors[:drivers] / size[:drivers]

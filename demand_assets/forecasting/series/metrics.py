@@ -40,7 +40,11 @@ def rmsse(actual: Floats, forecast: Floats, history: Floats) -> float:
 
     Source: M5 competition (Makridakis et al., 2022); like it, history counts from the first sale on.
     """
-    naive_error = naive_squared_error(history)
+    return scaled_error(actual, forecast, naive_squared_error(history))
+
+
+def scaled_error(actual: Floats, forecast: Floats, naive_error: float) -> float:
+    """``rmsse`` where the mean squared error of the naive forecast is known."""
     known = ~np.isnan(actual)
     if not naive_error or not known.any():
         return float("nan")

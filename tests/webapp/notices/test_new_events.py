@@ -140,4 +140,5 @@ def test_notices_are_stored_in_english_and_read_in_any_language(
 
     assert texts == dict.fromkeys((EMAIL, VIEWER), "The plan “Week 27” was handed over")
     assert "Der Plan „Week 27“ wurde übergeben" in text_of(page(viewer.get("/notices")))
-    assert "Le plan « Week 27 » a été transmis" in text_of(page(client.get("/notices", headers={"Accept-Language": "fr"})))
+    french = page(client.get("/notices", headers={"Accept-Language": "fr"}))
+    assert "Le plan « Week 27 » a été transmis" in text_of(french)

@@ -121,7 +121,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
         judged = [member.with_facts(bare.facts) for member in judged]
     log.info("%s: backtest of %s of them", what, len(judged))
     judgement = _judged(bare, judged)
-    prior, shares = (share_of_own(bare, judged, dataset) if bare.fits[0].seen == panel.selection_end else
+    prior, shares = (share_of_own(bare, judged, dataset, aside) if bare.fits[0].seen == panel.selection_end else
                      (SharePrior(recipe.own_share), {}))
     card = {**judgement.card, "recipes": choice, "own_shares": shares, SHARE_PRIOR: prior.to_json(),
             "plain_members": gains, "totals": told_totals,

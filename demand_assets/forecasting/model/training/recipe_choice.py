@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from operator import is_
 from typing import Any
 
@@ -28,12 +27,12 @@ from demand_assets.forecasting.model.own_model import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
 from demand_assets.forecasting.model.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
-from demand_assets.forecasting.model.training.aside import Aside
+from demand_assets.forecasting.model.training.aside import Aside, in_order
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
-from demand_assets.forecasting.series.metrics import bias, rmsse, wape
+from demand_assets.forecasting.series.metrics import bias, naive_squared_error, scaled_error, wape
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +43,8 @@ BIAS_WEIGHT = 0.5
 OWN_SHARES = (0.0, 0.25, 0.5)
 SHARE_MEMBERS = 200
 """Region-items on which the share of own boosters is chosen."""
+TRIED_TOGETHER = 25
+"""Region-items whose own boosters are tried out together."""
 CAUTION = 1.01
 """A single booster must be so much better than the mean of two to be chosen: the mean is wrong less often."""
 DISTRUST = 1.05
@@ -123,7 +124,10 @@ class Selection:
     as_came: npt.NDArray[np.float32]
     """With those that came; the same array where they do not differ."""
     actual: Floats
-    history: Floats
+    naive: Floats
+    """Seasonal naive, in units."""
+    naive_error: float
+    """Of the history, as ``scaled_error`` has it."""
 
     def seeing(self, panel: Panel) -> "Selection":
         """Of a panel of both ways, the same of the boosted one."""
@@ -151,7 +155,8 @@ def _selection(members: Sequence[Member], end: np.datetime64 | None) -> list[Sel
             planned = series.as_planned.rows(starts, leads)
             came = series.rows(starts, leads) if series.as_planned.is_as_planned else planned
             found.append(Selection(member, starts, leads, planned, came, series.demand[starts + leads],
-                                   series.demand[: origin + 1]))
+                                   seasonal_naive(series, starts, leads),
+                                   naive_squared_error(series.demand[: origin + 1])))
     return found
 
 
@@ -315,20 +320,40 @@ def _score(selection: Sequence[Selection], units: Sequence[Floats], realised: Se
     The bias counts because totals are shown: what is right on the median of each can be far too low on their sum. It is
     that with the drivers that came: what a plan leaves out is no fault of a recipe.
     """
-    naive = [seasonal_naive(one.member.series, one.starts, one.leads) for one in selection]
-
     def measured(forecasts: Sequence[Floats]) -> Floats:
         actual = np.concatenate([one.actual for one in selection])
-        scaled = [rmsse(one.actual, forecast, one.history) for one, forecast in zip(selection, forecasts, strict=True)]
+        scaled = [scaled_error(one.actual, forecast, one.naive_error)
+                  for one, forecast in zip(selection, forecasts, strict=True)]
         return np.array([wape(actual, np.concatenate(forecasts)), np.nanmean(scaled) if ~np.isnan(scaled).all() else 1])
 
     off = bias(np.concatenate([one.actual for one in selection]), np.concatenate(realised))
-    accuracy = np.nan_to_num(measured(units) / measured(naive), nan=1.0).mean()
+    accuracy = np.nan_to_num(measured(units) / measured([one.naive for one in selection]), nan=1.0).mean()
     return float(accuracy + BIAS_WEIGHT * abs(np.nan_to_num(off)))
 
 
-def share_of_own(model: PooledModel, members: Sequence[Member],
-                 dataset: Dataset) -> tuple[SharePrior, dict[str, float]]:
+@dataclass(frozen=True)
+class _OwnTask:
+    """Region-items whose own boosters are to be tried out on a pooled model of one fit."""
+
+    selection: list[Selection]
+    model: PooledModel
+
+
+def _with_own(task: _OwnTask) -> list[dict[bool, tuple[Floats, Floats]]]:
+    """Of each region-item, as planned or not -> the pooled model's answer, and the own booster's factor on it."""
+    model, first, found = task.model, task.model.latest, []
+    for one in task.selection:
+        known = training_rows(one.member.series, one.member.region_item, OWN_ROWS).before(first.seen)
+        learned, planned, came = _of_all(model.ratio, [known.features, one.features, one.as_came])
+        own = fit_own(known, model, first, model.recipe, one.member.series.constraints, learned)
+        as_planned = planned, own_factor(own, one.features, model.columns, 1.0)
+        found.append({True: as_planned, False: as_planned if one.as_came is one.features else (
+            came, own_factor(own, one.as_came, model.columns, 1.0))})
+    return found
+
+
+def share_of_own(model: PooledModel, members: Sequence[Member], dataset: Dataset,
+                 aside: Aside = map) -> tuple[SharePrior, dict[str, float]]:
     """The best share of the own boosters for all, with how much region-items differ in it, and each share's score."""
     pinned = dataset.training.own_share
     first = model.fits[0]
@@ -336,16 +361,13 @@ def share_of_own(model: PooledModel, members: Sequence[Member],
                  if one.member.first_target <= first.seen]
     if pinned is not None or len(model.fits) < 2 or not selection:
         return SharePrior(model.recipe.own_share), {}
-    parts: dict[bool, list[tuple[Floats, Floats]]] = {True: [], False: []}
-    for one in selection:
-        known = training_rows(one.member.series, one.member.region_item, OWN_ROWS).before(first.seen)
-        learned, planned, came = _of_all(partial(model.ratio, fit=first), [known.features, one.features, one.as_came])
-        own = fit_own(known, model, first, model.recipe, one.member.series.constraints, learned)
-        parts[True].append((planned, own_factor(own, one.features, model.columns, 1.0)))
-        parts[False].append(parts[True][-1] if one.as_came is one.features else (
-            came, own_factor(own, one.as_came, model.columns, 1.0)))
-    units = {(share, is_planned): [bounded(base * factor**share, one.member.series, one.starts, one.leads)
-                                   for one, (base, factor) in zip(selection, parts[is_planned], strict=True)]
+    of_first = replace(model, fits=(first,))
+    told = [one for some in in_order(aside, _with_own, (
+        _OwnTask(selection[start: start + TRIED_TOGETHER], of_first)
+        for start in range(0, len(selection), TRIED_TOGETHER))) for one in some]
+    units = {(share, is_planned): [bounded(parts[is_planned][0] * parts[is_planned][1]**share, one.member.series,
+                                           one.starts, one.leads)
+                                   for one, parts in zip(selection, told, strict=True)]
              for share in (*OWN_SHARES, 1.0) for is_planned in (True, False)}
     scores = {share: _score(selection, units[share, True], units[share, False]) for share in OWN_SHARES}
     best = min(scores, key=lambda share: scores[share])

@@ -1,11 +1,13 @@
 """Boosters: what each learns from."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from demand_assets.forecasting.contract.recipes import Recipe, Scale
 from demand_assets.forecasting.model import boosters
-from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, mean_answer
+from demand_assets.forecasting.model.boosters import TrainingRows, fit_boosters, fit_on_all, mean_answer
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 
 BOTH = Recipe(scale="mix", rounds=4, depth=2, min_child_weight=1.0, subsample=1.0, columns=1.0)
@@ -24,21 +26,22 @@ def rows() -> TrainingRows:
 def test_two_boosters_of_many_rows_learn_from_a_half_each_and_between_them_from_all(
         rows: TrainingRows, first: Scale, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boosters, "HALVED_FROM", 60)
-    learned: dict[str, set[np.datetime64]] = {}
+    learned: list[set[np.datetime64]] = []
+    where = TrainingRows.where
 
-    def noting(some: TrainingRows, recipe: Recipe, *others: object) -> object:
-        if recipe.scale != "mix":
-            learned[recipe.scale] = set(some.date)
-        return fit_boosters(some, recipe, *others)  # type: ignore[arg-type]
+    def noting(some: TrainingRows, which: Any) -> TrainingRows:
+        learned.append(set(where(some, which).date))
+        return where(some, which)
 
-    monkeypatch.setattr(boosters, "fit_boosters", noting)
+    monkeypatch.setattr(TrainingRows, "where", noting)
 
     found = fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first)
 
     assert list(found) == ["log", "tweedie"]
-    assert not learned["log"] & learned["tweedie"]
-    assert learned["log"] | learned["tweedie"] == set(rows.date)
-    assert min(map(len, learned.values())) > 20
+    of_log, of_tweedie = learned
+    assert not of_log & of_tweedie
+    assert of_log | of_tweedie == set(rows.date)
+    assert min(map(len, learned)) > 20
     again = fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first)
     assert np.array_equal(mean_answer(found, rows.features, [0, 1]), mean_answer(again, rows.features, [0, 1]))
 
@@ -64,6 +67,26 @@ def test_few_rows_are_all_learned_by_each(rows: TrainingRows, scale: Scale, monk
         of_all = fit_boosters(rows, Recipe(**{**BOTH.to_json(), "scale": alone}), [0, 1], [0, 0])
         assert np.array_equal(mean_answer({alone: found[alone]}, rows.features, [0, 1]),
                               mean_answer(of_all, rows.features, [0, 1]))
+
+
+def test_bins_of_many_rows_are_found_on_some_and_forecasts_hardly_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among them a flag that is seldom up: a hundredth of the rows still splits."""
+    made = np.random.default_rng(4)
+    features = made.random((6000, 3), dtype=np.float32)
+    features[:, 2] = made.random(6000) < 0.01
+    ratio = 0.5 + features[:, 1].astype(np.float64) + 2 * features[:, 2]
+    many = TrainingRows(features, ratio, np.ones(6000), np.full(6000, 10.0),
+                        np.datetime64("2010-01-01") + np.arange(6000))
+    recipe = Recipe(**{**BOTH.to_json(), "rounds": 40, "depth": 4, "learning_rate": 0.3})
+    of_all = fit_on_all(many, recipe, [0, 1, 2], [0, 0, 0])
+    monkeypatch.setattr(boosters, "ROWS_OF_BINS", 1000)
+
+    found = fit_on_all(many, recipe, [0, 1, 2], [0, 0, 0])
+
+    answers, before = (mean_answer(each, features, [0, 1, 2]) for each in (found, of_all))
+    assert not np.array_equal(answers, before)
+    assert np.abs(answers / ratio - 1).mean() == pytest.approx(np.abs(before / ratio - 1).mean(), abs=0.003)
+    assert answers[features[:, 2] > 0].mean() > 2.5
 
 
 def test_no_row_is_said() -> None:
