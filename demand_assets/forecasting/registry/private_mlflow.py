@@ -155,7 +155,7 @@ class RegistryRows:
                     one.name, one.version, one.creation_time, one.last_updated_time, one.description, one.user_id,
                     one.current_stage, one.source, one.run_id, one.status, one.status_message,
                     [ModelVersionTag(key, value) for key, value in told], one.run_link,  # type: ignore[no-untyped-call]
-                    [alias for alias, version in its_aliases if version == number], workspace=one.workspace))
+                    [], workspace=one.workspace))
         return RegisteredModel(
             model.name, model.creation_time, model.last_updated_time, model.description, latest,
             [RegisteredModelTag(key, value) for key, value in its_tags],  # type: ignore[no-untyped-call]
