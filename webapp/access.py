@@ -18,7 +18,7 @@ from webapp.tables import RoleName, User, UserGroup
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 """From the one that may least on."""
 MAY: dict[RoleName, str] = {
-    "viewer": _l("look at everything and download it"),
+    "viewer": _l("view and download everything"),
     "planner": _l("also scenarios, retrains, adjustments, predecessors and overrides"),
     "admin": _l("also users, roll back, pins, the audit log and settings"),
 }
