@@ -106,8 +106,8 @@ def take_back(link_id: int) -> ResponseReturnValue:
     """Take back that an item replaces another; that it was said stays recorded."""
     found = unlink(link_id, actor().email) if link_id < LARGEST_ID else None
     if found is None:
-        abort(404, _("There is no such word of a planner. What the dataset file says is taken away there."))
-    flash(_("Removed: %(region_item)s carries on the demand of %(item)s no longer.",
+        abort(404, _("No planner set this. If the dataset file did, remove it there."))
+    flash(_("Removed: %(region_item)s no longer carries on the demand of %(item)s.",
             region_item=RegionItem.from_key(found.key), item=found.other), "success")
     return redirect(_back(found.key), 303)
 

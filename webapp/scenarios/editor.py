@@ -262,7 +262,7 @@ def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str])
     text = fields.get("horizon", "").strip() or str(longest)
     if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= longest:
         return int(text)
-    errors.append(_("A horizon of %(asked)s is not possible; it is a whole number from 1 to %(longest)s.",
+    errors.append(_("The horizon must be a whole number from 1 to %(longest)s, not %(asked)s.",
                     asked=repr(text[:40]), longest=longest))
     return longest
 

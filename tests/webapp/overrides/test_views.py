@@ -210,7 +210,7 @@ def test_a_scenario_is_compared_with_the_models_plan_and_says_so(client: FlaskCl
     ({"amount": "1,000"}, "The amount cannot be '1,000'. This could mean 1000 or 1.0000"),
     ({"amount": "1_000"}, "not '1_000'"),
     ({"comment": "a\x07b"}, "Leave out its control characters"),
-    ({"amount": "-5"}, "a number from 0 to 1,000,000,000,000 is"),
+    ({"amount": "-5"}, "must be from 0 to 1,000,000,000,000, not"),
     ({"first": "tomorrow"}, "The first date must be a date as 2026-01-31, not 'tomorrow'"),
     ({"last": "<b>"}, "The last date must be a date"),
     ({"way": "guess"}, "Choose whether it is a value or a percent, not 'guess'"),
@@ -401,7 +401,7 @@ def test_an_override_is_removed_from_the_list(several: FlaskClient) -> None:
 
 
 def test_without_any_override_the_list_says_where_they_are_made(client: FlaskClient) -> None:
-    assert "Nothing was overridden yet" in client.get("/overrides").text
+    assert "No overrides yet" in client.get("/overrides").text
 
 
 def test_a_selection_costs_few_questions(client: FlaskClient, app: Flask, counted: Callable[[], int]) -> None:

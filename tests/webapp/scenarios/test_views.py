@@ -90,7 +90,7 @@ def test_too_many_are_refused_with_the_number_allowed(client: FlaskClient) -> No
     ({"ri": ["north|nothing", KETTLE.key]}, "1 region-item asked for is not in the dataset and left out of the "
                                             "selection: north|nothing."),
     ({"ri": ["no key", "x|"]}, "2 region-items asked for are not in the dataset"),
-    ({"horizon": "15"}, "A horizon of '15' is not possible; it is a whole number from 1 to 14."),
+    ({"horizon": "15"}, "The horizon must be a whole number from 1 to 14, not '15'."),
     ({"change-0-driver": "weather"}, "'weather' is no driver of Test shop"),
     ({"change-0-value": "many"}, "Give a number, not 'many'."),
     ({"change-0-driver": ""}, "is no driver"),
@@ -103,7 +103,7 @@ def test_too_many_are_refused_with_the_number_allowed(client: FlaskClient) -> No
      "Nothing is selected, and the plan names no region-item of the dataset."),
     ({"ri": [], "plan": "date,price\n2026-07-02,9\n"},
      "or name them in columns region and item, as in north and item 00."),
-    ({"horizon": "15", "plan": "nonsense"}, "A horizon of '15' is not possible"),
+    ({"horizon": "15", "plan": "nonsense"}, "The horizon must be a whole number from 1 to 14, not '15'"),
 ])
 def test_wrong_input_is_told_and_nothing_is_saved(client: FlaskClient, app: Flask, fields: dict[str, Any],
                                                   words: str) -> None:

@@ -104,7 +104,7 @@ def test_one_act_takes_all_back_and_what_somebody_changed_since_is_kept_and_told
 
     assert response.headers["Location"] == path
     words = text_of(shown(client, path).main)
-    assert "Undone: 27 overrides. What was there before holds again." in words
+    assert "Undone: 27 overrides. What was there before applies again." in words
     assert "1 override of it had been changed since; what is there now stays." in words
     assert held(app) == before | {(KETTLE.key, "2026-07-03"): ("percent", 70.0, BEN.email, "")}
 
