@@ -22,7 +22,7 @@ HAND_OVER: dict[str, str] = {"off": _l("only on request"), "publish": _l("as soo
                                                                                     "version")}
 HAND_OVER_FORMS: dict[str, str] = {"csv": "CSV", "xlsx": "Excel"}
 LOCK_BINDS: dict[str, str] = {"planners": _l("planners; administrators may override them"),
-                              "everybody": _l("everybody")}
+                              "everybody": _l("everyone")}
 """Whom a lock binds."""
 
 

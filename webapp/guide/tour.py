@@ -39,9 +39,9 @@ STEPS = (
     Step(_l("Scenarios"), _l("What if a price, a promotion or another driver changes? Save it, compare it, apply it "
                          "to the plan."), "scenarios.show",
          _l("What if a price, a promotion or another driver changes? What planners asked, and the answers.")),
-    Step(_l("Plans"), _l("Publish the plan as a version that stays as it is, for those who work with it."),
+    Step(_l("Plans"), _l("Publish the plan as a version that never changes, for those who work with it."),
          "published_plans.show",
-         _l("Versions of the plan that stay as they are: compare and download them.")),
+         _l("Versions of the plan that never change: compare and download them.")),
 )
 ARGUMENT = "tour"
 

@@ -114,7 +114,7 @@ def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Fil
     found = list(db.session.scalars(query.where(or_(
         RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items), *having))))
     if not found:
-        abort(404, _("No region-item has the %(filters)s. The overview lists the values there are.",
+        abort(404, _("No region-item has the %(filters)s. The overview lists all values.",
                      filters=_listed(words_of(filters), 'attribute')))
     return found
 

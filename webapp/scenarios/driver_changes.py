@@ -103,7 +103,7 @@ def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequenc
         if str(number) == removed:
             continue
         if name not in dataset.driver_names:
-            errors.append(_("%(name)s is no driver of %(dataset)s; its drivers are %(drivers)s.", name=repr(name),
+            errors.append(_("%(name)s is not a driver of %(dataset)s; its drivers are %(drivers)s.", name=repr(name),
                             dataset=dataset.title, drivers=", ".join(dataset.driver_names) or _("none")))
             continue
         typed = {part: fields.get(f"{prefix}{part}", "").strip() for part in ("action", "value", "first", "last")}

@@ -725,7 +725,7 @@
         if (same(content, held(place))) { typed.delete(date); return; }  // it was saved before the page was left
         const now = data.overrides[data.lead.get(place)];
         if (content.seen === null) content.seen = now.seen;
-        if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? _("somebody") : "" });
+        if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? _("someone") : "" });
       });
     }
     redraw();

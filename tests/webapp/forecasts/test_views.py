@@ -198,7 +198,7 @@ def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted
     (change(first="2026-02-30"), "Give a date as 2026-01-31, not '2026-02-30'"),
     (change(first="2026-07-09", last="2026-07-02"), "lies before the first"),
     (change(first="2027-01-01", last="2027-01-05"), "The forecast runs from 2026-07-01 to 2026-07-14"),
-    (change(driver="weather"), "'weather' is no driver of Test shop"),
+    (change(driver="weather"), "'weather' is not a driver of Test shop"),
     (change(driver="promo", action="set", value="2"), "Choose yes or no"),
     (change(driver="shelf", action="set", value=""), "Choose a value"),
 ])

@@ -199,12 +199,12 @@ def test_files_are_fetched_on_request_by_anybody(client: FlaskClient, background
     background.act()
 
     assert "Fetch files" not in versions(client)[2]
-    assert "What people did" not in client.get(f"/models/region-item?ri={KETTLE.key}").text
+    assert "Manual changes" not in client.get(f"/models/region-item?ri={KETTLE.key}").text
 
 
 def test_the_newest_decisions_are_listed_searched_filtered_and_paged(client: FlaskClient,
                                                                      background: Background) -> None:
-    assert "Nothing was decided yet" in client.get("/models").text
+    assert "No decisions yet" in client.get("/models").text
     for number, one in enumerate(REGION_ITEMS):
         at = f"2026-06-{1 + number // 24:02}T{number % 24:02}:00:00.000+00:00"
         step = "promoted" if number % 2 else "kept"

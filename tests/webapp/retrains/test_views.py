@@ -75,7 +75,7 @@ def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, c
     overlapping = ask_for_retrain(client, keys_of(SCATTERED))
 
     words = text_of(page(client.get(overlapping.location)))
-    assert "an unfinished retrain holds 2 region-items of the selection already: north · kettle, north · item" in words
+    assert "2 region-items are already in an unfinished retrain: north · kettle, north · item" in words
     assert set(items(client, 2)) == {str(each) for each in SCATTERED[2:]}
     covered = ask_for_retrain(client, keys_of(SCATTERED[:1]))
     assert covered.location == "/retrains/1"

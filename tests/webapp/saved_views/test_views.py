@@ -201,7 +201,7 @@ def test_an_attribute_that_the_dataset_no_longer_has_is_told_and_nothing_is_done
     refused = client.get("/views/1/forecasts")
     assert refused.status_code == 422
     assert "category Hot" in refused.text
-    assert "not in the dataset any more: category Hot" in text_of(page(client.get("/views")).select_one("#list"))
+    assert "no longer in the dataset: category Hot" in text_of(page(client.get("/views")).select_one("#list"))
 
 
 def test_the_overview_opens_with_what_was_chosen_and_everything_is_one_click_away(
