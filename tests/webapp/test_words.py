@@ -29,7 +29,8 @@ RETIRED = {
     "which is the most": "the maximum", "Mend ": "Fix", "short-cut": "shortcut", "weighed by": "weighted by",
     "Nothing was done twice": "Already published", "no so many": "That page does not exist",
     "all there are": "all of them", "those there are": "all of them", "cannot be answered": "cannot be computed",
-    "is not possible; a": "must be", "as ever": "as usual", "list of work<": "Work list", "either way<": "no difference",
+    "is not possible; a": "must be", "as ever": "as usual", "list of work<": "Work list",
+    "either way<": "no difference",
 }
 """What was said -> what is said."""
 TEXTS = sorted([*(WEBAPP / "templates").rglob("*.html"), *WEBAPP.glob("*/**/*.py")])

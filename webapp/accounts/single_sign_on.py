@@ -67,8 +67,8 @@ def back() -> ResponseReturnValue:
         identity = Identity.of(claims, _issuer())
     except (OAuthError, JoseError) as error:
         note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
-        return error_page(403, _("%(web_oidc_name)s did not let you in, or the answer does not belong to what "
-                                 "was asked here. %(again)s",
+        return error_page(403, _("%(web_oidc_name)s did not let you in, or its answer does not belong to this sign-in. "
+                                 "%(again)s",
                                  web_oidc_name=services().settings.web_oidc_name, again=AGAIN))
     except (OSError, ValueError, RuntimeError, KeyError):
         log.exception("The provider of single sign-on gave no answer that can be read")

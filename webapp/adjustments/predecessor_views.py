@@ -77,7 +77,7 @@ def make() -> ResponseReturnValue:
     try:
         first = date.fromisoformat(since) if since else None
     except ValueError:
-        abort(422, _("Give a date as 2026-01-31, not %(text)s, or leave it empty.", text=repr(since[:40])))
+        abort(422, _("Give a date like 2026-01-31, not %(text)s, or leave it empty.", text=repr(since[:40])))
     try:
         scale = read_number(typed) if typed else 1.0
     except TypedNumberError as error:

@@ -144,8 +144,7 @@ def edit(view_id: int) -> ResponseReturnValue:
 def replace_filters(view_id: int) -> ResponseReturnValue:
     """Let a view hold what the overview shows now."""
     if _view(view_id).is_picked:
-        abort(422, _("This view has the region-items that were picked for it. Save what is shown as a view of its "
-                     "own."))
+        abort(422, _("This view has its picked region-items. Save what is shown as a new view."))
     return _changed(view_id, arguments=_meant(request.form)[1])
 
 

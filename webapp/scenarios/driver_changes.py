@@ -169,6 +169,6 @@ def _date(row: ChangeRow, name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        row.errors[name] = _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])) if text else _(
-            "Give a date as 2026-01-31.")
+        row.errors[name] = _("Give a date like 2026-01-31, not %(text)s.", text=repr(text[:40])) if text else _(
+            "Give a date like 2026-01-31.")
         return None

@@ -135,7 +135,7 @@ def _day(name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        abort(422, _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])))
+        abort(422, _("Give a date like 2026-01-31, not %(text)s.", text=repr(text[:40])))
 
 
 def _tell(wanted: WantedAction, done: Done, today: date) -> None:

@@ -174,7 +174,7 @@ def test_one_removed_while_the_file_was_written_is_written_again(client: FlaskCl
     ({"units": "-1"}, 422, "a number from 0 on is"),
     ({"units": "1e300"}, 422, "a number from 0 on is"),
     ({"units": "9"}, 422, "is what was sold on 2026-06-16"),
-    ({"date": "16.6.2026"}, 422, "Give a date as 2026-01-31, not '16.6.2026'."),
+    ({"date": "16.6.2026"}, 422, "Give a date like 2026-01-31, not '16.6.2026'."),
     ({"date": "2026-07-09"}, 422, "The demand of 2026-07-09 is not known"),
     ({"date": "1990-01-01"}, 422, "is not known, so there is nothing to adjust"),
     ({"reason": "  "}, 422, "Give a reason"),

@@ -195,7 +195,7 @@ def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted
     (change(value="-100"), "A price is above 0"),
     (change(action="set", value="0"), "A price is above 0"),
     (change(action="double"), "Choose one of: percent, set, add"),
-    (change(first="2026-02-30"), "Give a date as 2026-01-31, not '2026-02-30'"),
+    (change(first="2026-02-30"), "Give a date like 2026-01-31, not '2026-02-30'"),
     (change(first="2026-07-09", last="2026-07-02"), "lies before the first"),
     (change(first="2027-01-01", last="2027-01-05"), "The forecast runs from 2026-07-01 to 2026-07-14"),
     (change(driver="weather"), "'weather' is not a driver of Test shop"),
