@@ -154,7 +154,7 @@ def test_what_a_change_is_limited_to_stays_when_the_selection_loses_it(page: Pag
         ODD.region]
     page.locator("#change-0-value").fill("-10")
     page.get_by_role("button", name="Save and compute", exact=True).last.click()
-    expect(page.locator("#messages")).to_contain_text("counts for none of the selection")
+    expect(page.locator("#messages")).to_contain_text("affects nothing selected")
     assert page.locator("#change-0-region").evaluate("field => [...field.selectedOptions].map(one => one.value)") == [
         ODD.region]
 

@@ -59,7 +59,7 @@ def test_a_version_is_told_with_data_metrics_decision_and_who_asked(app: Flask, 
 
     row, = versions(client)
     assert row.startswith("v2")
-    for told in ("on Nov 23, 2025 to Jun 1, 2026, 191 days", "asked by planner@example.com (stale), #1",
+    for told in ("on Nov 23, 2025 to Jun 1, 2026, 191 days", "requested by planner@example.com (stale), #1",
                  "kept not better", "production had 19.0 %",
                  "20.0 % with the drivers that came 30.0 % −5.0 % 79 %"):  # judged before plans were
         assert told in row.replace(" ,", ",")

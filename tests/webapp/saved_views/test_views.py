@@ -61,7 +61,7 @@ def test_picked_region_items_stay_the_same_and_those_that_are_gone_are_told(
         app: Flask, client: FlaskClient, background: Background) -> None:
     asked = post(client, "/views/picked", {"ri": [KETTLE.key, SOUTH]}, form_on="/")
     form = page(client.get(asked.headers["Location"]))
-    assert "the 2 region-items that were picked" in text_of(form.select_one("#holds"))
+    assert "the 2 picked region-items" in text_of(form.select_one("#holds"))
 
     saved(client, "Kettles", of="picked", ri=[KETTLE.key, SOUTH])
     background.catalogue(*(one for one in REGION_ITEMS if one.key != SOUTH))
@@ -195,7 +195,7 @@ def test_an_attribute_that_the_dataset_no_longer_has_is_told_and_nothing_is_done
         app.extensions["services"] = before
 
     opened = client.get("/views/1", follow_redirects=True)
-    assert "also asks for category Hot, which this dataset no longer has: more is shown" in opened.text
+    assert "also filters by category Hot, which this dataset no longer has: more is shown" in opened.text
     assert "attribute=category" not in opened.request.full_path
     assert client.get("/", follow_redirects=True).status_code == 200
     refused = client.get("/views/1/forecasts")
