@@ -235,7 +235,7 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
 
     assert text_of(first[0].th) == str(ODD)
     assert (len(first), len(second)) == (20, len(REGION_ITEMS) - 20)
-    assert "There are no so many" in text_of(show(client, all="1", page="9"))
+    assert "That page does not exist" in text_of(show(client, all="1", page="9"))
     assert client.get("/forecasts/why?all=1").status_code == 422
     assert post(client, "/forecasts", {"all": "1"}).status_code == 422
 

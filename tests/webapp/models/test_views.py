@@ -151,7 +151,7 @@ def test_two_versions_are_compared_on_the_same_periods(client: FlaskClient, back
     since, windows = (text_of(section) for section in soup.select("section"))
     assert "On 20 days" in since
     assert "v2, in production" in since.replace(" ,", ",")
-    assert "There is none yet" not in windows
+    assert "None yet" not in windows
     drawn = json.loads(soup.select_one(".compare-data").text)  # type: ignore[union-attr]
     assert [line["name"] for line in drawn["lines"]] == ["v1", "v2"]
     assert len(drawn["actual"]) == len(drawn["lines"][0]["rows"]) == 20

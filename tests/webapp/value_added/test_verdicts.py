@@ -177,7 +177,7 @@ def test_the_pages_say_what_came_of_it_and_to_whom_it_belongs(app: Flask, client
     assert len(listed) == 1
     assert "Not applied" in listed[0]
     assert len(page(client.get("/value-added/scenarios")).select("#judged tbody tr")) == 2
-    assert "not come" not in text_of(page(client.get(f"/scenarios/{'b' * 32}")).select_one("#verdict"))
+    assert "not as assumed" not in text_of(page(client.get(f"/scenarios/{'b' * 32}")).select_one("#verdict"))
     assert client.get("/value-added/scenarios?format=csv").text.count("Sale") == 2
     with app.app_context():
         assert len(db.session.scalars(select(ScenarioVerdict)).all()) == 2
