@@ -158,7 +158,7 @@ def test_the_overview_is_sorted_by_money_and_what_is_not_known_comes_last(planne
     assert money[-1] == "–"
     known = [float(one.replace(",", "")) for one in money[:-1]]
     assert known == sorted(known, reverse=True)
-    assert "Of 1 region-item the price is not known" in text_of(soup.select_one("#in-money"))
+    assert "The price of 1 region-item is unknown" in text_of(soup.select_one("#in-money"))
 
 
 def test_totals_have_money_of_those_whose_price_is_known(shop: Flask, planner: FlaskClient, api: Program) -> None:

@@ -67,7 +67,7 @@ def test_the_page_says_which_class_forecasts_and_why(client: FlaskClient, backgr
     assert text_of(soup.h2) == f"{demand_of(12.0)['demand'].tail(7).sum():.1f} units in 7 days".replace(".0 ", " ")
     words = text_of(soup.select_one("#model"))
     assert "Model class seasonal naive . seasonal naive in place of XGBoost: WAPE 20.0 % against 40.0 %" in words
-    assert "Out: ets (took more than 10 s)." in words
+    assert "Ruled out: ets (took more than 10 s)." in words
     assert "Backtest WAPE 20.0 %" in words
 
 
