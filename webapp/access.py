@@ -18,12 +18,12 @@ from webapp.tables import RoleName, User, UserGroup
 ROLES: tuple[RoleName, ...] = get_args(RoleName)
 """From the one that may least on."""
 MAY: dict[RoleName, str] = {
-    "viewer": _l("look at everything and download it"),
+    "viewer": _l("view and download everything"),
     "planner": _l("also scenarios, retrains, adjustments, predecessors and overrides"),
     "admin": _l("also users, roll back, pins, the audit log and settings"),
 }
 ROLE_WORDS: dict[RoleName, str] = {"viewer": _l("viewer"), "planner": _l("planner"), "admin": _l("administrator")}
-PEOPLE: dict[RoleName, str] = {"viewer": _l("everybody"), "planner": _l("planners"), "admin": _l("administrators")}
+PEOPLE: dict[RoleName, str] = {"viewer": _l("everyone"), "planner": _l("planners"), "admin": _l("administrators")}
 View = Callable[..., ResponseReturnValue]
 Sees = tuple[Mapping[str, tuple[str, ...]], ...]
 """Which region-items somebody sees: those that fit one of these. To fit is to have one of the values of each field,

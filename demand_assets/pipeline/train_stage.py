@@ -217,10 +217,10 @@ class TrainStage:
         try:
             return self.registry.load(region_item, version), ""
         except NotRegisteredError:
-            return None, f"v{version}, which was in production, was not compared with: its files are gone from MLflow"
+            return None, f"not compared with v{version} (in production): its files are gone from MLflow"
         except ModelFilesError as error:
             log.warning("%s: %s", region_item, error)
-            return None, f"v{version}, which was in production, was not compared with: its files in MLflow are damaged"
+            return None, f"not compared with v{version} (in production): its files in MLflow are damaged"
 
 
 def _told(decision: Decision, *beside: str) -> Decision:

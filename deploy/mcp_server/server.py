@@ -70,7 +70,7 @@ def main() -> None:
     except ValidationError as error:
         sys.exit(f"demand-mcp: {error.errors()[0]['msg'].removeprefix('Value error, ')}")
     if not settings.demand_api_token.get_secret_value():
-        sys.exit("demand-mcp: DEMAND_API_TOKEN is not set. Make a token on the app's account page (Account, API "
+        sys.exit("demand-mcp: DEMAND_API_TOKEN is not set. Create a token on the app's account page (Account, API "
                  "tokens), and set it in the environment of this server.")
     if settings.is_in_the_clear:
         logging.getLogger("deploy.mcp_server").warning(

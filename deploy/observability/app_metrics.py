@@ -127,7 +127,7 @@ def _quality() -> Iterator[Metric]:
     yield from _accuracy_and_drift(rows)
     yield from _conditions(rows)
     yield from _newest(rows)
-    yield _gauge("demand_work_open", "Tasks of the list of work that are not resolved.",
+    yield _gauge("demand_work_open", "Tasks of the work list that are not resolved.",
                  db.session.scalar(select(func.count()).select_from(WorkEntry).where(
                      WorkEntry.resolved_at.is_(None))) or 0)
 

@@ -62,7 +62,7 @@ def test_an_address_that_is_none_is_said_in_words(template_app: Flask) -> None:
     response = template_app.test_client().get("/sign-in", headers={"Host": "9" * 300})
 
     assert response.status_code == 400
-    assert "That cannot be read" in response.text
+    assert "Request not readable" in response.text
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/account", "/", "/nowhere", "/choose-password/x", "/health"])

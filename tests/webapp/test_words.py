@@ -24,6 +24,13 @@ RETIRED = {
     "It stands on v": "Built on pooled model v1", "Intervals of sums": "Totals allow for errors that move together",
     "Unusual in the past": "Unusual periods", "Forecast before\"": "Past forecast",
     "refused rows": "rejected rows", "Refused rows": "Rejected rows", "rows quarantined": "rejected rows",
+    "Somebody": "Someone", " somebody": " someone", "Everybody": "Everyone", " everybody": " everyone",
+    "How right": "Accuracy", "Until when": "Snooze until", "From when on": "Threshold", "Told of": "Events",
+    "which is the most": "the maximum", "Mend ": "Fix", "short-cut": "shortcut", "weighed by": "weighted by",
+    "Nothing was done twice": "Already published", "no so many": "That page does not exist",
+    "all there are": "all of them", "those there are": "all of them", "cannot be answered": "cannot be computed",
+    "is not possible; a": "must be", "as ever": "as usual", "list of work<": "Work list",
+    "either way<": "no difference",
 }
 """What was said -> what is said."""
 TEXTS = sorted([*(WEBAPP / "templates").rglob("*.html"), *WEBAPP.glob("*/**/*.py")])

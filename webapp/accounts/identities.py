@@ -74,7 +74,7 @@ def _joined(identity: Identity, address: str) -> User:
     if user is None:
         return _added(email, identity, address)
     if user.identity is not None:
-        raise NotLetInError(_l("%(email)s belongs to somebody else at the provider. %(ask)s", email=email, ask=ASK))
+        raise NotLetInError(_l("%(email)s belongs to someone else at the provider. %(ask)s", email=email, ask=ASK))
     if role_of(user) == "admin":
         raise NotLetInError(_l("An administrator's account is not joined to single sign-on by its e-mail address. "
                               "Sign in with the password."))

@@ -32,7 +32,7 @@ class LocalMail(MailUtil):
         """The address as it is stored: without spaces around it, in lower case."""
         email = email.strip().lower()
         if not _EMAIL.fullmatch(email) or len(email) > LONGEST_EMAIL:
-            raise EmailValidateException(_l("%(email)s is no e-mail address; one looks like name@example.com",
+            raise EmailValidateException(_l("%(email)s is not an e-mail address; write it like name@example.com",
                                            email=repr(email[:60])))
         return email
 

@@ -26,8 +26,8 @@ from webapp.tables import SignInLink, User
 bp = Blueprint("links", __name__)
 
 LINK_HOURS = 72
-DEAD = (_l("This link does not work: links work once, for %(link_hours)s hours, and only the newest of a person "
-           "does. Ask an administrator for a new one.", link_hours=LINK_HOURS))
+DEAD = (_l("This link does not work: links work once, within %(link_hours)s hours, and only the newest one of each "
+           "person. Ask an administrator for a new one.", link_hours=LINK_HOURS))
 
 
 def make_link(user_id: int) -> str:

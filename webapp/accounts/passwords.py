@@ -35,8 +35,7 @@ LOOKED_AT = 40
 FIELDS = ("password", "new_password", "new_password_confirm", "password_confirm", "again", "own_password")
 LENGTH = _l("A password has %(shortest_password)s to %(longest_password)s characters.",
             shortest_password=SHORTEST_PASSWORD, longest_password=LONGEST_PASSWORD)
-COMMON = (_l("This password is too easy to guess: it is a common one, or like one. Take a few words that do not "
-             "belong together."))
+COMMON = (_l("This password is too easy to guess: it is a common one, or like one. Use a few unrelated words."))
 
 
 def wrong_with(password: str, *known: str) -> str | None:
@@ -106,9 +105,8 @@ class AsksAboutTokens:
     def validate_tokens(self, field: RadioField) -> None:
         """It is said where there are tokens."""
         if self.has_tokens() and field.data not in TOKENS:
-            raise ValidationError(_("You have API tokens, which go on working with a new password. Say whether "
-                                    "to keep or to revoke them; revoke them if somebody else may know the old "
-                                    "password."))
+            raise ValidationError(_("Your API tokens keep working after the change. Keep or revoke them; revoke them "
+                                    "if someone else may know the old password."))
 
 
 class ChangeForm(AsksAboutTokens, ChangePasswordForm):
@@ -170,8 +168,8 @@ def _with_a_password(view: View) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> ResponseReturnValue:
         if current_user.is_authenticated and not current_user.password:
-            abort(403, _("You sign in without a password, so there is none to change. An administrator can make "
-                         "a link with which you choose one."))
+            abort(403, _("You sign in without a password, so there is none to change. An administrator can create a "
+                         "link for you to choose one."))
         return view(*args, **kwargs)
 
     return guarded

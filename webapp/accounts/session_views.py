@@ -18,7 +18,8 @@ def end_all() -> ResponseReturnValue:
     """Sign out everywhere, here too."""
     end_all_sessions(current_user.id)
     logout_user()
-    flash(_("You are signed out everywhere. API tokens go on: revoke those that somebody else may have."), "success")
+    flash(_("You are signed out everywhere. API tokens keep working: revoke any that someone else may have."),
+          "success")
     return redirect(url_for("security.login"), 303)
 
 

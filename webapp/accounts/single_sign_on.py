@@ -67,12 +67,12 @@ def back() -> ResponseReturnValue:
         identity = Identity.of(claims, _issuer())
     except (OAuthError, JoseError) as error:
         note_refusal("sign-in refused", "at the provider", str(error), "single sign-on")
-        return error_page(403, _("%(web_oidc_name)s did not let you in, or the answer does not belong to what "
-                                 "was asked here. %(again)s",
+        return error_page(403, _("%(web_oidc_name)s did not let you in, or its answer does not belong to this sign-in. "
+                                 "%(again)s",
                                  web_oidc_name=services().settings.web_oidc_name, again=AGAIN))
     except (OSError, ValueError, RuntimeError, KeyError):
         log.exception("The provider of single sign-on gave no answer that can be read")
-        return error_page(503, _("%(web_oidc_name)s gave no answer that can be read. %(again)s",
+        return error_page(503, _("%(web_oidc_name)s gave an unreadable answer. %(again)s",
                                  web_oidc_name=services().settings.web_oidc_name, again=AGAIN))
     except NotLetInError as error:
         return _refused(error)
@@ -117,7 +117,7 @@ def _claims(client: Any, token: dict[str, Any]) -> dict[str, Any]:
     if "email" not in claims and client.load_server_metadata().get("userinfo_endpoint"):
         more = client.userinfo(token=token)
         if more.get("sub") != claims.get("sub"):
-            raise NotLetInError(_l("The provider says two different things of who you are."))
+            raise NotLetInError(_l("The provider gives two different names for you."))
         claims |= {name: more[name] for name in ("email", "email_verified") if name in more}
     return claims
 

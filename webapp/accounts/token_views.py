@@ -63,7 +63,7 @@ class MakesAToken:
         lambda text: " ".join((text or "").split())])
     days = SelectField(_l("Expires"), coerce=int)
     own_password = PasswordField(_l("Your password"))
-    submit = SubmitField(_l("Make a token"))
+    submit = SubmitField(_l("Create a token"))
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class MakesAToken:
     def validate_name(self, field: StringField) -> None:
         """It can be read, and no other token that still works has it."""
         if not (field.data or "").isprintable():
-            raise ValidationError(_("A name has no control characters."))
+            raise ValidationError(_("A name cannot contain control characters."))
         if field.data in self.names_in_use():
             raise ValidationError(_("You have a token of this name. Revoke it first, or choose another name."))
 
@@ -167,5 +167,5 @@ def revoke(token_id: int) -> ResponseReturnValue:
 def _revoked(token: ApiToken, back: str) -> ResponseReturnValue:
     name = token.name
     revoke_token(token.id)
-    flash(_("The token %(name)s opens nothing any more.", name=name), "success")
+    flash(_("The token %(name)s no longer works.", name=name), "success")
     return redirect(back, 303)

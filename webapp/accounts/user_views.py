@@ -94,7 +94,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
         users.change_role(user.id, role)
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(_("%(email)s is %(role)s now. Their sessions have ended, and links for a password.",
+    flash(_("%(email)s is now %(role)s. Their sessions and password links have ended.",
             email=user.email, role=role), "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
@@ -109,8 +109,8 @@ def set_active(user_id: int) -> ResponseReturnValue:
         users.set_active(user.id, active == "yes")
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(_("%(email)s is active again. Sessions from before stay ended.", email=user.email) if active == "yes" else
-          _("%(email)s is deactivated: sessions and links have ended, tokens open nothing.",
+    flash(_("%(email)s is active again. Earlier sessions stay ended.", email=user.email) if active == "yes" else
+          _("%(email)s is deactivated: sessions and links have ended, tokens no longer work.",
             email=user.email), "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 
@@ -135,7 +135,7 @@ def forget_identity(user_id: int) -> ResponseReturnValue:
         users.forget_identity(user.id)
     except users.UserChangeError as error:
         return _detail(user, error=str(error))
-    flash(_("The next single sign-on with the verified address %(email)s is taken for this user.",
+    flash(_("The next single sign-on with the verified address %(email)s is taken for this user's.",
             email=user.email), "success")
     return redirect(url_for("users.detail", user_id=user_id), 303)
 

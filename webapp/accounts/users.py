@@ -133,7 +133,7 @@ def forget_sessions(user: User) -> None:
 def _somebody_else(user_id: int) -> User:
     user = locked_one(User, user_id)
     if user.email == actor().email:
-        raise UserChangeError(_("Nobody changes their own account here. Ask another administrator."))
+        raise UserChangeError(_("You cannot change your own account here. Ask another administrator."))
     return user
 
 
@@ -149,5 +149,5 @@ def keep_an_administrator(user: User) -> None:
         User.id != user.id, User.active, User.roles.any(Role.name == "admin"),
         or_(User.password.is_not(None), User.identity.is_not(None)))
     if not cast(int, db.session.scalar(others)):
-        raise UserChangeError(_("%(email)s is the last administrator who can sign in. Make somebody else "
+        raise UserChangeError(_("%(email)s is the last administrator who can sign in. Make someone else an "
                                 "administrator first.", email=user.email))

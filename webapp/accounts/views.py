@@ -69,7 +69,7 @@ SECURITY_SETTINGS: dict[str, Any] = {
     "SECURITY_SEND_PASSWORD_RESET_NOTICE_EMAIL": False,
     "SECURITY_POST_RESET_VIEW": "/sign-in",
     "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
-        _l("If somebody here has this address, a link to choose a new password is on its way to it."), "info"),
+        _l("If someone here has this address, a link to choose a new password is on its way."), "info"),
     "SECURITY_MSG_EMAIL_NOT_PROVIDED": (_l("Email not provided"), "error"),
     "SECURITY_MSG_INVALID_EMAIL_ADDRESS": (_l("Invalid email address"), "error"),
     "SECURITY_MSG_PASSWORD_NOT_PROVIDED": (_l("Password not provided"), "error"),
@@ -85,8 +85,8 @@ SECURITY_SETTINGS: dict[str, Any] = {
 
 LANGUAGE_KEPT = timedelta(days=365)
 """In a browser."""
-DEAD = (_l("This link does not work: it was used, is too old, or somebody signs in here already. Whoever runs "
-           "the machine makes a new one with `flask --app webapp first-admin-link`, or an administrator with "
+DEAD = (_l("This link does not work: it was used, is too old, or someone already signs in here. Whoever runs the "
+           "machine can create a new one with `flask --app webapp first-admin-link`, or an administrator with "
            "`flask --app webapp create-admin`."))
 
 

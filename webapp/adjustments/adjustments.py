@@ -55,7 +55,8 @@ def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> None:
         raise AdjustmentError(_("The demand of %(day)s is not known, so there is nothing to adjust. Choose a period "
                                 "of the history.", day=wanted.date))
     if not 0 <= wanted.units <= MOST_UNITS:
-        raise AdjustmentError(_("%(units)s units are not possible; a number from 0 on is.", units=f"{wanted.units:g}"))
+        raise AdjustmentError(_("Units must be from 0 to %(most)s, not %(amount)s.",
+                                amount=f"{wanted.units:,g}", most=f"{MOST_UNITS:,.0f}"))
     if wanted.units == sold:
         raise AdjustmentError(_("%(units)s is what was sold on %(day)s; there is nothing to adjust.",
                                 units=f"{wanted.units:g}", day=wanted.date))

@@ -77,7 +77,7 @@ def make() -> ResponseReturnValue:
     try:
         first = date.fromisoformat(since) if since else None
     except ValueError:
-        abort(422, _("Give a date as 2026-01-31, not %(text)s, or leave it empty.", text=repr(since[:40])))
+        abort(422, _("Give a date like 2026-01-31, not %(text)s, or leave it empty.", text=repr(since[:40])))
     try:
         scale = read_number(typed) if typed else 1.0
     except TypedNumberError as error:
@@ -106,8 +106,8 @@ def take_back(link_id: int) -> ResponseReturnValue:
     """Take back that an item replaces another; that it was said stays recorded."""
     found = unlink(link_id, actor().email) if link_id < LARGEST_ID else None
     if found is None:
-        abort(404, _("There is no such word of a planner. What the dataset file says is taken away there."))
-    flash(_("Removed: %(region_item)s carries on the demand of %(item)s no longer.",
+        abort(404, _("No planner set this. If the dataset file did, remove it there."))
+    flash(_("Removed: %(region_item)s no longer carries on the demand of %(item)s.",
             region_item=RegionItem.from_key(found.key), item=found.other), "success")
     return redirect(_back(found.key), 303)
 

@@ -240,7 +240,7 @@ def _require_possible(one: RegionItem, other: RegionItem) -> None:
         circle = circle_of(link, links_of)
     if circle and not known_keys([RegionItem(one.region, item).key for item in circle]).issuperset(
             RegionItem(one.region, item).key for item in circle):
-        raise PredecessorError(_("In %(region)s that closes a circle through items that you do not see. Ask somebody "
+        raise PredecessorError(_("In %(region)s that closes a circle through items that you do not see. Ask someone "
                                  "who sees them.", region=one.region))
     if circle:
         raise PredecessorError(_("In %(region)s that closes a circle: %(circle)s. Remove one of its links first.",

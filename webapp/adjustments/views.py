@@ -86,7 +86,7 @@ def make() -> ResponseReturnValue:
     try:
         at = date.fromisoformat(request.form.get("date", "").strip())
     except ValueError:
-        abort(422, _("Give a date as 2026-01-31, not %(text)s.", text=repr(request.form.get("date", "")[:40])))
+        abort(422, _("Give a date like 2026-01-31, not %(text)s.", text=repr(request.form.get("date", "")[:40])))
     try:
         units = read_number(text)
     except AmbiguousNumberError as error:

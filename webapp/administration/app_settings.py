@@ -17,12 +17,12 @@ from webapp.tables import Setting
 
 SSO_ROLES: dict[str, str] = {"none": _l("only people an administrator added"), "viewer": _l("viewer"),
                              "planner": _l("planner")}
-HAND_OVER: dict[str, str] = {"off": _l("only when somebody asks for it"), "publish": _l("as soon as it is published"),
+HAND_OVER: dict[str, str] = {"off": _l("only on request"), "publish": _l("as soon as it is published"),
                              "daily": _l("every day, the newest version"), "weekly": _l("every Monday, the newest "
                                                                                     "version")}
 HAND_OVER_FORMS: dict[str, str] = {"csv": "CSV", "xlsx": "Excel"}
 LOCK_BINDS: dict[str, str] = {"planners": _l("planners; administrators may override them"),
-                              "everybody": _l("everybody")}
+                              "everybody": _l("everyone")}
 """Whom a lock binds."""
 
 
@@ -42,41 +42,39 @@ class AppSettings(BaseModel):
         "", title=_l("Announcement"), description=_l("Shown at the top of every page, as plain text; empty for none."))
     session_hours: Annotated[int, Field(ge=1, le=2160)] = Field(
         720, title=_l("Sign people out after (hours)"),
-        description=_l("After so many hours people sign in again, at most 2160 (90 days); sessions that are "
-                       "older end at once."))
+        description=_l("After this many hours people have to sign in again, at most 2160 (90 days); older sessions end "
+                       "at once."))
     idle_hours: Annotated[int, Field(ge=0, le=2160)] = Field(
-        72, title=_l("Sign people out when unused for (hours)"),
-        description=_l("Whoever opens no page for so many hours signs in again; a page that stays open is no "
-                       "use. 0 for no such limit."))
+        72, title=_l("Sign people out when idle for (hours)"),
+        description=_l("After this many hours without opening a page; a page left open does not count as use. 0 for no "
+                       "limit."))
     token_days: Annotated[int, Field(ge=0, le=3650)] = Field(
-        0, title=_l("Longest life of API tokens, in days"),
-        description=_l("No token opens anything longer than so many days after it was made, those made before "
-                       "included; 0 for no limit."))
+        0, title=_l("Maximum life of API tokens (days)"),
+        description=_l("Tokens stop working this many days after they were created, existing ones too; 0 for no "
+                       "limit."))
     endless_tokens: bool = Field(
-        False, title=_l("API tokens may be made that never expire"),
-        description=_l("Without it, a new token lasts a year at most. Tokens without an end that were made "
-                       "before go on, unless the longest life above says otherwise."))
+        False, title=_l("Allow API tokens that never expire"),
+        description=_l("Otherwise a new token lasts a year at most. Existing tokens without an end stay valid, unless "
+                       "the maximum above ends them."))
     sso_role: Literal["none", "viewer", "planner"] = Field(
-        "none", title=_l("Role of people who come by single sign-on for the first time"),
-        description=_l("They are added with this role, or turned away."))
+        "none", title=_l("Role at the first single sign-on"),
+        description=_l("New people are added with this role, or turned away."))
     password_sign_in: bool = Field(
-        True, title=_l("People may sign in with a password"),
-        description=_l("Without it, where single sign-on is set up, only administrators may. Sessions that have "
-                       "begun go on."))
+        True, title=_l("Allow sign-in with a password"),
+        description=_l("Otherwise, where single sign-on is set up, only administrators can. Current sessions "
+                       "continue."))
     locked_periods: Annotated[int, Field(ge=0, le=400)] = Field(
         0, title=_l("Periods locked by publishing"),
-        description=_l("So many of the first periods of the plan that was published last cannot be overridden "
-                       "any more; 0 for none."))
+        description=_l("This many first periods of the newest published plan can no longer be overridden; 0 for none."))
     lock_binds: Literal["planners", "everybody"] = Field(
-        "planners", title=_l("Whom locked periods bind"), description=_l("What is overridden there already stays as "
-                                                                     "it is."))
+        "planners", title=_l("Locked periods apply to"), description=_l("Existing overrides there stay."))
     hand_over: Literal["off", "publish", "daily", "weekly"] = Field(
         "off", title=_l("When published plans are handed over"),
         description=_l("Each version once, as a file in the folder that the setting WEB_HAND_OVER_FOLDER names."))
     hand_over_form: Literal["csv", "xlsx"] = Field(
-        "csv", title=_l("Format of the file"), description=_l("Of versions that are handed over from now on."))
+        "csv", title=_l("Format of the file"), description=_l("For versions handed over from now on."))
     hand_over_hour: Annotated[int, Field(ge=0, le=23)] = Field(
-        5, title=_l("Hour of the day at which they are handed over"),
+        5, title=_l("Hour of hand-over"),
         description=_l("In UTC, from 0 to 23; for every day and every Monday."))
 
 

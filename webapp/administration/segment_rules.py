@@ -46,7 +46,8 @@ def keep_rule(table: type[Row], place: Mapping[str, str], wanted: Mapping[str, A
         new = insert_absent(rules, [{**place, **wanted, "changed_by": actor().email}])
         row = locked_rows(select(rules).filter_by(**place), rules.id)[0]
         if new and (db.session.scalar(select(func.count()).select_from(rules)) or 0) > MOST:
-            raise TooManyRulesError(_("There are %(most)s of these, which is the most. Remove some first.", most=MOST))
+            raise TooManyRulesError(_("There are already %(most)s of these, the maximum. Remove some first.",
+                                      most=MOST))
         before = None if new else {column: getattr(row, column) for column in wanted}
         if before == wanted:
             return False

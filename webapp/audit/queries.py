@@ -50,7 +50,7 @@ def parse_filters(fields: MultiDict[str, str]) -> View:
     days = {name: fields.get(name, "").strip() for name in ("from", "to")}
     for name, text in days.items():
         if text and _day(text) is None:
-            abort(422, _("%(name)s %(text)s is no day; one looks like 2026-01-31.", name=name, text=repr(text[:40])))
+            abort(422, _("%(name)s %(text)s is not a date; write it like 2026-01-31.", name=name, text=repr(text[:40])))
     return replace(view, filters={**view.filters, **days})
 
 

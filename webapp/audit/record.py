@@ -15,7 +15,7 @@ KINDS: dict[Kind, str] = {
     "override": _l("overrides"), "adjustment": _l("adjustments of the past"),
     "predecessor": _l("items that replace others"), "scenario": _l("scenarios"), "plan": _l("published plans"),
     "data": _l("uploaded data"),
-    "work": _l("the list of work"),
+    "work": _l("the work list"),
     "view": _l("saved views"),
     "group": _l("groups"),
 }

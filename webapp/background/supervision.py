@@ -75,7 +75,7 @@ def why(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"a file or a connection failed: {error.strerror}"
     said = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
-    return f"an error that nobody foresaw ({said[:LONGEST_WHY]})"
+    return f"an unexpected error ({said[:LONGEST_WHY]})"
 
 
 class Supervised:
@@ -120,7 +120,7 @@ class Supervised:
             at_work = monotonic() - self._step_began if self._step_began is not None else 0.0
             if at_work > self._loop.patience_seconds:
                 self._since = self._since or now() - timedelta(seconds=at_work)
-                return LoopReport(self.name, False, self._since, "it does not come back from what it began",
+                return LoopReport(self.name, False, self._since, "it is stuck",
                                   _moment_in(self._loop.longest_step_seconds - at_work))
             wait = self._tried_again - monotonic() if self._tried_again is not None else 0.0
             return LoopReport(self.name, self._works, self._since, self._why,

@@ -26,19 +26,18 @@ class Scarcity:
     """Seconds; None where only somebody's doing helps."""
 
 
-_FULL = Scarcity(FULL, 507, _l("The disk that the app writes to is full, so nothing of this was stored. "
-                               "%(safe)s, and forecasts go on. Free some room there, then send it again.",
+_FULL = Scarcity(FULL, 507, _l("The disk that the app writes to is full, so nothing was saved. %(safe)s, and forecasts "
+                               "go on. Free some space there, then send it again.",
                                safe=SAFE), 60)
-_READ_ONLY = Scarcity(READ_ONLY, 503, _l("The folder or database that the app writes to is read-only, so nothing "
-                                         "of this was stored. %(safe)s, and forecasts go on. Let an engineer "
-                                         "make it writable again, then send it again.", safe=SAFE), None)
-_FILES = Scarcity(FILES, 503, _l("The app has as many files and connections open as it may. Nothing of this was "
-                                 "stored; send it again in a moment."), 5)
-_MEMORY = Scarcity(MEMORY, 503, _l("The machine has too little memory for this now. Nothing of it was stored; "
-                                   "send it again in a moment."), 10)
-_DAMAGED = Scarcity(DAMAGED, 503, _l("The app's database is damaged. Nothing of this was stored. Let an engineer "
-                                     "restore the newest backup; forecasts are computed anew from the demand "
-                                     "store then."), None)
+_READ_ONLY = Scarcity(READ_ONLY, 503, _l("The folder or database that the app writes to is read-only, so nothing was "
+                                         "saved. %(safe)s, and forecasts go on. Ask an engineer to make it writable, "
+                                         "then send it again.", safe=SAFE), None)
+_FILES = Scarcity(FILES, 503, _l("The app has too many files and connections open. Nothing was saved; send it again in "
+                                 "a moment."), 5)
+_MEMORY = Scarcity(MEMORY, 503, _l("The machine has too little memory for this now. Nothing was saved; send it again "
+                                   "in a moment."), 10)
+_DAMAGED = Scarcity(DAMAGED, 503, _l("The app's database is damaged. Nothing was saved. Ask an engineer to restore the "
+                                     "newest backup; forecasts are then computed again from the demand store."), None)
 _STORE = Scarcity(STORE, 503, _l("The demand store does not answer. %(safe)s. This works again as soon as it "
                                  "does.", safe=SAFE), 10)
 

@@ -86,7 +86,7 @@ class _Found:
                        ScenarioForm([], [], ()))
         _plan, answer, form, status = answer_to(forecast_query, request.args)
         if status != 200:
-            abort(422, _("The scenario of this address cannot be answered; open the page to see why."))
+            abort(422, _("The scenario of this address cannot be computed; open the page to see why."))
         return cls(forecast_query, answer, form)
 
     @property

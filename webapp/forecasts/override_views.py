@@ -65,8 +65,8 @@ def make() -> ResponseReturnValue:
         flash(_n("Recorded: %(num)s period overridden.", "Recorded: %(num)s periods overridden.", made.count,
                  num=count), "success")
     else:
-        flash(_n("This was recorded already: %(num)s period overridden. Nothing was done twice.",
-                 "This was recorded already: %(num)s periods overridden. Nothing was done twice.", made.count,
+        flash(_n("Already recorded: %(num)s period overridden.",
+                 "Already recorded: %(num)s periods overridden.", made.count,
                  num=count), "info")
     return redirect(_back(forecast_query), 303)
 
@@ -104,7 +104,7 @@ def take_back(override_id: int) -> ResponseReturnValue:
         abort(422, str(error))
     if found is None:
         abort(404, _("There is no such override."))
-    flash(_("Removed: the model's forecast of %(period)s counts again.", period=period(found.date)), "success")
+    flash(_("Removed: the model's forecast of %(period)s applies again.", period=period(found.date)), "success")
     return redirect(_asked_back() or url_for("forecasts.show", ri=found.key, _anchor="overrides"), 303)
 
 
@@ -117,8 +117,9 @@ def undo_batch(batch: str) -> ResponseReturnValue:
         abort(404, _("There are no such overrides."))
     key, scenario, kept = known.key, known.scenario, kept_of(batch)
     count = undo(batch)
-    done = _n("Undone: %(num)s override. What was there before holds again.",
-              "Undone: %(num)s overrides. What was there before holds again.", count, num=number(count)) if count else (
+    done = _n("Undone: %(num)s override. What was there before applies again.",
+              "Undone: %(num)s overrides. What was there before applies "
+              "again.", count, num=number(count)) if count else (
         _("Nothing was changed."))
     flash(" ".join([done, *kept.words]), "success" if count else "info")
     if scenario and request.form.get("on") == "scenario":

@@ -125,7 +125,7 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     """
     longest = services().dataset.horizon
     horizon = _whole(fields, "horizon", longest, longest,
-                     lambda text: _("A horizon of %(text)s is not possible; it is a whole number from 1 to %(most)s.",
+                     lambda text: _("The horizon must be a whole number from 1 to %(most)s, not %(text)s.",
                                     text=text, most=longest))
     page = _whole(fields, "page", 1, LARGEST_PAGE,
                   lambda text: _("There is no page %(text)s; pages are numbered from 1.", text=text))

@@ -124,7 +124,7 @@ def change_row() -> str:
     name = request.args.get("add", "")
     plan = plan_of(services(), forecast_query.rows, forecast_query.horizon)
     if name not in services().dataset.driver_names or not plan.dates:
-        abort(422, _("%(name)s is no driver of this dataset.", name=repr(name)))
+        abort(422, _("%(name)s is not a driver of this dataset.", name=repr(name)))
     number = parse_scenario(request.args, services().dataset, plan.dates).next_number
     row = new_row(number, services().dataset.driver(name), plan.dates)
     return render_template("forecasts/_change.html", change=row, known_values=_known_values(plan, name),
@@ -193,7 +193,7 @@ def answer_to(forecast_query: ForecastQuery, fields: MultiDict[str, str]) -> tup
             try:
                 result = under(services(), plan, form.scenario).within(forecast_query.coverage / 100)
             except ScenarioError as error:
-                form.errors.append(_("This scenario cannot be answered: %(error)s.", error=error))
+                form.errors.append(_("This scenario cannot be computed: %(error)s.", error=error))
         if fields.get("add") in services().dataset.driver_names:
             form.rows.append(new_row(form.next_number, services().dataset.driver(fields["add"]), plan.dates))
         elif not form.is_valid:
@@ -310,10 +310,10 @@ def _refuse_large(forecast_query: ForecastQuery) -> None:
         abort(422, _("Choose at least one region-item first."))
     if forecast_query.is_large:
         count = len(forecast_query.keys)
-        abort(422, _n("%(num)s region-items are too many to be forecast together at once; at most %(most)s can be. "
-                      "Choose a region or an item of them.",
-                      "%(num)s region-items are too many to be forecast together at once; at most %(most)s can be. "
-                      "Choose a region or an item of them.", count, num=number(count), most=MOST_REGION_ITEMS))
+        abort(422, _n("At most %(most)s region-items can be forecast together, not %(num)s. Choose a region or an item "
+                      "of them.",
+                      "At most %(most)s region-items can be forecast together, not %(num)s. Choose a region or an item "
+                      "of them.", count, num=number(count), most=MOST_REGION_ITEMS))
 
 
 def _since(row: RegionItemRow, pooled: PooledRow | None) -> datetime | None:

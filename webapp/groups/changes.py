@@ -135,7 +135,7 @@ def provision(name: str, external_id: str | None, members: Collection[int], by: 
             return group
         group = _held(known, members)
         if group.provisioned == "kept":
-            raise NameTakenError(_("There is a group %(name)s already.", name=group.name))
+            raise NameTakenError(_("There is already a group %(name)s.", name=group.name))
         _change(group, change, by)
     return group
 
@@ -210,7 +210,7 @@ def _free_name(name: str, group_id: int | None) -> str:
         raise GroupChangeError(_("Give the group a name of at most %(longest)s characters.", longest=LONGEST_NAME))
     other = db.session.scalar(_of_name(name))
     if other is not None and other != group_id:
-        raise NameTakenError(_("There is a group %(name)s already.", name=name))
+        raise NameTakenError(_("There is already a group %(name)s.", name=name))
     return name
 
 
@@ -229,7 +229,7 @@ def _apply(group: UserGroup, change: Change) -> dict[str, Any]:
     if "rules" in change:
         wanted = set(change["rules"])
         if len(wanted) > MOST_RULES:
-            raise GroupChangeError(_("A group sees at most %(most)s values. Take attributes that hold more, or a "
+            raise GroupChangeError(_("A group can have at most %(most)s values. Use attributes that cover more, or a "
                                      "second group.", most=MOST_RULES))
         there = {(rule.field, rule.value): rule for rule in group.rules}
         group.rules = [there.get(one) or GroupRule(group_id=group.id, field=one[0], value=one[1])

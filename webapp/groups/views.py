@@ -57,7 +57,7 @@ def make() -> ResponseReturnValue:
         group = add_group(request.form.get("name", ""))
     except GroupChangeError as error:
         abort(422, str(error))
-    flash(_("Made: group %(name)s.", name=group.name), "success")
+    flash(_("Created: group %(name)s.", name=group.name), "success")
     return redirect(url_for("groups.detail", group_id=group.id), 303)
 
 
@@ -92,7 +92,7 @@ def move(group_id: int) -> ResponseReturnValue:
     is_new = bool(request.form.get("add"))
     change_members(group.id, add=[user_id] if is_new else (), remove=() if is_new else [user_id])
     flash(_("%(email)s is in the group %(name)s.", email=email, name=group.name) if is_new else
-          _("%(email)s is in the group %(name)s no longer.", email=email, name=group.name), "success")
+          _("%(email)s is no longer in the group %(name)s.", email=email, name=group.name), "success")
     return redirect(url_for("groups.detail", group_id=group_id, _anchor="members"), 303)
 
 

@@ -27,21 +27,21 @@ class Step:
 STEPS = (
     Step(_l("Overview"), _l("The next horizon, last year, accuracy and what needs you; below them every region-item. "
                         "Click a heading to sort; tick region-items to forecast or retrain them."), "overview.show",
-         _l("The next horizon, last year, accuracy and what needs somebody; below them every region-item. Click "
-            "a heading to sort; tick region-items to see their forecasts together.")),
-    Step(_l("Work"), _l("What needs somebody, most at stake first: take it, assign it, snooze it or resolve it."),
+         _l("The next horizon, last year, accuracy and what needs attention; below them every region-item. Click a "
+            "heading to sort; tick region-items to see their forecasts together.")),
+    Step(_l("Work"), _l("What needs attention, most at stake first: take it, assign it, snooze it or resolve it."),
          "work.show",
-         _l("What needs somebody, most at stake first, and who has it.")),
+         _l("What needs attention, most at stake first, and who has it.")),
     Step(_l("Forecasts"), _l("Any selection with intervals, last year and accuracy. Type your own number in the grid "
                          "below the chart: an override."), "forecasts.show",
          _l("Any selection with intervals, last year and accuracy; below the chart a grid of all numbers, "
             "planners' overrides among them.")),
     Step(_l("Scenarios"), _l("What if a price, a promotion or another driver changes? Save it, compare it, apply it "
                          "to the plan."), "scenarios.show",
-         _l("What if a price, a promotion or another driver changes? What planners asked, and what came of it.")),
-    Step(_l("Plans"), _l("Publish the plan as a version that stays as it is, for those who work with it."),
+         _l("What if a price, a promotion or another driver changes? What planners asked, and the answers.")),
+    Step(_l("Plans"), _l("Publish the plan as a version that never changes, for those who work with it."),
          "published_plans.show",
-         _l("Versions of the plan that stay as they are: compare and download them.")),
+         _l("Versions of the plan that never change: compare and download them.")),
 )
 ARGUMENT = "tour"
 

@@ -22,9 +22,9 @@ from webapp.language.translations import forget_reader
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 
-TITLES = {400: _l("That cannot be read"), 403: _l("Not allowed"), 404: _l("Not here"), 405: _l("Not that way"),
-          413: _l("Too much at once"), 415: _l("Not of that kind"), 422: _l("Not possible"), 429: _l("Too often"),
-          500: _l("Something broke"), 503: _l("Not now"), 507: _l("No room left")}
+TITLES = {400: _l("Request not readable"), 403: _l("Not allowed"), 404: _l("Not found"), 405: _l("Not supported"),
+          413: _l("Too large"), 415: _l("Wrong format"), 422: _l("Not possible"), 429: _l("Too many requests"),
+          500: _l("Something went wrong"), 503: _l("Not available now"), 507: _l("No space left")}
 
 
 LONGEST_TITLE = 90
@@ -141,8 +141,8 @@ def _failed_database(error: DBAPIError) -> ResponseReturnValue:
     db.session.rollback()
     if is_conflict(error):
         g.retry_after = 1
-        return error_page(503, _("Somebody else changed the same at this moment. Nothing of yours was "
-                                 "stored; send it again."))
+        return error_page(503, _("Someone else changed this at the same time. Nothing of yours was saved; send it "
+                                 "again."))
     current_app.logger.error("%s %s: the database failed", request.method, request.path, exc_info=error)
     if is_out_of_reach(error):
         try:
@@ -162,8 +162,8 @@ def _broken(error: InternalServerError) -> ResponseReturnValue:
 
 def _too_large(_error: RequestEntityTooLarge) -> ResponseReturnValue:
     most = (request.max_content_length or current_app.config["MAX_CONTENT_LENGTH"]) / 1e6
-    return error_page(413, _("More was sent than is taken at once: at most %(most)s MB. Nothing was stored. "
-                             "Send a smaller file, or fewer rows.", most=f"{most:g}"))
+    return error_page(413, _("Too large: at most %(most)s MB at once. Nothing was saved. Send a smaller file, or fewer "
+                             "rows.", most=f"{most:g}"))
 
 
 def _unknown(error: NotFound) -> ResponseReturnValue:

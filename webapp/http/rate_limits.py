@@ -70,7 +70,7 @@ LIMITS = {
 """By endpoint; every request counts that sends something, whatever it is, unless the view calls ``forgive``."""
 TOKEN_GUESSES = Amount(60, 60)
 """Wrong tokens from one address."""
-MESSAGE = _l("That was tried too often. Wait a few minutes, then try again; what is stored is safe.")
+MESSAGE = _l("Too many attempts. Wait a few minutes, then try again; what is stored is safe.")
 
 
 limiter = Limiter(get_remote_address, strategy="moving-window", headers_enabled=True)

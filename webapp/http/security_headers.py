@@ -35,7 +35,7 @@ def add_to(app: Flask) -> None:
     def _no_nul() -> None:
         texts = chain([request.path], *request.args.lists(), *request.form.lists())
         if any("\0" in text for each in texts for text in ([each] if isinstance(each, str) else each)):
-            abort(400, _("The request holds a NUL character, which no text here may. Take it out and send it again."))
+            abort(400, _("The request contains a NUL character, which is not allowed. Remove it and send it again."))
 
     @app.after_request
     def _headers(response: Response) -> Response:

@@ -19,6 +19,10 @@ MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.p
            "webapp/models/new_versions.py", "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
            "webapp/region_items/catalogue.py", "webapp/work_list/states.py")
 """What the app stores for a page in English, beside what it says through the catalogue."""
+EARLIER = ("v%(version)s, which was in production, was not compared with: its files are gone from MLflow",
+           "v%(version)s, which was in production, was not compared with: its files in MLflow are damaged",
+           "Override that hurts", "Scenario to be judged")
+"""What earlier versions said in other words, and stored."""
 UNSEEN = {
     **{f"demand_assets/forecasting/challengers/{name}.py": "an entry of the dataset file that is wrong ends the start"
        for name in ("chronos", "model_classes")},
@@ -57,6 +61,8 @@ MOST_FORMS = 16
 _IN_LOGS = {"log", "logger", "logging", "warnings"}
 _OPEN, _CLOSE = "\x02", "\x03"
 _VALUE = re.compile(f"{_OPEN}(\\w+){_CLOSE}")
+_PLACE = re.compile(r"\{(\w*)(?:![ars])?(?::[^{}]*)?\}")
+"""Of a value, in what ``format`` fills: ``{name}``, ``{name!r}`` or ``{name:,}``."""
 _WORD = re.compile(r"(?<![\w'])[^\W\d_]{2,}(?![\w'])")
 _NO_SENTENCE = re.compile(r"\\[dwsS]|\(\?|\w\|\w| \| |\w\[[\w.]+(\[|, )|\n")
 """What is a pattern, an annotation or a list of words."""
@@ -70,7 +76,7 @@ def sentences() -> list[str]:
         path = str(file.relative_to(ROOT))
         if not any(path == unseen or path.startswith(f"{unseen}/") for unseen in UNSEEN):
             found |= dict.fromkeys(sentences_in(file.read_text(encoding="utf-8")))
-    return list(found)
+    return [*found, *EARLIER]
 
 
 def sentences_in(code: str) -> Iterator[str]:
@@ -123,7 +129,7 @@ Part = str | ast.expr
 def _forms(node: ast.AST) -> Iterator[Sequence[Part]]:
     """What may be written, in each form that it may take."""
     if isinstance(node, ast.Constant):
-        pieces = re.split(r"\{(\w*)\}", str(node.value))  # those of ``format``
+        pieces = _PLACE.split(str(node.value))
         yield [ast.Name(_FORMATTED.get(piece, piece)) if n % 2 else piece for n, piece in enumerate(pieces)]
     elif isinstance(node, ast.JoinedStr):
         for parts in product(*(list(_forms(each)) for each in node.values)):

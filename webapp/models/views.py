@@ -22,8 +22,8 @@ from webapp.tables import ModelVersion, RegionItemRow
 
 bp = Blueprint("models", __name__, url_prefix="/models")
 
-ONLY_ADMINS = lazy_gettext("Only administrators roll back, pin and unpin models, since everybody's forecasts change. "
-                           "Ask one of them, and say which version and why.")
+ONLY_ADMINS = lazy_gettext("Only administrators can roll back, pin and unpin models, as it changes everyone's "
+                           "forecasts. Ask one of them, and say which version and why.")
 
 DECISIONS = {"": lazy_gettext("all decisions"), "promote": lazy_gettext("promoted"), "keep": lazy_gettext("kept"),
              "pinned": lazy_gettext("pinned now")}
@@ -92,14 +92,14 @@ def act() -> ResponseReturnValue:
     row, kind = _row(), one_of("kind", request.form.get("kind", ""), KINDS)
     version, reason = _may(row, kind, request.form.get("version", "")), " ".join(request.form.get("reason", "").split())
     if not 3 <= len(reason) <= LONGEST_REASON:
-        abort(422, _("A reason of 3 to %(most)s characters is needed: others will read it when they wonder why. Go "
-                     "back and give one.", most=LONGEST_REASON))
+        abort(422, _("Give a reason of 3 to %(most)s characters, for others who wonder why. Go back and add "
+                     "one.", most=LONGEST_REASON))
     stored = store_act(_token(), row.key, kind, version.version if version else None, reason, actor().email,
                        also_pin=kind == "roll_back" and bool(request.form.get("also_pin")))
     if stored.waits:
-        flash(_("Not stored: what was asked for before, shown below, is to be carried out first."), "warning")
+        flash(_("Not stored: the earlier request, shown below, has to be carried out first."), "warning")
     elif not stored.is_new:
-        flash(_("This was asked already; it is shown below."), "info")
+        flash(_("Already requested; see below."), "info")
     return redirect(url_for("models.detail", ri=row.key), 303)
 
 
@@ -119,14 +119,14 @@ def fetch() -> ResponseReturnValue:
 def _row() -> RegionItemRow:
     key = request.values.get("ri", "")
     if not key:
-        abort(404, _("The address names no region-item. Search for one on the page Models."))
+        abort(404, _("The address does not name a region-item. Search for one on the page Models."))
     return rows_of([key])[0]
 
 
 def _version(row: RegionItemRow, text: str) -> ModelVersion:
     found = version_of(row.key, int(text)) if text.isascii() and text.isdigit() and len(text) < 9 else None
     if found is None:
-        abort(404, _("%(region_item)s has no version %(text)s. Its page lists those there are.",
+        abort(404, _("%(region_item)s has no version %(text)s. Its page lists all of them.",
                      region_item=row.region_item, text=repr(text[:20])))
     return found
 
@@ -134,7 +134,7 @@ def _version(row: RegionItemRow, text: str) -> ModelVersion:
 def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
     """The version that the act is about; an error page where it is not allowed or makes no sense."""
     if row.production_version is None:
-        abort(422, _("%(region_item)s has no model of its own in production, so there is nothing to do this with.",
+        abort(422, _("%(region_item)s has no model of its own in production, so this cannot be done.",
                      region_item=row.region_item))
     if kind == "unpin":
         if not row.pinned_by:

@@ -40,14 +40,14 @@ class Event:
 
 
 EVENTS: dict[str, Event] = {
-    "assigned": Event(_l("A task is assigned to you"), _l("A task is assigned to somebody"), "bell", "planner"),
-    "retrain": Event(_l("A retrain that you asked for is decided or failed"),
-                     _l("A retrain that a planner asked for is decided or failed"), "bell", "planner"),
-    "promoted": Event(_l("A model is promoted where you have a task"), _l("A model is promoted where somebody has a "
-                                                                      "task"),
+    "assigned": Event(_l("A task is assigned to you"), _l("A task is assigned to someone"), "bell", "planner"),
+    "retrain": Event(_l("A retrain that you requested is decided or failed"),
+                     _l("A retrain that a planner requested is decided or failed"), "bell", "planner"),
+    "promoted": Event(_l("A model is promoted where you have a task"),
+                      _l("A model is promoted where someone has a task"),
                       "bell", "planner"),
     "data": Event(_l("New data is rejected"), _l("New data is rejected"), "bell", "planner"),
-    "published": Event(_l("The plan is published by somebody else, or handed over"),
+    "published": Event(_l("The plan is published by someone else, or handed over"),
                        _l("The plan is published or handed over"), "bell"),
 }
 

@@ -164,8 +164,8 @@ def _mail(receiver: str, deliveries: Sequence[Delivery]) -> None:
     lines = [f"{one.content['text']}\n{url}{one.content['link']}" for one in deliveries]
     with in_language(db.session.scalar(select(User.language).where(User.email == receiver))):
         subject = first.content["text"] if len(deliveries) == 1 else _(
-            "%(count)s things of %(dataset)s", count=len(deliveries), dataset=known.dataset.title)
-        footer = _("What you are told, and how often: %(address)s", address=f"{url}/notices")
+            "%(count)s notices from %(dataset)s", count=len(deliveries), dataset=known.dataset.title)
+        footer = _("What you are notified of, and how often: %(address)s", address=f"{url}/notices")
     db.session.rollback()
     body = "\n\n".join([*lines, footer])
     identity = f"<{first.way}-{first.id}-{first.at:%Y%m%d%H%M%S}@demand.invalid>"

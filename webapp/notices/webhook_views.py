@@ -40,7 +40,7 @@ def make() -> ResponseReturnValue:
                             request.form.getlist("event"))
     except WebhookError as error:
         abort(422, str(error))
-    flash(_("Made: %(name)s. It is told of what happens from now on.", name=name), "success")
+    flash(_("Created: %(name)s. It is notified from now on.", name=name), "success")
     return redirect(url_for("webhooks.show"), 303)
 
 

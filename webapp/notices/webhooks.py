@@ -34,10 +34,10 @@ def make_webhook(name: str, url: str, events: list[str]) -> str:
         raise WebhookError(_("Tick at least one event; there are %(events)s.", events=', '.join(EVENTS)))
     with writing():
         if (db.session.scalar(select(func.count()).select_from(Webhook)) or 0) >= MOST:
-            raise WebhookError(_("There are %(most)s webhooks, which is the most. Remove one first.", most=MOST))
+            raise WebhookError(_("There are %(most)s webhooks, the maximum. Remove one first.", most=MOST))
         if not insert_absent(Webhook, [{"name": name, "url": url, "secret": secrets.token_hex(32), "events": wanted,
                                         "made_by": actor().email}]):
-            raise WebhookError(_("There is a webhook %(name)s already. Remove it first, or choose another name.",
+            raise WebhookError(_("There is already a webhook %(name)s. Remove it first, or choose another name.",
                                  name=repr(name)))
         record("webhook made", "setting", name, after={"host": host_of(url), "events": wanted})
     return name
@@ -67,8 +67,8 @@ def _check_url(url: str) -> None:
 
     Raises: WebhookError.
     """
-    wrong = WebhookError(_("%(url)s is no address of a webhook. Write one as in "
-                           "https://chat.example.com/hooks/1, without a name or password before the host.",
+    wrong = WebhookError(_("%(url)s is not a webhook address. Write it like https://chat.example.com/hooks/1, without "
+                           "a name or password before the host.",
                            url=repr(url[:60])))
     try:
         parts = urlsplit(url)

@@ -68,12 +68,12 @@ class Rulebook:
             what = missing[0]
             for word in missing[1:]:
                 what = _("%(first)s and %(last)s", first=what, last=word)
-            raise NotKnownError(_("Nobody has set its %(what)s.", what=what))
+            raise NotKnownError(_("No %(what)s is set.", what=what))
         lead_time, review_period, level = (float(told[entry] or 0) for entry in ENTRIES)
         try:
             if lead_time % 1 or review_period % 1:
-                raise OrderUpToError(_("A lead time of %(lead_time)s and a review period of %(review_period)s are not "
-                                       "possible; whole periods are.", lead_time=f"{lead_time:g}",
+                raise OrderUpToError(_("Lead time and review period must be whole periods, not %(lead_time)s and "
+                                       "%(review_period)s.", lead_time=f"{lead_time:g}",
                                        review_period=f"{review_period:g}"))
             checked_periods(int(lead_time), int(review_period))
             checked_level(level)

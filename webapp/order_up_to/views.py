@@ -116,9 +116,9 @@ def _periods(name: str) -> int | None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise OrderUpToError(
-            _("A lead time of %(text)s is not possible; a whole number of periods is.", text=repr(text[:40]))
+            _("The lead time must be a whole number of periods, not %(text)s.", text=repr(text[:40]))
             if name == "lead_time" else
-            _("A review period of %(text)s is not possible; a whole number of periods is.", text=repr(text[:40])))
+            _("The review period must be a whole number of periods, not %(text)s.", text=repr(text[:40])))
     return int(text)
 
 

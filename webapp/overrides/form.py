@@ -86,8 +86,8 @@ def _cell(one: Any, comment: str) -> Cell:
     try:
         on = date.fromisoformat(at)
     except ValueError:
-        raise OverrideError(_("A cell's date must be one as 2026-01-31, not %(typed)s.", typed=_typed(at))
-                            if at.strip() else _("A cell's date must be one as 2026-01-31.")) from None
+        raise OverrideError(_("A cell's date must be like 2026-01-31, not %(typed)s.", typed=_typed(at))
+                            if at.strip() else _("A cell's date must be like 2026-01-31.")) from None
     known = next((each for each in WAYS if each == way), None)
     if known is None:
         if way is not None:
@@ -107,10 +107,10 @@ def _date(form: OverrideForm, name: Literal["first", "last"]) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         form.errors.append({
-            ("first", False): _("The first date must be a date as 2026-01-31."),
-            ("first", True): _("The first date must be a date as 2026-01-31, not %(typed)s.", typed=_typed(text)),
-            ("last", False): _("The last date must be a date as 2026-01-31."),
-            ("last", True): _("The last date must be a date as 2026-01-31, not %(typed)s.", typed=_typed(text)),
+            ("first", False): _("The first date must be a date like 2026-01-31."),
+            ("first", True): _("The first date must be a date like 2026-01-31, not %(typed)s.", typed=_typed(text)),
+            ("last", False): _("The last date must be a date like 2026-01-31."),
+            ("last", True): _("The last date must be a date like 2026-01-31, not %(typed)s.", typed=_typed(text)),
         }[name, bool(text)])
         return None
 
@@ -122,8 +122,8 @@ def _number(form: OverrideForm) -> float | None:
         form.errors.append(_("The amount cannot be %(typed)s. %(problem)s", typed=_typed(form["amount"]),
                              problem=error))
     except TypedNumberError:
-        form.errors.append(_("The amount must be a number as 1250 or 12.5, not %(typed)s.", typed=_typed(
-            form["amount"])) if form["amount"].strip() else _("The amount must be a number as 1250 or 12.5."))
+        form.errors.append(_("The amount must be a number like 1250 or 12.5, not %(typed)s.", typed=_typed(
+            form["amount"])) if form["amount"].strip() else _("The amount must be a number like 1250 or 12.5."))
     return None
 
 

@@ -50,7 +50,7 @@ class ChangedMeanwhileError(OverrideError):
     """Somebody else changed overrides since they were seen; nothing was changed."""
 
     def __init__(self, by_date: Mapping[date, Sequence["Override"]]) -> None:
-        super().__init__(_("Others changed overrides of %(dates)s meanwhile; nothing was saved.",
+        super().__init__(_("Others changed overrides of %(dates)s in the meantime; nothing was saved.",
                            dates=", ".join(map(str, by_date))))
         self.by_date = dict(by_date)
         """Period -> the overrides that hold now, oldest first; none where they were removed."""

@@ -70,7 +70,7 @@ def helped() -> ResponseReturnValue:
     lead = request.args.get("lead", "") or "1"
     longest = services().dataset.horizon
     if not (lead.isascii() and lead.isdigit() and len(lead) < 10 and 1 <= int(lead) <= longest):
-        abort(422, _("A lead of %(asked)s is not possible; it is a whole number from 1 to %(longest)s.",
+        abort(422, _("The lead must be a whole number from 1 to %(longest)s, not %(asked)s.",
                      asked=repr(lead[:40]), longest=longest))
     people = _kind().filters["planner"]
     planner, words = request.args.get("planner", ""), request.args.get("q", "").strip()[:MOST_SEARCHED]

@@ -59,19 +59,18 @@ def check(wanted: WantedOverride) -> None:
         raise OverrideError(_("An override by %(way)s is not possible; choose %(ways)s.",
                               way=repr(str(wanted.way)[:40]), ways=f" {_('or')} ".join(WAYS)))
     if not isfinite(wanted.amount):
-        raise OverrideError(_("%(amount)s is no number that can be forecast.", amount=wanted.amount))
+        raise OverrideError(_("%(amount)s is not a number that can be forecast.", amount=wanted.amount))
     if wanted.way == "value" and not 0 <= wanted.amount <= MOST_UNITS:
-        raise OverrideError(_("%(amount)s units are not possible; a number from 0 to %(most)s is.",
+        raise OverrideError(_("Units must be from 0 to %(most)s, not %(amount)s.",
                               amount=f"{wanted.amount:,g}", most=f"{MOST_UNITS:,.0f}"))
     if wanted.way == "percent" and (not LEAST_PERCENT <= wanted.amount <= MOST_PERCENT or not wanted.amount):
-        raise OverrideError(_("A change by %(amount)s %% is not possible; one from %(least)s to %(most)s %% is, other "
-                              "than 0.", amount=f"{wanted.amount:g}", least=f"{LEAST_PERCENT:g}",
-                              most=f"{MOST_PERCENT:g}"))
+        raise OverrideError(_("A change must be from %(least)s to %(most)s %% and not 0; %(amount)s %% is not possible.",
+                              amount=f"{wanted.amount:g}", least=f"{LEAST_PERCENT:g}", most=f"{MOST_PERCENT:g}"))
     if not wanted.comment or len(wanted.comment) > LONGEST_COMMENT:
         raise OverrideError(_("Give a comment of at most %(most)s characters, so that others understand it.",
                               most=LONGEST_COMMENT))
     if any(category(character) == "Cc" for character in wanted.comment):
-        raise OverrideError(_("The comment cannot be kept as it is. Leave out its control characters."))
+        raise OverrideError(_("The comment contains control characters. Remove them."))
     if not wanted.token or len(wanted.token) > LONGEST_COMMENT:
         raise OverrideError(_("The form lacks its token; open the page again."))
     if wanted.first > wanted.last:
@@ -81,6 +80,6 @@ def check(wanted: WantedOverride) -> None:
 
 def too_many(count: int) -> OverrideError:
     """What is said of so many periods of region-items, which are more than ``MOST_AT_ONCE``."""
-    return OverrideError(_("%(num)s periods of region-items are too many to be overridden at once; at most %(most)s "
-                           "can be. Choose fewer region-items or dates.", num=number(count),
+    return OverrideError(_("At most %(most)s periods of region-items can be overridden at once, not %(num)s. Choose "
+                           "fewer region-items or dates.", num=number(count),
                            most=number(MOST_AT_ONCE)))

@@ -105,7 +105,7 @@ def heat() -> Response:
     view = parse_view(request.args)
     measure = next((name for name in MEASURES if name == request.args.get("skill")), None)
     if measure is None and "skill" in request.args:
-        abort(422, _("Skill of %(asked)s is not known; there is that of live and backtest.",
+        abort(422, _("There is no skill %(asked)s; choose live or backtest.",
                      asked=repr(request.args["skill"][:40])))
     found = counts(view)
     measure = measure or ("live" if found.with_live_skill else "backtest")

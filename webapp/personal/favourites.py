@@ -59,5 +59,5 @@ def set_favourite(key: str, wanted: bool) -> None:
         new = insert_absent(Favourite, [{"person": person, "key": key}])
         count = db.session.scalar(select(func.count()).select_from(Favourite).where(Favourite.person == person)) or 0
         if new and count > MOST:
-            raise TooManyFavouritesError(_("You have %(most)s favourites, which is the most. Take some away first.",
+            raise TooManyFavouritesError(_("You have %(most)s favourites, the maximum. Remove some first.",
                                            most=number(MOST)))

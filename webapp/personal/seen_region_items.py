@@ -99,7 +99,7 @@ def refuse_restricted(what: str) -> None:
         what: a sentence on what is of all of them.
     """
     if not sees_everything():
-        abort(403, _("%(what)s You see some region-items only. Ask somebody who sees all, or an administrator.",
+        abort(403, _("%(what)s You see only some region-items. Ask someone who sees all, or an administrator.",
                      what=what))
 
 

@@ -160,7 +160,7 @@ def _check(wanted: WantedPlan) -> None:
         raise PublishError(_("The comment has %(num)s characters; at most %(most)s are kept.",
                              num=number(len(wanted.comment)), most=LONGEST_COMMENT))
     if any(category(character) == "Cc" for character in wanted.name + wanted.comment):
-        raise PublishError(_("Name or comment cannot be kept as they are. Leave out their control characters."))
+        raise PublishError(_("The name or comment contains control characters. Remove them."))
 
 
 def newest() -> PublishedPlan | None:

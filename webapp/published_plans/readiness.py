@@ -16,11 +16,10 @@ from webapp.tables import RegionItemRow, StoredForecast
 MOST_NAMED = 5
 WORDS = {
     "missing": lazy_gettext("without a forecast; they would not be in the plan"),
-    "due": lazy_gettext("to be forecast again, since their demand, their overrides of the past or their model "
-                        "changed"),
+    "due": lazy_gettext("to be forecast again, as their demand, their adjustments or their model changed"),
     "stale": lazy_gettext("whose demand is so old that their forecast ends before today"),
     "failed": lazy_gettext("whose last retrain failed"),
-    "refused": lazy_gettext("whose newest demand was refused; their forecast stands on older demand"),
+    "refused": lazy_gettext("whose newest demand was rejected; their forecast uses older demand"),
     "model": lazy_gettext("whose model cannot be loaded; another forecasts in its place"),
 }
 """Kind -> what is wrong with region-items of it."""

@@ -79,7 +79,7 @@ def make() -> ResponseReturnValue:
     except PublishError as error:
         return _form(name, comment, readiness(), str(error), 422)
     flash(_("Published: version %(number)s.", number=plan_id) if is_new else
-          _("This was published already. Nothing was done twice."),
+          _("Already published."),
           "success" if is_new else "info")
     return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
 
@@ -105,10 +105,10 @@ def hand_over(plan_id: int) -> ResponseReturnValue:
     refuse_restricted(PUBLISHED_WHOLE)
     plan = _plan(plan_id)
     if not services().settings.web_hand_over_folder:
-        abort(422, _("Published plans are handed over nowhere here: the setting WEB_HAND_OVER_FOLDER names no folder."))
+        abort(422, _("Published plans are not handed over here: the setting WEB_HAND_OVER_FOLDER names no folder."))
     is_new = try_again(plan.id)
     flash(_("It is handed over within seconds; this page says when it was.") if is_new else
-          _("It was handed over already. Nothing was done twice."), "info")
+          _("Already handed over."), "info")
     return redirect(url_for("published_plans.detail", plan_id=plan_id), 303)
 
 
@@ -146,14 +146,14 @@ def _cells(each: Difference, name: str) -> tuple[Cell, ...]:
 
 def _id(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,10}", text) or int(text) > LARGEST_ID:
-        abort(404, _("There is no such version of the plan. The list shows all there are."))
+        abort(404, _("There is no such version of the plan. The list shows all of them."))
     return int(text)
 
 
 def _plan(plan_id: int) -> PublishedPlan:
     found = db.session.get(PublishedPlan, plan_id) if 0 < plan_id <= LARGEST_ID else None
     if found is None:
-        abort(404, _("There is no such version of the plan. The list shows all there are."))
+        abort(404, _("There is no such version of the plan. The list shows all of them."))
     return found
 
 

@@ -90,8 +90,8 @@ def parse_filters(fields: MultiDict[str, str]) -> tuple[Filter, ...]:
             found |= dict.fromkeys((one_of(ARGUMENT, name.removeprefix(f"{ARGUMENT}."), list(declared())), text.strip())
                                    for text in fields.getlist(name) if text.strip())
     if len(found) > MOST_FILTERS:
-        abort(422, _("%(found)s attributes are more than %(most_filters)s, the most that can be asked for at "
-                     "once.", found=len(found), most_filters=MOST_FILTERS))
+        abort(422, _("At most %(most_filters)s attributes can be filtered at once, not "
+                     "%(found)s.", found=len(found), most_filters=MOST_FILTERS))
     return tuple(sorted(found))
 
 

@@ -58,7 +58,7 @@ def parsed_keys(keys: Sequence[str]) -> list[str]:
 def _refuse_unknown(wanted: Sequence[str], known: Container[str]) -> None:
     for key in wanted:
         if key not in known:
-            raise NotFound(_("There is no region-item %(name)s in this dataset. The overview lists those there are.",
+            raise NotFound(_("There is no region-item %(name)s in this dataset. The overview lists all of them.",
                              name=RegionItem.from_key(key)))
 
 

@@ -54,8 +54,7 @@ def refuse_unseen(segment: str) -> None:
     with everything():
         there = db.session.scalar(count)
     if seen != there:
-        abort(403, gettext("A rule is made by somebody who sees all region-items that it holds for. You see some of "
-                           "them only: choose a segment of which you see all."))
+        abort(403, gettext("You see only some region-items of this segment. Choose a segment that you see in full."))
 
 
 def parsed_segment(text: str) -> str:

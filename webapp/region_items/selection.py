@@ -41,7 +41,7 @@ def ticked_keys(fields: MultiDict[str, str]) -> list[str]:
         return matching_keys(parse_view(fields))
     keys = list(dict.fromkeys(fields.getlist("ri")))
     if len(keys) > MOST_SELECTED:
-        abort(422, _("%(keys)s region-items are more than %(most_selected)s, the most that can be asked at once.",
+        abort(422, _("At most %(most_selected)s region-items can be selected one by one, not %(keys)s.",
                      keys=f"{len(keys):,}", most_selected=f"{MOST_SELECTED:,}"))
     return [row.key for row in rows_of(keys)]
 
@@ -103,9 +103,9 @@ def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Fil
             column.in_(names), RegionItemRow.in_catalogue).distinct())) if names else set()
         for name in names:
             if name not in known:
-                abort(404, _("There is no region %(name)s in this dataset. The overview lists those there are.",
+                abort(404, _("There is no region %(name)s in this dataset. The overview lists all of them.",
                              name=repr(name[:100])) if what == "region" else
-                      _("There is no item %(name)s in this dataset. The overview lists those there are.",
+                      _("There is no item %(name)s in this dataset. The overview lists all of them.",
                         name=repr(name[:100])))
     query = select(RegionItemRow.key).where(RegionItemRow.in_catalogue).order_by(RegionItemRow.position)
     if filters is None:
@@ -114,7 +114,7 @@ def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Fil
     found = list(db.session.scalars(query.where(or_(
         RegionItemRow.region.in_(regions), RegionItemRow.item.in_(items), *having))))
     if not found:
-        abort(404, _("No region-item has the %(filters)s. The overview lists the values there are.",
+        abort(404, _("No region-item has the %(filters)s. The overview lists all values.",
                      filters=_listed(words_of(filters), 'attribute')))
     return found
 
@@ -122,8 +122,8 @@ def _members(regions: Sequence[str], items: Sequence[str], filters: Sequence[Fil
 def stored_keys(token: str) -> list[str]:
     """The keys of a stored selection that are still known; an error page when there is no such selection."""
     if not _used(token):
-        abort(404, _("There is no such selection; those that nobody uses for long are removed. Select the "
-                     "region-items in the overview again."))
+        abort(404, _("There is no such selection; unused ones are removed after a while. Select the region-items in "
+                     "the overview again."))
     keys = db.session.get_one(Selection, token).keys
     known = known_keys(keys)
     return [key for key in keys if key in known]

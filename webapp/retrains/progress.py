@@ -34,7 +34,7 @@ STATES: tuple[ItemState, ...] = (*DONE_STATES, "judging", "training", "queued")
 """In the order in which the bar shows them."""
 SHOWN = {"": lazy_gettext("all"), "mine": lazy_gettext("mine"), "running": lazy_gettext("running"),
          "failed": lazy_gettext("with failures")}
-SOURCES = {"": lazy_gettext("anybody"), "planner": lazy_gettext("a planner"),
+SOURCES = {"": lazy_gettext("anyone"), "planner": lazy_gettext("a planner"),
            "automatic": lazy_gettext("a sensor or schedule"), "engineer": lazy_gettext("an engineer")}
 ASKED_BY = {BY_SENSOR: lazy_gettext("sensor"), BY_SCHEDULE: lazy_gettext("weekly schedule"),
             BY_FIRST_TRAINING: lazy_gettext("first training"), BY_PROMOTION_SENSOR: lazy_gettext("promotion sensor"),

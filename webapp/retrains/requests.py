@@ -86,7 +86,8 @@ def ask_to_cancel(retrain: Retrain) -> bool:
     """
     retrain_id = retrain.id
     if unseen_of(retrain):
-        abort(403, _("This retrain holds region-items that you do not see. Who sees all of them can cancel it."))
+        abort(403, _("This retrain includes region-items that you do not see. Only someone who sees all of them can "
+                     "cancel it."))
     with writing():
         retrain = states.hold(retrain_id)
         state, undecided = retrain.state, len(states.open_items(retrain))

@@ -77,7 +77,7 @@ def ask() -> ResponseReturnValue:
         held = {row.key for row in pinned}
         keys = [key for key in keys if key not in held]
         if not keys:
-            abort(422, _("All of the selection is pinned, so nothing is left to retrain."))
+            abort(422, _("Everything selected is pinned, so there is nothing to retrain."))
     wanted = _with_something_new(keys, url_for("overview.show"))
     return wanted if isinstance(wanted, str) else _stored(store(token, wanted, actor().email, _reason()))
 
@@ -100,7 +100,7 @@ def _with_something_new(keys: list[str], back: str) -> list[str] | str:
                                if name not in ("csrf_token", "unchanged")])
     left = [key for key in keys if key not in found.versions]
     if not left:
-        abort(422, _("There is nothing new to learn for any of the selection, so nothing is left to retrain."))
+        abort(422, _("There is nothing new to learn for anything selected, so there is nothing to retrain."))
     return left
 
 
@@ -128,7 +128,7 @@ def forecast(retrain_id: int) -> str:
     retrain = _retrain(retrain_id)
     item = db.session.get(RetrainItem, (retrain.id, request.args.get("ri", "")[:255]))
     if item is None:
-        abort(404, _("Retrain %(number)s has no such region-item. Its page lists those it has.", number=retrain.id))
+        abort(404, _("Retrain %(number)s has no such region-item. Its page lists all of them.", number=retrain.id))
     template = "retrains/_forecast.html" if request.headers.get("HX-Request") else "retrains/forecast.html"
     return render_template(template, retrain=retrain, item=item, found=before_after(services(), item))
 
@@ -154,7 +154,7 @@ def retry(retrain_id: int) -> ResponseReturnValue:
     retrain, token = _retrain(retrain_id), _token()
     keys = retry_keys(retrain)
     if not keys:
-        flash(_("Nothing failed in this retrain, or what failed is not in the catalogue any more."), "info")
+        flash(_("Nothing failed in this retrain, or what failed is no longer in the catalogue."), "info")
         return redirect(url_for("retrains.detail", retrain_id=retrain_id), 303)
     wanted = _with_something_new(keys, url_for("retrains.detail", retrain_id=retrain_id))
     if isinstance(wanted, str):
@@ -172,14 +172,13 @@ def _stored(stored: Stored) -> ResponseReturnValue:
         names = ", ".join(running[:5])
         if len(running) > 5:
             names = _("%(names)s and %(num)s more", names=names, num=len(running) - 5)
-        flash(_n("Not asked again, because an unfinished retrain holds %(num)s region-item of the selection already: "
-                 "%(names)s.",
-                 "Not asked again, because an unfinished retrain holds %(num)s region-items of the selection already: "
+        flash(_n("Not requested again: %(num)s region-item is already in an unfinished retrain: %(names)s.",
+                 "Not requested again: %(num)s region-items are already in an unfinished retrain: "
                  "%(names)s.", len(running), num=number(len(running)), names=names), "warning")
     if stored.retrain is None:
         return redirect(url_for("retrains.detail", retrain_id=next(iter(stored.already_running.values()))), 303)
     if not stored.is_new:
-        flash(_("This was asked already; here it is."), "info")
+        flash(_("Already requested; here it is."), "info")
     elif not is_up("dagster"):
         flash(_("Dagster does not answer now."), "warning")
     return redirect(url_for("retrains.detail", retrain_id=stored.retrain.id), 303)
@@ -212,7 +211,7 @@ def _asked_page(progress: Progress) -> _AskedPage:
     if wanted:
         decision = next((one for one in decisions_of(progress.retrain) if one.id == wanted), None)
         if decision is None:
-            abort(404, _("Retrain %(number)s has no such decision. Its page lists those it has.",
+            abort(404, _("Retrain %(number)s has no such decision. Its page lists all of them.",
                          number=progress.retrain.id))
         state = decision.state
     size = progress.counts.get(state, 0) if state else progress.total
@@ -257,7 +256,7 @@ def _reason() -> str:
 def _retrain(retrain_id: int) -> Retrain:
     retrain = db.session.get(Retrain, retrain_id) if retrain_id < 2**31 else None
     if retrain is None:
-        abort(404, _("There is no retrain %(number)s. The list shows all there are.", number=retrain_id))
+        abort(404, _("There is no retrain %(number)s. The list shows all of them.", number=retrain_id))
     belongs_to(retrain.request_id)
     return retrain
 

@@ -47,10 +47,10 @@ def checked_name(text: str) -> str:
     if not name:
         raise SavedViewError(_("A saved view needs a name."))
     if len(name) > LONGEST_NAME:
-        raise SavedViewError(_("A name of %(count)s characters is too long; at most %(most)s can be kept.",
+        raise SavedViewError(_("The name has %(count)s characters; at most %(most)s are allowed.",
                                count=number(len(name)), most=LONGEST_NAME))
     if any(category(each) in ("Cc", "Cs") or each in _UNSEEN for each in name):
-        raise SavedViewError(_("The name holds characters that cannot be seen. Type it anew."))
+        raise SavedViewError(_("The name contains invisible characters. Type it again."))
     return name
 
 
@@ -66,14 +66,14 @@ def save(name: str, is_shared: bool, arguments: Mapping[str, Any], picked: Seque
     name, person = checked_name(name), actor().email
     _may_share(is_shared)
     if len(picked) > MOST_PICKED:
-        raise SavedViewError(_("%(count)s region-items are more than %(most)s, the most that a view can hold one by "
-                               "one. Filter the overview, and save the filters.", count=number(len(picked)),
+        raise SavedViewError(_("A view holds at most %(most)s picked region-items, not %(count)s. Filter the overview, "
+                               "and save the filters.", count=number(len(picked)),
                                most=number(MOST_PICKED)))
     with writing():
         _refuse_taken(person, name)
         if (db.session.scalar(select(func.count()).select_from(SavedView).where(SavedView.person == person)) or 0
                 ) >= MOST:
-            raise SavedViewError(_("You have %(most)s saved views, which is the most. Remove some first.", most=MOST))
+            raise SavedViewError(_("You have %(most)s saved views, the maximum. Remove some first.", most=MOST))
         view = SavedView(person=person, name=name, is_shared=is_shared, is_picked=bool(picked),
                          arguments=dict(arguments), changed_by=person)
         db.session.add(view)
@@ -104,8 +104,8 @@ def change(view_id: int, seen: int, name: str | None = None, is_shared: bool | N
                                    person=view.person))
         if view.revision != seen:
             raise ChangedMeanwhileError(_(
-                "%(person)s changed this view (%(day)s, %(time)s), after you opened it here. It is called “%(name)s” "
-                "now. Look at it again, and decide then.", person=view.changed_by, day=day(view.changed_at),
+                "%(person)s changed this view (%(day)s, %(time)s) after you opened it. It is now called “%(name)s”. "
+                "Look again, then decide.", person=view.changed_by, day=day(view.changed_at),
                 time=clock(view.changed_at), name=view.name))
         before, stood = _facts(view), (view.name, view.is_shared, dict(view.arguments))
         if name is not None and name != view.name:
@@ -162,13 +162,13 @@ def _held(view_id: int) -> SavedView:
     """The view that whoever asks may open, locked until the transaction ends."""
     view = locked(SavedView, view_id)
     if view is None or not (view.is_shared or view.person == actor().email):
-        raise SavedViewError(_("There is no such saved view any more."))
+        raise SavedViewError(_("This saved view no longer exists."))
     return view
 
 
 def _refuse_taken(person: str, name: str) -> None:
     if db.session.scalar(select(SavedView.id).where(SavedView.person == person, SavedView.name == name)) is not None:
-        raise SavedViewError(_("There is a view called “%(name)s” already. Choose another name.", name=name))
+        raise SavedViewError(_("There is already a view called “%(name)s”. Choose another name.", name=name))
 
 
 def _may_share(is_shared: bool) -> None:

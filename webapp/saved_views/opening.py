@@ -70,7 +70,7 @@ def opened(view: SavedView) -> Opened:
 
 def lost_words(found: Opened) -> str:
     """What is told of a view that asked for more than there is."""
-    return _("“%(name)s” also asks for %(lost)s, which this dataset no longer has: more is shown than was meant.",
+    return _("“%(name)s” also filters by %(lost)s, which this dataset no longer has: more is shown than was meant.",
              name=found.view.name, lost=", ".join(found.lost))
 
 

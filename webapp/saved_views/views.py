@@ -144,8 +144,7 @@ def edit(view_id: int) -> ResponseReturnValue:
 def replace_filters(view_id: int) -> ResponseReturnValue:
     """Let a view hold what the overview shows now."""
     if _view(view_id).is_picked:
-        abort(422, _("This view has the region-items that were picked for it. Save what is shown as a view of its "
-                     "own."))
+        abort(422, _("This view has its picked region-items. Save what is shown as a new view."))
     return _changed(view_id, arguments=_meant(request.form)[1])
 
 
@@ -243,7 +242,7 @@ def _view(view_id: int) -> SavedView:
 
 def _refuse_lost(found: Opened) -> None:
     if found.lost:
-        abort(422, _("“%(name)s” also asks for %(lost)s, which this dataset no longer has. Open it, and save it "
+        abort(422, _("“%(name)s” also filters by %(lost)s, which this dataset no longer has. Open it, and save it "
                      "again as it is meant.", name=found.view.name, lost=", ".join(found.lost)))
 
 
@@ -251,7 +250,7 @@ def _changed(view_id: int, **wanted: Any) -> ResponseReturnValue:
     _view(view_id)
     seen = request.form.get("seen", "")
     if not (seen.isascii() and seen.isdigit() and len(seen) < 10):
-        abort(422, _("The revision “%(seen)s” is none. Open the page again.", seen=seen[:40]))
+        abort(422, _("There is no revision “%(seen)s”. Open the page again.", seen=seen[:40]))
     try:
         change(view_id, int(seen), **wanted)
     except ChangedMeanwhileError as error:

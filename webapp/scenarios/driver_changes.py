@@ -103,7 +103,7 @@ def parse_scenario(fields: MultiDict[str, str], dataset: Dataset, dates: Sequenc
         if str(number) == removed:
             continue
         if name not in dataset.driver_names:
-            errors.append(_("%(name)s is no driver of %(dataset)s; its drivers are %(drivers)s.", name=repr(name),
+            errors.append(_("%(name)s is not a driver of %(dataset)s; its drivers are %(drivers)s.", name=repr(name),
                             dataset=dataset.title, drivers=", ".join(dataset.driver_names) or _("none")))
             continue
         typed = {part: fields.get(f"{prefix}{part}", "").strip() for part in ("action", "value", "first", "last")}
@@ -169,6 +169,6 @@ def _date(row: ChangeRow, name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        row.errors[name] = _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])) if text else _(
-            "Give a date as 2026-01-31.")
+        row.errors[name] = _("Give a date like 2026-01-31, not %(text)s.", text=repr(text[:40])) if text else _(
+            "Give a date like 2026-01-31.")
         return None

@@ -154,14 +154,14 @@ def check_complete(editor: Editor, services: Services) -> None:
     if not editor.form.rows and not editor.plan_text.strip():
         editor.errors.append(_("Nothing is changed. Add a change of a driver, or paste or upload a plan."))
     if editor.good_rows and not editor.plan.rows and not editor.form.rows and not editor.errors:
-        editor.errors.append(_("None of the plan's rows is right."))
+        editor.errors.append(_("No row of the plan can be used."))
     selected = [RegionItem.from_key(key) for key in editor.keys]
     for row in editor.form.rows:
         only = editor.only_of(row.number)
         if selected and not any((not only.regions or one.region in only.regions)
                                 and (not only.items or one.item in only.items) for one in selected):
-            editor.errors.append(_("The change of %(driver)s counts for none of the selection: none of it is of its "
-                                   "items in its regions.", driver=row.driver.title))
+            editor.errors.append(_("The change of %(driver)s affects nothing selected: its items in its regions are "
+                                   "not among it.", driver=row.driver.title))
     if editor.is_valid and not editor.name:
         with in_language(None):  # it is stored
             editor.name = suggested_name(editor.asked, services)
@@ -262,7 +262,7 @@ def _horizon(services: Services, fields: MultiDict[str, str], errors: list[str])
     text = fields.get("horizon", "").strip() or str(longest)
     if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= longest:
         return int(text)
-    errors.append(_("A horizon of %(asked)s is not possible; it is a whole number from 1 to %(longest)s.",
+    errors.append(_("The horizon must be a whole number from 1 to %(longest)s, not %(asked)s.",
                     asked=repr(text[:40]), longest=longest))
     return longest
 

@@ -34,7 +34,7 @@ def scenario_at(token: str) -> SavedScenario:
     """The scenario that a link names; 404 where there is none."""
     scenario = by_token(token[:64])
     if scenario is None:
-        abort(404, _("There is no scenario at this link. The list shows all there are."))
+        abort(404, _("There is no scenario at this link. The list shows all of them."))
     return scenario
 
 

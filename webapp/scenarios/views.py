@@ -202,7 +202,7 @@ def side_by_side() -> str:
                 most=MOST_COMPARED))
     found = by_tokens(tokens)
     if len(found) < len(tokens):
-        abort(404, _("There is no scenario at one of these links. The list shows all there are."))
+        abort(404, _("There is no scenario at one of these links. The list shows all of them."))
     return render_template("scenarios/compare.html", comparison=compare(found), tokens=tokens)
 
 
@@ -233,12 +233,12 @@ def _created(editor: Editor) -> ResponseReturnValue:
     if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private):
         compute_or_want(services(), token)
     elif _is_stored(token, editor):
-        flash(_("This was saved already; here it is."), "info")
+        flash(_("Already saved; here it is."), "info")
     else:  # somebody went back to the form, changed it and saved again
         token = uuid4().hex
         create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private)
         compute_or_want(services(), token)
-        flash(_("What you changed is saved as another scenario; the one you saved before is as it was."), "info")
+        flash(_("Your changes are saved as another scenario; the earlier one is unchanged."), "info")
     return redirect(url_for("scenarios.detail", token=token), 303)
 
 

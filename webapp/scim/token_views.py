@@ -54,7 +54,7 @@ def revoke(token_id: int) -> ResponseReturnValue:
     token = db.session.get(ScimToken, token_id) or abort(404, _("There is no token %(token_id)s.", token_id=token_id))
     name = token.name
     revoke_token(token.id)
-    flash(_("The token %(name)s opens nothing any more.", name=name), "success")
+    flash(_("The token %(name)s no longer works.", name=name), "success")
     return redirect(url_for("scim_tokens.show"), 303)
 
 

@@ -262,7 +262,7 @@
   document.addEventListener("fullscreenchange", () => {
     document.querySelectorAll("[data-fill]").forEach((button) => {
       button.setAttribute("aria-pressed", String(Boolean(document.fullscreenElement)));
-      button.textContent = document.fullscreenElement ? _("Leave full screen") : _("Full screen");
+      button.textContent = document.fullscreenElement ? _("Exit full screen") : _("Full screen");
     });
     resize();
   });

@@ -116,7 +116,7 @@
   // The sum of a row over several periods, where a sum is meant: {value, text}, or {why} where there is none.
   const summed = (one, column) => {
     const later = new Set(ahead(column)), before = column.places.filter((place) => !later.has(place) || (one.name === "sold" && known(one.values[place])));
-    if (one.name === "lower" || one.name === "upper") return { why: _("No interval of a sum of %(periods)s: the intervals of its %(periods)s do not add up to it.", { periods: manyPeriods() }) };
+    if (one.name === "lower" || one.name === "upper") return { why: _("No interval for a sum of %(periods)s: their intervals do not add up.", { periods: manyPeriods() }) };
     if (one.kind === "driver" || one.kind === "price") {
       const values = column.places.map((place) => valueOf(one, place)).filter(known);
       if (one.driver_kind === "yes_no") { const count = values.filter(Number).length; return { text: count ? plural(count, data.period) : "" }; }
@@ -251,7 +251,7 @@
     if (unsaved) lines.push(unsaved);
     const list = lines.map((text) => make("div", { className: "text-danger-emphasis", textContent: text }));
     if (conflicts.size) {
-      const box = make("div", { className: "alert alert-warning py-2 mb-0 mt-1", id: "grid-conflicts" }, make("div", { textContent: _("Somebody else changed these meanwhile. Yours is not saved:") }));
+      const box = make("div", { className: "alert alert-warning py-2 mb-0 mt-1", id: "grid-conflicts" }, make("div", { textContent: _("Someone else changed these in the meantime. Yours is not saved:") }));
       conflicts.forEach((one, date) => box.append(make("div", { textContent: (one.by ? _("%(date)s: %(who)s says %(theirs)s; you say %(yours)s", { date: period(date), who: one.by, theirs: `${one.words}${one.comment ? ` (${one.comment})` : ""}`, yours: contentWords(typed.get(date)) || _("none") }) : _("%(date)s: the override was removed; you say %(yours)s", { date: period(date), yours: contentWords(typed.get(date)) || _("none") })) })));
       box.append(make("button", { type: "button", className: "btn btn-sm btn-outline-secondary mt-1 me-2", textContent: _("Keep theirs") }), make("button", { type: "button", className: "btn btn-sm btn-outline-primary mt-1", textContent: _("Save mine") }));
       box.children[box.children.length - 2].dataset.grid = "theirs";
@@ -336,7 +336,7 @@
     if (!changes) return;
     to.push(changes);
     const lost = changes.filter((change) => !put(change, change[name])).length;
-    message = lost ? _("%(periods)s could not be brought back here; the list of overrides can.", { periods: plural(lost, data.period) }) : "";
+    message = lost ? _("%(periods)s could not be undone here; use the list of overrides.", { periods: plural(lost, data.period) }) : "";
     refresh(keysOf(changes));
   };
 
@@ -359,11 +359,11 @@
     if (read.why) return refuse(column.key, text, read.why);
     if (read.is === "nothing") return each(places.map(() => ({ way: null, comment: "" })));
     if (read.is === "percent") {
-      if (!read.amount || read.amount < limits.least_percent || read.amount > limits.most_percent) return refuse(column.key, text, _("“%(text)s”: a percent from %(least)s to %(most)s is possible, other than 0.", { text: text.trim().slice(0, 40), least: contentWords({ way: "percent", amount: limits.least_percent }), most: contentWords({ way: "percent", amount: limits.most_percent }) }));
+      if (!read.amount || read.amount < limits.least_percent || read.amount > limits.most_percent) return refuse(column.key, text, _("“%(text)s”: give a percent from %(least)s to %(most)s, not 0.", { text: text.trim().slice(0, 40), least: contentWords({ way: "percent", amount: limits.least_percent }), most: contentWords({ way: "percent", amount: limits.most_percent }) }));
       return each(places.map((place) => ({ way: "percent", amount: read.amount, comment: own(place) })));
     }
     const model = places.reduce((sum, place) => sum + value("model", place), 0), total = read.is === "more" ? model + read.amount : read.amount;
-    if (total < 0 || total > limits.most_units) return refuse(column.key, text, (total < 0 ? _("“%(text)s” makes %(units)s; 0 or more is possible.", { text: text.trim().slice(0, 40), units: `${amountWords(total).replace("-", "−")} ${data.unit}` }) : _("“%(text)s” makes %(units)s; at most %(most)s is possible.", { text: text.trim().slice(0, 40), units: `${amountWords(total).replace("-", "−")} ${data.unit}`, most: amountWords(limits.most_units) })));
+    if (total < 0 || total > limits.most_units) return refuse(column.key, text, (total < 0 ? _("“%(text)s” makes %(units)s; it must be 0 or more.", { text: text.trim().slice(0, 40), units: `${amountWords(total).replace("-", "−")} ${data.unit}` }) : _("“%(text)s” makes %(units)s; at most %(most)s is allowed.", { text: text.trim().slice(0, 40), units: `${amountWords(total).replace("-", "−")} ${data.unit}`, most: amountWords(limits.most_units) })));
     if (places.length === 1) return each([{ way: "value", amount: total, comment: own(places[0]) }]);
     const { amounts, told, why } = spread(total, places);
     return why ? refuse(column.key, text, why) : { ...each(amounts.map((amount, at) => ({ way: "value", amount, comment: own(places[at]) }))), told };
@@ -480,7 +480,7 @@
       }
     }
     if (pairs.length) enter(pairs);
-    else { message = _("Select cells of the row Override, the first of which holds what is to be filled in."); tell(); }
+    else { message = _("Select cells of the row Override, the first with the value to fill in."); tell(); }
   };
   const comment = () => {
     const places = active && data.rows[active.row - 1]?.name === "override" ? [...new Set(selected().flatMap(([one, column]) => (one.name === "override" ? ahead(column) : [])))].filter((place) => wanted(place).way) : [];
@@ -591,7 +591,7 @@
     if (pairs.length) enter(pairs);
     if (lost.length) {
       const more = block.length > 1 && block.every((line) => line.length === 1) ? ` ${{ day: _("Each day is a column: paste the values as one row."), week: _("Each week is a column: paste the values as one row."), month: _("Each month is a column: paste the values as one row."), quarter: _("Each quarter is a column: paste the values as one row.") }[data.period]}` : "";
-      const first = `${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}`, missed = _("%(values)s (%(first)s) met no cell that can be changed.", { values: plural(lost.length, "pasted value"), first });
+      const first = `${lost.slice(0, 3).join("; ")}${lost.length > 3 ? " …" : ""}`, missed = _("%(values)s skipped (%(first)s): no editable cell.", { values: plural(lost.length, "pasted value"), first });
       message = `${message} ${missed}${more}`.trim();
       tell();
     }
@@ -618,7 +618,7 @@
       message = _("Saved: %(periods)s.", { periods: plural(sent.size, data.period) });
       const before = data;
       await reload().catch(() => null);
-      if (data === before) message = `${message} ${_("The page could not be drawn again; reload it.")}`;
+      if (data === before) message = `${message} ${_("The page could not be refreshed; reload it.")}`;
       if (document.activeElement === document.body) pick(active);
     } else if (status === 409 && answer.changed) {
       answer.changed.forEach((one) => conflicts.set(one.date, one));
@@ -721,11 +721,11 @@
       }
       [...typed].forEach(([date, content]) => {
         const place = data.placeOf.get(date);
-        if (!data.lead.has(place)) { typed.delete(date); message = _("%(date)s is known by now; what you typed for it is gone.", { date: period(date) }); return; }
+        if (!data.lead.has(place)) { typed.delete(date); message = _("%(date)s is known by now; what you typed for it was dropped.", { date: period(date) }); return; }
         if (same(content, held(place))) { typed.delete(date); return; }  // it was saved before the page was left
         const now = data.overrides[data.lead.get(place)];
         if (content.seen === null) content.seen = now.seen;
-        if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? _("somebody") : "" });
+        if (content.seen !== now.seen) conflicts.set(date, { date, seen: now.seen, words: contentWords(held(place)), comment: now.comment ?? "", by: now.count ? now.by ?? _("someone") : "" });
       });
     }
     redraw();

@@ -103,10 +103,10 @@ const keptFields = (() => {
   const words = (field) => {
     const { valueMissing, rangeUnderflow, rangeOverflow, badInput, stepMismatch } = field.validity;
     if (badInput) return field.type === "date" ? _("Give a whole date.") : _("Give a number.");
-    if (valueMissing) return field.localName === "select" ? _("Choose one.") : field.type === "checkbox" ? _("Tick this to go on.") : _("Fill this in.");
+    if (valueMissing) return field.localName === "select" ? _("Choose one.") : field.type === "checkbox" ? _("Tick this to continue.") : _("Fill this in.");
     if (rangeUnderflow || rangeOverflow) {
-      if (field.min && field.max) return _("Allowed is %(least)s to %(most)s.", { least: limit(field, "min"), most: limit(field, "max") });
-      return field.min ? _("Allowed is %(least)s or more.", { least: limit(field, "min") }) : _("Allowed is %(most)s or less.", { most: limit(field, "max") });
+      if (field.min && field.max) return _("Allowed: %(least)s to %(most)s.", { least: limit(field, "min"), most: limit(field, "max") });
+      return field.min ? _("Allowed: %(least)s or more.", { least: limit(field, "min") }) : _("Allowed: %(most)s or less.", { most: limit(field, "max") });
     }
     return stepMismatch && Number(field.step || 1) === 1 ? _("Give a whole number.") : field.validationMessage;
   };

@@ -22,7 +22,7 @@ const typedNumbers = (() => {
     return Number(`${whole}.${rest || "0"}`);
   };
   const example = (1234.5).toLocaleString(locale);
-  const noNumber = (text) => _("“%(text)s” is no number as you write them, such as %(example)s.", { text: text.slice(0, 40), example });
+  const noNumber = (text) => _("“%(text)s” is not a number as you write it, like %(example)s.", { text: text.slice(0, 40), example });
 
   return {
     // A number with its sign; NaN where the text is none.

@@ -24,7 +24,7 @@
     page.checked = ticked.length > 0 && ticked.length === boxes().length;
     page.indeterminate = ticked.length > 0 && !page.checked;
     document.getElementById("work-bar").classList.toggle("is-empty", !all.checked && !tasks);
-    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : tasks ? _n("%(num)s ticked", "%(num)s ticked", tasks) : _("Tick what is to be resolved, assigned, snoozed or retrained");
+    told.textContent = all.checked ? _n("%(num)s ticked", "%(num)s ticked", Number(form().dataset.matching)) : tasks ? _n("%(num)s ticked", "%(num)s ticked", tasks) : _("Tick what to resolve, assign, snooze or retrain");
   };
 
   const go = (step) => {

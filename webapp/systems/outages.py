@@ -32,14 +32,14 @@ LOOP_WORDS = {
         "Forecasts use the models in production now; roll backs and pins wait.")),
     "forecasts": (_l("Updating stored forecasts"), _l(
         "The overview and totals stay as they were; forecasts of single region-items are up to date.")),
-    "scenario": (_l("Computing large scenarios"), _l("They wait; small ones are computed at once as ever.")),
+    "scenario": (_l("Computing large scenarios"), _l("They wait; small ones are computed at once as usual.")),
     "dagster": (_l("Sending and following retrains"), _l("Retrain requests are kept, and sent when it works again.")),
     "expiry": (_l("Removing what is too old"), _l("Everything is kept until it works again.")),
     "hand_over": (_l("Handing over published plans"), _l("They wait, and are handed over when it works again.")),
     "audit": (_l("Sealing the audit log"), _l(
-        "Entries are written as ever; what is done to them until they are sealed would not be noticed.")),
-    "notices": (_l("Telling people what happened"), _l("It is told and sent when it works again.")),
-    "work": (_l("Finding what needs somebody"), _l("The list of work stays as it was; what is done with it counts.")),
+        "Entries are written as usual; changes to them until they are sealed would not be noticed.")),
+    "notices": (_l("Sending notices"), _l("Notices are sent when it works again.")),
+    "work": (_l("Updating the work list"), _l("The work list stays as it was; what is done with it counts.")),
     "value_added": (_l("Summing up accuracy"), _l(
         "Forecast value added stays as it was; scenarios are judged when it works again.")),
 }

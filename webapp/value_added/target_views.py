@@ -59,7 +59,7 @@ def _share(name: str, words: str) -> float:
         raise TargetError(_("%(error)s You wrote %(text)s for %(field)s.", error=error, text=repr(text[:40]),
                             field=words)) from error
     except TypedNumberError as error:
-        raise TargetError(_("Give a number of percent for %(field)s, not %(text)s.", field=words,
+        raise TargetError(_("Give a percent for %(field)s, not %(text)s.", field=words,
                             text=repr(text[:40]))) from error
 
 

@@ -79,7 +79,7 @@ def set_target(segment: str, wape: float, tolerance: float, bias: float) -> bool
     """
     for words, value, least in ((_("WAPE"), wape, 0.001), (_("Tolerance"), tolerance, 0.0), (_("Bias"), bias, 0.0)):
         if not least <= value <= LARGEST:
-            raise TargetError(_("%(name)s: %(value)s %% is not possible; %(least)s %% to %(most)s %% is.", name=words,
+            raise TargetError(_("%(name)s must be from %(least)s %% to %(most)s %%, not %(value)s %%.", name=words,
                                 value=f"{100 * value:g}", least=f"{100 * least:g}", most=f"{100 * LARGEST:g}"))
     wanted: dict[str, float] = {"wape": wape, "tolerance": tolerance, "bias": bias}
     return keep_rule(AccuracyTarget, {"segment": segment}, wanted, "target set", named(segment))

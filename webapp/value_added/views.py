@@ -42,9 +42,10 @@ PLACES = {"inside": lazy_gettext("within its interval"), "above": lazy_gettext("
           "below": lazy_gettext("below its interval")}
 APPLIED = {"all": lazy_gettext("Applied: the plan followed it."), "some": lazy_gettext("Applied in part."),
            "none": lazy_gettext("Not applied: the plan did not follow it.")}
-CAME = {"all": lazy_gettext("Its drivers came as asked."), "some": lazy_gettext("Its drivers came as asked in part."),
-        "none": lazy_gettext("Its drivers did not come as asked."),
-        "unknown": lazy_gettext("Whether its drivers came as asked is not known.")}
+CAME = {"all": lazy_gettext("Its drivers were as assumed."),
+        "some": lazy_gettext("Its drivers were partly as assumed."),
+        "none": lazy_gettext("Its drivers were not as assumed."),
+        "unknown": lazy_gettext("Whether its drivers were as assumed is not known.")}
 
 
 @bp.get("")
@@ -96,11 +97,11 @@ def parse_question(fields: MultiDict[str, str]) -> Question:
     allowed = leads()
     lead = fields.get("lead", "") or str(allowed[0])
     if lead not in map(str, allowed):
-        abort(422, _("A lead of %(lead)s is not judged; %(leads)s are.", lead=repr(lead[:40]),
+        abort(422, _("Lead %(lead)s is not judged; choose from %(leads)s.", lead=repr(lead[:40]),
                      leads=", ".join(map(str, allowed))))
     back = fields.get("back", "")
     if back not in ("", *map(str, RANGES[services().dataset.frequency])):
-        abort(422, _("%(text)s cannot be chosen; %(ranges)s can, or nothing for all.", text=repr(back[:40]),
+        abort(422, _("%(text)s cannot be chosen; choose from %(ranges)s, or nothing for all.", text=repr(back[:40]),
                      ranges=", ".join(map(str, RANGES[services().dataset.frequency]))))
     segment = fields.get("segment", "").strip()
     kind, _colon, name = segment.partition(":")

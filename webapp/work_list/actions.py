@@ -65,18 +65,18 @@ class WantedAction:
         Raises: WorkError.
         """
         if self.act == "assign" and self.owner not in owners():
-            raise WorkError(_("%(person)s cannot see to it. Choose a planner or an administrator who may sign in.",
-                              person=repr(self.owner[:100])) if self.owner else _("Choose who sees to it."))
+            raise WorkError(_("%(person)s cannot be assigned. Choose a planner or administrator who can sign in.",
+                              person=repr(self.owner[:100])) if self.owner else _("Choose whom to assign it to."))
         if self.act == "snooze" and self.until is None:
-            raise WorkError(_("Give the day on which it is to be seen again."))
+            raise WorkError(_("Give the day to snooze until."))
         if self.until is not None and not today < self.until <= today + LONGEST_SNOOZE:
-            raise WorkError(_("Snoozed until %(date)s is not possible; a day after today is, within a year.",
+            raise WorkError(_("Snooze until a day after today, within a year, not %(date)s.",
                               date=self.until))
         if self.due is not None and not today <= self.due <= today + LATEST_DUE:
-            raise WorkError(_("Due on %(date)s is not possible; today or a later day is, within ten years.",
+            raise WorkError(_("The due date must be today or later, within ten years, not %(date)s.",
                               date=self.due))
         if self.act in ("resolve", "accept") and (not self.reason or len(self.reason) > LONGEST_REASON):
-            raise WorkError(_("Say in at most %(most)s characters why it is done, so that others understand it.",
+            raise WorkError(_("Give a reason of at most %(most)s characters, so that others understand it.",
                               most=LONGEST_REASON))
         mine = actor().email if self.act == "take" else self.owner if self.act == "assign" else ""
         return WantedAction(self.act, mine, self.until, self.due, self.reason)
@@ -110,7 +110,7 @@ def act(wanted: WantedAction, seen: Mapping[int, int], today: date) -> Done:
     """
     wanted = wanted.checked(today)
     if len(seen) > MOST_AT_ONCE:
-        raise WorkError(_("%(num)s entries are more than %(most)s, the most that can be changed at once.",
+        raise WorkError(_("At most %(most)s entries can be changed at once, not %(num)s.",
                           num=number(len(seen)), most=number(MOST_AT_ONCE)))
     return _accept(wanted, seen) if wanted.act == "accept" else _change(wanted, seen, today)
 
@@ -131,7 +131,7 @@ def _change(wanted: WantedAction, seen: Mapping[int, int], today: date) -> Done:
             changed.append(entry)
         done.changed = len(changed)
         if changed and wanted.act == "assign" and not who_see(_keys_of(changed), [wanted.owner]):
-            raise WorkError(_("%(person)s does not see all of that, so cannot see to it.", person=wanted.owner))
+            raise WorkError(_("%(person)s does not see all of it, so cannot be assigned.", person=wanted.owner))
         if changed and wanted.act == "assign" and wanted.owner != actor().email:
             _tell_owner(wanted.owner, changed)
         _tell_apart(done)

@@ -136,8 +136,8 @@ def _missed(told: Mapping[str, Any]) -> str:
 
 def _bias(told: Mapping[str, Any]) -> str:
     bias, periods = share(abs(told["bias"]), 0), period_words(told["periods"])
-    return (_("%(share)s too much, over %(periods)s", share=bias, periods=periods) if told["bias"] > 0 else
-            _("%(share)s too little, over %(periods)s", share=bias, periods=periods))
+    return (_("%(share)s too high, over %(periods)s", share=bias, periods=periods) if told["bias"] > 0 else
+            _("%(share)s too low, over %(periods)s", share=bias, periods=periods))
 
 
 def _refused(told: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from webapp.work_list.causes import Line, cause_of, first_lines, has_cause_of, w
 from webapp.work_list.entry_texts import Words, line_words_of
 from webapp.work_list.thresholds import KINDS
 
-SHOWN = {"": lazy_gettext("to do"), "open": lazy_gettext("nobody's"), "assigned": lazy_gettext("assigned"),
+SHOWN = {"": lazy_gettext("to do"), "open": lazy_gettext("unassigned"), "assigned": lazy_gettext("assigned"),
          "snoozed": lazy_gettext("snoozed"), "resolved": lazy_gettext("resolved"), "all": lazy_gettext("all")}
 """What of the list is shown, in words; nothing said: open and assigned."""
 DUE = {"": lazy_gettext("due at any time"), "overdue": lazy_gettext("overdue"),
@@ -57,7 +57,7 @@ def parse_work_view(fields: MultiDict[str, str]) -> View:
         parsed(attribute)
     cause = fields.get(CAUSE, "").strip()
     if cause and not (cause.isascii() and cause.isdigit() and len(cause) < 10):
-        abort(422, _("%(text)s is no entry of the list of work. Tick them on the list.", text=repr(cause[:40])))
+        abort(422, _("%(text)s is not an entry of the work list. Tick entries on the list.", text=repr(cause[:40])))
     return replace(view, filters={**view.filters, ARGUMENT: attribute, CAUSE: cause})
 
 

@@ -45,8 +45,8 @@ def change() -> ResponseReturnValue:
             kind, segment, is_on=bool(request.form.get("is_on")),
             threshold=_number("threshold", known.threshold_words) if known.threshold is not None else None,
             periods=_whole("periods", known.periods_words) if known.periods is not None else None,
-            due_days=_whole("due_days", _("Days to do it")),
-            again_days=_whole("again_days", _("Days until it is open again")))
+            due_days=_whole("due_days", _("Days until due")),
+            again_days=_whole("again_days", _("Days until reopened")))
     except (RuleError, SegmentError, TooManyRulesError) as error:
         abort(422, str(error))
     flash(_("Saved: %(rule)s. The list follows within minutes.", rule=named(kind, segment)) if changed else
@@ -81,7 +81,7 @@ def _number(name: str, words: str) -> float:
 def _whole(name: str, words: str) -> int:
     text = request.form.get(name, "").strip()
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise RuleError(_("%(what)s: %(text)s is no whole number from 0 to %(most)s.", what=words,
+        raise RuleError(_("%(what)s: %(text)s is not a whole number from 0 to %(most)s.", what=words,
                           text=repr(text[:40]), most=MOST_DAYS))
     return int(text)
 

@@ -41,53 +41,53 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "moved": Kind(
         lazy_gettext("Forecast moved"),
-        lazy_gettext("The model's forecast of the same periods is another than before."),
-        lazy_gettext("Look"), 2, 0.2, lazy_gettext("Least move, share of the forecast")),
+        lazy_gettext("The model's forecast of the same periods has changed."),
+        lazy_gettext("Look"), 2, 0.2, lazy_gettext("Minimum change, share of the forecast")),
     "missed": Kind(
         lazy_gettext("Sales outside the interval"),
-        lazy_gettext("Sold was less or more than the 80 % interval, several periods in a row."),
+        lazy_gettext("Sales were outside the 80 % interval several periods in a row."),
         lazy_gettext("Look"), 3, periods=3, periods_words=lazy_gettext("Periods in a row")),
     "bias": Kind(
         lazy_gettext("Biased forecast"),
         lazy_gettext("Published forecasts were too high or too low over all the periods they are judged on."),
-        lazy_gettext("Look"), 5, 0.25, lazy_gettext("Largest bias, share of what was sold"), 14,
-        lazy_gettext("Least periods judged")),
+        lazy_gettext("Look"), 5, 0.25, lazy_gettext("Maximum bias, share of what was sold"), 14,
+        lazy_gettext("Minimum periods judged")),
     "failed": Kind(
         lazy_gettext("Retrain failed"),
         lazy_gettext("The newest training ended with an error."),
         lazy_gettext("Retrain"), 1),
     "kept": Kind(
         lazy_gettext("Retrain changed nothing"),
-        lazy_gettext("A planner asked for a retrain, and the gate kept what served before."),
-        lazy_gettext("See why"), 5, periods=30, periods_words=lazy_gettext("Days that it is told")),
+        lazy_gettext("A planner requested a retrain, and the gate kept what served before."),
+        lazy_gettext("See why"), 5, periods=30, periods_words=lazy_gettext("Days shown")),
     "refused": Kind(
         lazy_gettext("Data rejected"),
         lazy_gettext("New demand was rejected, or many of its rows."),
-        lazy_gettext("See the rows"), 1, 0.05, lazy_gettext("Least share of rows")),
+        lazy_gettext("See the rows"), 1, 0.05, lazy_gettext("Minimum share of rows")),
     "stale": Kind(
         lazy_gettext("Stale model"),
         lazy_gettext("The model is old, or demand is no longer what it was trained on."),
-        lazy_gettext("Retrain"), 10, 0.25, lazy_gettext("Largest drift (population stability index)"), 180,
+        lazy_gettext("Retrain"), 10, 0.25, lazy_gettext("Maximum drift (population stability index)"), 180,
         lazy_gettext("Days since it was promoted")),
     "unusual": Kind(
         lazy_gettext("Unusual sales to adjust"),
         lazy_gettext("Sales that season, level and known drivers do not explain."),
-        lazy_gettext("Adjust"), 10, periods=60, periods_words=lazy_gettext("Newest periods looked at")),
+        lazy_gettext("Adjust"), 10, periods=60, periods_words=lazy_gettext("Newest periods checked")),
     "override": Kind(
-        lazy_gettext("Override that hurts"),
+        lazy_gettext("Harmful override"),
         lazy_gettext("Overrides of past periods were further off than the model."),
-        lazy_gettext("See the overrides"), 10, periods=3, periods_words=lazy_gettext("Least periods judged")),
+        lazy_gettext("See the overrides"), 10, periods=3, periods_words=lazy_gettext("Minimum periods judged")),
     "stock_out": Kind(
         lazy_gettext("Out of stock"),
         lazy_gettext("Nothing was left to sell in the newest periods."),
         lazy_gettext("Look"), 1, periods=1, periods_words=lazy_gettext("Periods in a row")),
     "no_model": Kind(
         lazy_gettext("No model"),
-        lazy_gettext("Nothing but last season's sales forecasts it, or nothing at all."),
+        lazy_gettext("It is forecast from last season's sales only, or not at all."),
         lazy_gettext("Retrain"), 5),
     "scenario": Kind(
-        lazy_gettext("Scenario to be judged"),
-        lazy_gettext("Its periods are over: what was said can be compared with what was sold."),
+        lazy_gettext("Scenario to judge"),
+        lazy_gettext("Its periods are over: compare what was expected with what was sold."),
         lazy_gettext("Judge"), 10, has_segments=False),
 }
 
@@ -164,14 +164,14 @@ def set_rule(kind: str, segment: str, *, is_on: bool, threshold: float | None, p
         raise RuleError(_("%(kind)s is not about region-items, so its rule is for all. Leave the segment empty.",
                           kind=known.title))
     if threshold is not None and not 0 < threshold <= 100:
-        raise RuleError(_("%(number)s is not possible; %(what)s: more than 0, at most 100.", number=f"{threshold:g}",
-                          what=inside_sentence(known.threshold_words)))
+        raise RuleError(_("%(what)s: give a number above 0 and at most 100, not %(number)s.", number=f"{threshold:g}",
+                          what=known.threshold_words))
     numbers: tuple[tuple[str, int | None, int], ...] = (
-        (_("Periods or days"), periods, 1), (_("Days to do it"), due_days, 0),
-        (_("Days until it is open again"), again_days, 0))
+        (_("Periods or days"), periods, 1), (_("Days until due"), due_days, 0),
+        (_("Days until reopened"), again_days, 0))
     for words, value, least in numbers:
         if value is not None and not least <= value <= MOST_DAYS:
-            raise RuleError(_("%(what)s: %(number)s is not possible; a whole number from %(least)s to %(most)s is.",
+            raise RuleError(_("%(what)s: give a whole number from %(least)s to %(most)s, not %(number)s.",
                               what=words, number=value, least=least, most=MOST_DAYS))
     wanted: dict[str, bool | float | int | None] = {
         "is_on": is_on, "threshold": threshold if known.threshold is not None else None,

@@ -69,7 +69,7 @@ def show() -> ResponseReturnValue:
         "work_list/show.html", page=page, view=page.view, words=line_words_of(page.rows, page.view), shown=SHOWN,
         due=DUE, grouped=GROUPED,
         kind_titles=[("", _("anything")), *((name, kind.title) for name, kind in KINDS.items())],
-        people=[("", _("everybody's")), (ME, _("mine")), (NOBODY, _("nobody's")), *people],
+        people=[("", _("everyone's")), (ME, _("mine")), (NOBODY, _("unassigned")), *people],
         owners=owners() if actor().may("planner") else [], me=actor().email,
         attributes=list(groupable()), most=MOST_AT_ONCE)
 
@@ -123,7 +123,7 @@ def _seen(today: date) -> dict[int, int]:
     for text in (one for value in request.form.getlist("entry") for one in value.split(" ")):
         entry_id, _dot, version = text.partition(".")
         if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in (entry_id, version)):
-            abort(422, _("%(text)s is no entry of the list of work. Tick them on the list.", text=repr(text[:40])))
+            abort(422, _("%(text)s is not an entry of the work list. Tick entries on the list.", text=repr(text[:40])))
         seen[int(entry_id)] = int(version)
     return seen
 
@@ -135,7 +135,7 @@ def _day(name: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        abort(422, _("Give a date as 2026-01-31, not %(text)s.", text=repr(text[:40])))
+        abort(422, _("Give a date like 2026-01-31, not %(text)s.", text=repr(text[:40])))
 
 
 def _tell(wanted: WantedAction, done: Done, today: date) -> None:
@@ -145,17 +145,17 @@ def _tell(wanted: WantedAction, done: Done, today: date) -> None:
     elif not done.left and not done.unfit:
         flash(_("Nothing was changed: it was so already."), "info")
     if done.unfit:
-        flash(_n("%(num)s task left as before: only unusual sales can be accepted.",
-                 "%(num)s tasks left as before: only unusual sales can be accepted.", done.unfit,
+        flash(_n("%(num)s task unchanged: only unusual sales can be accepted.",
+                 "%(num)s tasks unchanged: only unusual sales can be accepted.", done.unfit,
                  num=number(done.unfit)), "info")
     if done.left:
         names = "; ".join(f"{named(one)}, {_now(one, today)}" for one in done.left[:NAMED])
         if len(done.left) > NAMED:
             names = _("%(names)s; and %(num)s more", names=names, num=len(done.left) - NAMED)
-        flash(_n("%(num)s task left as somebody else made it meanwhile: %(names)s. Look again, then repeat what still "
-                 "holds.",
-                 "%(num)s tasks left as somebody else made it meanwhile: %(names)s. Look again, then repeat what still "
-                 "holds.", len(done.left), num=number(len(done.left)), names=names), "warning")
+        flash(_n("%(num)s task unchanged, as someone else changed it in the meantime: %(names)s. Look again, then "
+                 "repeat what still applies.",
+                 "%(num)s tasks unchanged, as someone else changed them in the meantime: %(names)s. Look again, then "
+                 "repeat what still applies.", len(done.left), num=number(len(done.left)), names=names), "warning")
 
 
 def _done_words(wanted: WantedAction, done: Done) -> str:
@@ -171,7 +171,7 @@ def _done_words(wanted: WantedAction, done: Done) -> str:
         return _("%(tasks)s snoozed until %(date)s.", tasks=tasks, date=day(wanted.until))
     return {"take": _("%(tasks)s now yours.", tasks=tasks), "release": _("%(tasks)s given back.", tasks=tasks),
             "resolve": _("%(tasks)s resolved.", tasks=tasks),
-            "reopen": _("%(tasks)s opened again.", tasks=tasks)}[wanted.act]
+            "reopen": _("%(tasks)s reopened.", tasks=tasks)}[wanted.act]
 
 
 def _now(entry: WorkEntry, today: date) -> str:
@@ -181,7 +181,7 @@ def _now(entry: WorkEntry, today: date) -> str:
             "resolved": _("resolved (%(reason)s)", reason=entry.reason if entry.resolved_by
                           else stored_words(entry.reason))}[state]
     return (_("%(state)s, by %(person)s", state=told, person=entry.changed_by) if entry.changed_by else
-            _("%(state)s, as it was found again", state=told))
+            _("%(state)s, found again", state=told))
 
 
 def _back() -> str:

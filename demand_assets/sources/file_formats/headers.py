@@ -177,12 +177,12 @@ def _named(header: Sequence[str], names: tuple[str, ...], available: Sequence[st
               columns_of_names(header, names, available, plan, dataset, where))
     if (entry := dataset.stock_entry) is not None:
         raise StockOfWideTableError(_NO_STOCK.format(count=len(spread.columns), what="columns of demand", entry=entry,
-                                                     first=spread.columns[0]))
+                                                     name=spread.columns[0]))
     wanted = plan.wanted(name for name in names if name not in spread.columns)
     return Layout(names, tuple(wanted), spread)
 
 
-_NO_STOCK = ("{count} columns are {what}, as {first!r}: in such a wide table no column can say of each period whether "
+_NO_STOCK = ("{count} columns are {what}, as {name!r}: in such a wide table no column can say of each period whether "
              "it was in stock. Deliver a row for each period, or leave columns.{entry} out.")
 
 
@@ -198,7 +198,7 @@ def _wide(names: Sequence[str], available: Sequence[str], plan: ColumnPlan, data
         return None
     if (entry := dataset.stock_entry) is not None:
         raise StockOfWideTableError(_NO_STOCK.format(count=len(dates), what="dates with demand in them", entry=entry,
-                                                     first=dates[0]))
+                                                     name=dates[0]))
     try:
         plan.check([*others, *plan.period_columns()], "")
     except SourceError:

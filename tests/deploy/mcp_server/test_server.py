@@ -10,7 +10,7 @@ from deploy.mcp_server.settings import AgentSettings
 def test_without_a_token_it_says_where_one_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEMAND_API_TOKEN", raising=False)
 
-    with pytest.raises(SystemExit, match=r"DEMAND_API_TOKEN is not set\. Make a token on the app's account page"):
+    with pytest.raises(SystemExit, match=r"DEMAND_API_TOKEN is not set\. Create a token on the app's account page"):
         main()
 
 

@@ -192,7 +192,7 @@ def test_who_signs_in_without_a_password_sets_none_from_an_open_browser(app: Fla
     response = client.post("/password", data={"new_password": NEW, "new_password_confirm": NEW, "csrf_token": token})
 
     assert response.status_code == 403
-    assert re.search("An administrator can make a link", response.text)
+    assert re.search("An administrator can create a link", response.text)
     assert post(client, "/account/tokens", {"name": "x", "role": "viewer", "days": "30"}, "/account").status_code == 422
 
 

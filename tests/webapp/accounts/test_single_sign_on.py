@@ -173,7 +173,7 @@ def test_another_identity_with_the_same_address_is_not_let_in(with_sso: Flask) -
     response = sign_on(with_sso.test_client(), "another")
 
     assert response.status_code == 403
-    assert "belongs to somebody else" in text_of(page(response).main)
+    assert "belongs to someone else" in text_of(page(response).main)
 
 
 def test_until_an_administrator_takes_the_old_identity_off(with_sso: Flask, provider: str) -> None:

@@ -80,7 +80,7 @@ def test_the_owner_revokes_a_token_and_nobody_elses(app: Flask, client: FlaskCli
 
 
 def test_an_administrator_sees_and_revokes_everybodys(app: Flask, admin: FlaskClient, viewer: FlaskClient) -> None:
-    assert "Nobody has made a token yet" in text_of(page(admin.get("/admin/tokens")).main)
+    assert "No tokens yet" in text_of(page(admin.get("/admin/tokens")).main)
     secret = make(viewer)
     [token] = kept(app)
     assert VIEWER in text_of(page(admin.get("/admin/tokens?q=night")).select_one("tbody tr"))

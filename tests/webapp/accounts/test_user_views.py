@@ -94,7 +94,7 @@ def test_a_link_is_made_by_command(app: Flask, anonymous: FlaskClient) -> None:
 
 
 def test_a_new_role_holds_at_once_and_signs_out(app: Flask, admin: FlaskClient, viewer: FlaskClient) -> None:
-    assert "is planner now" in act(admin, app, VIEWER, "role", role="planner")
+    assert "is now planner" in act(admin, app, VIEWER, "role", role="planner")
 
     assert viewer.get("/").location.startswith("/sign-in")
     assert signed_in(viewer, VIEWER).get("/scenarios/new").status_code == 200
@@ -201,7 +201,7 @@ def test_the_list_is_searched_filtered_and_paged(app: Flask, admin: FlaskClient)
     assert emails("q=PERSON0&role=viewer&state=active") == [f"person0{n}@example.org" for n in (2, 4, 6, 8)]
     assert emails("state=inactive") == ["person00@example.org"]
     assert emails("q=%25") == []
-    assert "Nobody matches" in text_of(page(admin.get("/admin/users?q=zzz")).main)
+    assert "No user matches" in text_of(page(admin.get("/admin/users?q=zzz")).main)
 
 
 def test_the_last_sign_in_is_shown(anonymous: FlaskClient) -> None:

@@ -138,7 +138,7 @@ def test_the_same_form_twice_is_one_link_and_another_scale_replaces_it(client: F
     ({"other": "x" * 1001}, "is too long"), ({"other": "a\x81b"}, "control characters"),
     ({"scale": "0"}, "The scale 0 is not possible"), ({"scale": "-1"}, "The scale -1 is not possible"),
     ({"scale": "1e9"}, "The scale 1e+09 is not possible"), ({"scale": "nan"}, "Write a number"),
-    ({"scale": "many"}, "You wrote 'many' as scale"), ({"date": "soon"}, "Give a date as 2026-01-31"),
+    ({"scale": "many"}, "You wrote 'many' as scale"), ({"date": "soon"}, "Give a date like 2026-01-31"),
     ({"reason": " "}, "Give a reason"), ({"reason": "x" * 501}, "at most 500 characters"),
     ({"region": ["north", "south"]}, "There is no region-item south · item 01")])
 def test_what_cannot_be_is_refused_in_words(client: FlaskClient, app: Flask, fields: dict[str, object],

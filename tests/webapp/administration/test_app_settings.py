@@ -32,8 +32,8 @@ def test_a_change_is_recorded_with_before_and_after_and_what_stayed_is_not(app: 
     changed = entries_of_act(app, "setting changed")
     assert [(entry.by, entry.subject, entry.before, entry.after) for entry in changed] == [
         (ADMIN, "Sign people out after (hours)", {"value": 720}, {"value": 12}),
-        (ADMIN, "Longest life of API tokens, in days", {"value": 0}, {"value": 30}),
-        (ADMIN, "Longest life of API tokens, in days", {"value": 30}, {"value": 90})]
+        (ADMIN, "Maximum life of API tokens (days)", {"value": 0}, {"value": 30}),
+        (ADMIN, "Maximum life of API tokens (days)", {"value": 30}, {"value": 90})]
     assert f"Set by {ADMIN}" in text_of(page(admin.get("/admin/settings")).main)
 
 

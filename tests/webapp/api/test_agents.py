@@ -306,7 +306,7 @@ def test_five_hundred_region_items_come_in_pages_that_are_small(planner: Agent) 
     ("forecast", {"keys": [KETTLE.key], "horizon": 99}, "a whole number from 1 to 14"),
     ("what_if", {"keys": [KETTLE.key], "changes": [
         {"driver": "prize", "action": "set", "value": 1, "first": "2026-07-01", "last": "2026-07-02"}]},
-     "(422): 'prize' is no driver of Test shop; its drivers are price, promo, shelf"),
+     "(422): 'prize' is not a driver of Test shop; its drivers are price, promo, shelf"),
     ("what_if", {"keys": [KETTLE.key], "changes": [{"driver": "price"}]}, "Field required"),
     ("compare_totals", {"by": "colour"}, "region, item"),
     ("find", {"cursor": "x"}, "This cursor was not given by the API"),

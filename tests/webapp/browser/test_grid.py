@@ -64,8 +64,8 @@ def test_a_planner_works_through_the_grid_by_keyboard(planner: BrowserContext, a
     expect(forecast.first).to_have_text("1.234,5")
     expect(override.nth(1)).to_have_text("+50\u00a0%")
     assert override.nth(2).text_content() == f"{model[2] - 1:.2f}".rstrip("0").rstrip(".").replace(".", ",")
-    expect(page.locator("#grid-problems")).to_contain_text("“9.90” is no number as you write them, such as 1.234,5")
-    expect(page.locator("#grid-problems")).to_contain_text("0 or more is possible")
+    expect(page.locator("#grid-problems")).to_contain_text("“9.90” is not a number as you write it, like 1.234,5")
+    expect(page.locator("#grid-problems")).to_contain_text("it must be 0 or more")
     expect(override.nth(3)).to_have_attribute("aria-invalid", "true")
     page.wait_for_function(
         "() => JSON.parse(document.querySelector('#result .chart-data').textContent).overridden?.length === 3")

@@ -51,8 +51,8 @@ def test_a_question_mark_lists_the_short_cuts_and_they_can_be_turned_off(page: P
     page.goto("/data")
     expect(page.locator("#shortcuts")).to_be_hidden()
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard short-cuts")).to_contain_text("g d Data")
-    page.get_by_label("Use short-cuts in this browser").uncheck()
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("g d Data")
+    page.get_by_label("Use shortcuts in this browser").uncheck()
     page.keyboard.press("Escape")
     expect(page.locator("#shortcuts")).to_be_hidden()
 

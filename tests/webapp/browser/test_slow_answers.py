@@ -154,7 +154,7 @@ def test_what_a_change_is_limited_to_stays_when_the_selection_loses_it(page: Pag
         ODD.region]
     page.locator("#change-0-value").fill("-10")
     page.get_by_role("button", name="Save and compute", exact=True).last.click()
-    expect(page.locator("#messages")).to_contain_text("counts for none of the selection")
+    expect(page.locator("#messages")).to_contain_text("affects nothing selected")
     assert page.locator("#change-0-region").evaluate("field => [...field.selectedOptions].map(one => one.value)") == [
         ODD.region]
 
@@ -352,7 +352,7 @@ def test_what_a_field_allows_stands_beside_it_until_it_is_right(page: Page) -> N
     page.get_by_label("Horizon").fill("99")
     page.locator("#editor .apply").click()
 
-    expect(page.locator("#horizon-error")).to_have_text("Allowed is 1 to 14.")
+    expect(page.locator("#horizon-error")).to_have_text("Allowed: 1 to 14.")
     expect(page.get_by_label("Horizon")).to_be_focused()
     page.locator("#name").press_sequentially("x")  # a bubble would be gone
     expect(page.locator("#horizon-error")).to_be_visible()
@@ -361,7 +361,7 @@ def test_what_a_field_allows_stands_beside_it_until_it_is_right(page: Page) -> N
 
 
 @pytest.mark.parametrize(("field", "typed", "words"), [
-    ("#override-amount", "", "Fill this in."), ("#override-last", "2020-01-01", "Allowed is "),
+    ("#override-amount", "", "Fill this in."), ("#override-last", "2020-01-01", "Allowed: "),
 ])
 def test_a_wrong_override_is_told_at_its_field(page: Page, field: str, typed: str, words: str) -> None:
     page.goto(f"/forecasts?ri={quote(ODD.key)}&horizon=7&tab=overrides")

@@ -101,7 +101,7 @@ def test_two_planners_choose_apart_and_open_what_one_of_them_shared(site: Site, 
     page.locator("#tabs").get_by_role("link", name="Region-items").click()
     page.get_by_role("link", name="Save what is shown").click()
     page.get_by_label("Name").fill("The north of two")
-    page.get_by_label("Share with everybody here").check()
+    page.get_by_label("Share with everyone here").check()
     page.get_by_role("button", name="Save", exact=True).click()
     try:
         administrator.goto("/")

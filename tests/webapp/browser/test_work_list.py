@@ -94,7 +94,7 @@ def test_of_two_on_the_same_task_the_second_is_told(page: Page, tasks: Flask, si
 
 def test_the_acts_are_there_once_something_is_ticked(page: Page, tasks: Flask) -> None:
     page.goto("/work?kind=moved")
-    expect(page.get_by_text("Tick what is to be resolved")).to_be_visible()
+    expect(page.get_by_text("Tick what to resolve")).to_be_visible()
     for name in ("Resolve", "Take", "Assign", "Snooze"):
         expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
 

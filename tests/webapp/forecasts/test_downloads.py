@@ -115,7 +115,7 @@ def test_a_large_group_is_downloaded_from_its_stored_forecasts(client: FlaskClie
     ({"format": ""}, "Say what to download"),
     ({"of": "drivers"}, "Say what to download"),
     ({"ri": []}, "Choose at least one region-item first."),
-    (change(value="ten"), "The scenario of this address cannot be answered"),
+    (change(value="ten"), "The scenario of this address cannot be computed"),
 ])
 def test_what_cannot_be_downloaded_is_told(client: FlaskClient, args: dict[str, Any], message: str) -> None:
     response = get(client, **args)

@@ -134,10 +134,10 @@ def test_a_sum_tells_how_many_have_no_price_and_leaves_them_out(planner: FlaskCl
     assert alone["forecast"] > 0
     assert (total["region_items"], total["money"]["priced"], total["money"]["costed"]) == (2, 1, 1)
     assert total["money"]["revenue"] == api.told("/region-items/north%7Ckettle")["revenue"]
-    assert "price not known of 1 of 2 region-items" in text_of(soup.select_one("#in-money"))
+    assert "price unknown for 1 of 2 region-items" in text_of(soup.select_one("#in-money"))
     assert {row["Revenue, KWD"] for row in rows if row["Item"] == NOWHERE.item} == {""}
     only = page(planner.get("/forecasts", query_string={"ri": NOWHERE.key})).select_one("#in-money")
-    assert text_of(only) == "Revenue – price not known"
+    assert text_of(only) == "Revenue – price unknown"
     table = page(planner.get("/forecasts", query_string={"ri": NOWHERE.key})).select_one("#by-period")
     assert "Revenue" not in text_of(table.thead)  # no column that is empty in every row; files have it all the same
     assert "Revenue, KWD" in rows[0]
@@ -158,7 +158,7 @@ def test_the_overview_is_sorted_by_money_and_what_is_not_known_comes_last(planne
     assert money[-1] == "–"
     known = [float(one.replace(",", "")) for one in money[:-1]]
     assert known == sorted(known, reverse=True)
-    assert "Of 1 region-item the price is not known" in text_of(soup.select_one("#in-money"))
+    assert "The price of 1 region-item is unknown" in text_of(soup.select_one("#in-money"))
 
 
 def test_totals_have_money_of_those_whose_price_is_known(shop: Flask, planner: FlaskClient, api: Program) -> None:

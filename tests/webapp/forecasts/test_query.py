@@ -221,7 +221,7 @@ def test_a_large_group_is_summed_from_the_stored_forecasts_and_says_what_is_miss
     assert total(soup) == pytest.approx(total(small) * 28 / 29, rel=0.01)  # all sell the same
     assert len(soup.select("#by-period tbody tr")) == 5
     assert not soup.select("#scenario, #seen, #why")
-    assert "More than" in text_of(soup.select_one("#result"))
+    assert "What-if and reasons are shown for up to" in text_of(soup.select_one("#result"))
 
 
 def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: FlaskClient, background: Background,
@@ -235,7 +235,7 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
 
     assert text_of(first[0].th) == str(ODD)
     assert (len(first), len(second)) == (20, len(REGION_ITEMS) - 20)
-    assert "There are no so many" in text_of(show(client, all="1", page="9"))
+    assert "That page does not exist" in text_of(show(client, all="1", page="9"))
     assert client.get("/forecasts/why?all=1").status_code == 422
     assert post(client, "/forecasts", {"all": "1"}).status_code == 422
 
@@ -341,7 +341,7 @@ def test_accuracy_of_a_selection_pools_errors_of_each(client: FlaskClient, app: 
 def test_without_past_forecasts_the_page_says_that_they_are_kept(client: FlaskClient) -> None:
     words = text_of(show(client, ri=KETTLE.key).select_one("#seen"))
 
-    assert "no forecast that was shown has met its demand yet" in words
+    assert "no actuals yet for past forecasts" in words
 
 
 def test_regions_and_items_can_be_chosen_without_scripts(client: FlaskClient) -> None:

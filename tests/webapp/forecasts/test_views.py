@@ -67,7 +67,7 @@ def test_the_page_says_which_class_forecasts_and_why(client: FlaskClient, backgr
     assert text_of(soup.h2) == f"{demand_of(12.0)['demand'].tail(7).sum():.1f} units in 7 days".replace(".0 ", " ")
     words = text_of(soup.select_one("#model"))
     assert "Model class seasonal naive . seasonal naive in place of XGBoost: WAPE 20.0 % against 40.0 %" in words
-    assert "Out: ets (took more than 10 s)." in words
+    assert "Ruled out: ets (took more than 10 s)." in words
     assert "Backtest WAPE 20.0 %" in words
 
 
@@ -195,10 +195,10 @@ def test_values_that_no_model_has_seen_are_flagged(client: FlaskClient, promoted
     (change(value="-100"), "A price is above 0"),
     (change(action="set", value="0"), "A price is above 0"),
     (change(action="double"), "Choose one of: percent, set, add"),
-    (change(first="2026-02-30"), "Give a date as 2026-01-31, not '2026-02-30'"),
+    (change(first="2026-02-30"), "Give a date like 2026-01-31, not '2026-02-30'"),
     (change(first="2026-07-09", last="2026-07-02"), "lies before the first"),
     (change(first="2027-01-01", last="2027-01-05"), "The forecast runs from 2026-07-01 to 2026-07-14"),
-    (change(driver="weather"), "'weather' is no driver of Test shop"),
+    (change(driver="weather"), "'weather' is not a driver of Test shop"),
     (change(driver="promo", action="set", value="2"), "Choose yes or no"),
     (change(driver="shelf", action="set", value=""), "Choose a value"),
 ])

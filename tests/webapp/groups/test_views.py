@@ -88,7 +88,7 @@ def test_without_a_group_nothing_is_seen_where_that_is_set(
     monkeypatch.setattr(app.extensions["services"].settings, "web_without_group", "nothing")
     told = text_of(page(admin.get("/admin/groups")).select_one("#list"))
     assert "only administrators see region-items" in told
-    assert "who is in none sees nothing" in text_of(page(admin.get("/admin/groups")))
+    assert "people in none see nothing" in text_of(page(admin.get("/admin/groups")))
     assert "31" in text_of(page(admin.get("/")).select_one("main"))
 
     seen = text_of(page(client.get("/")).select_one("#sees"))
@@ -99,4 +99,4 @@ def test_without_a_group_nothing_is_seen_where_that_is_set(
     at = made(admin)
     post(admin, f"{at}/members", {"add": EMAIL}, form_on=at)
     assert client.get("/forecasts?ri=north%7Ckettle").status_code == 200
-    assert "Who is in no other group sees nothing then." in text_of(page(admin.get(at)))
+    assert "Those in no other group then see nothing." in text_of(page(admin.get(at)))

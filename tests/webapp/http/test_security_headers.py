@@ -132,7 +132,7 @@ class TestUploads:
         response = upload(client, b"region,item,date,price\n" + b"x" * 8_100_000, "plan.csv")
 
         assert response.status_code == 413
-        assert "at most 8 MB. Nothing was stored." in text_of(page(response))
+        assert "at most 8 MB at once. Nothing was saved." in text_of(page(response))
 
     @pytest.mark.parametrize(("content", "name", "words"), [
         (b"x" * 5_100_000, "plan.csv", "at most 5 MB are read"),

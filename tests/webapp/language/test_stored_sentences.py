@@ -11,6 +11,7 @@ CODE = '''
 
 WORDS = "a sentence at the top"
 SHORT = "kettle"
+TEMPLATE = "{count:,} columns are {what}, as {name!r} is"
 
 
 def told(units: float, rows: list[int], is_one: bool, driver: Driver) -> str:
@@ -28,6 +29,7 @@ def told(units: float, rows: list[int], is_one: bool, driver: Driver) -> str:
 def test_sentences_are_read_with_their_values() -> None:
     assert list(dict.fromkeys(sentences_in(CODE))) == [
         "a sentence at the top",
+        "%(value)s columns are %(what)s, as %(name)s is",
         "%(title)s has %(rows)s rows; %(units)s of them is refused at least",
         "%(title)s has %(rows)s rows; %(units)s of them is refused",
         "%(title)s has %(rows)s rows; %(units)s of them are refused at least",
@@ -48,3 +50,4 @@ def test_what_the_gate_the_rules_and_forecasts_say_is_among_them() -> None:
             "The date is missing.",
             "%(title)s is not known for %(missing)s of %(horizon)s periods: %(rule)s."} <= found
     assert not [each for each in found if not re.search(r"[a-z]", each)]
+    assert not [each for each in found if re.search(r"\{\w*[!:}]", each)], "a value that is not read as one"

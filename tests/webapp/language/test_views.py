@@ -17,7 +17,7 @@ def test_scripts_get_their_words_whoever_asks(anonymous: FlaskClient, tag: str, 
     known = json.loads(response.text.removeprefix("window.catalogue = ").removesuffix(";\n"))
     assert known["Saved: %(periods)s."] == one
     assert known["%(num)s day"] == forms
-    assert "Forgotten password" not in known
+    assert "Reset your password" not in known
     assert response.mimetype == "text/javascript"
     assert "immutable" in response.headers["Cache-Control"]
 

@@ -32,7 +32,7 @@ class TestRollBack:
         words = text_of(page(admin.get(form("roll_back", 1))))
 
         assert "Roll back to v1: north · kettle?" in words
-        assert "it forecasts in place of v3" in words
+        assert "it replaces v3" in words
         assert "v3 stays in the registry and is not promoted again by itself" in words
 
     def test_it_waits_is_carried_out_and_told(self, app: Flask, admin: FlaskClient, background: Background,
@@ -73,14 +73,14 @@ class TestRollBack:
             assert ask(admin, "roll_back", 1, token="t" * 32).location == HERE
 
         assert len(acts(app)) == 1
-        assert "asked already" in text_of(page(admin.get(HERE)))
+        assert "Already requested" in text_of(page(admin.get(HERE)))
 
     def test_while_one_waits_another_is_not_stored(self, app: Flask, admin: FlaskClient) -> None:
         ask(admin, "roll_back", 1)
         ask(admin, "roll_back", 2)
 
         assert len(acts(app)) == 1
-        assert "is to be carried out first" in text_of(page(admin.get(HERE)))
+        assert "has to be carried out first" in text_of(page(admin.get(HERE)))
 
     def test_carried_out_twice_is_carried_out_once(self, app: Flask, admin: FlaskClient, background: Background,
                                                    registry: FakeRegistry) -> None:
@@ -190,7 +190,7 @@ class TestPin:
         refused = post(client, "/models/act", {"token": "t" * 32, "ri": KETTLE.key, "kind": "roll_back",
                                                "version": "1", "reason": "I want to"})
         assert refused.status_code == 403
-        assert "Only administrators roll back" in refused.text
+        assert "Only administrators can roll back" in refused.text
         assert acts(app) == []
 
 

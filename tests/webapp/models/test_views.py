@@ -59,7 +59,7 @@ def test_a_version_is_told_with_data_metrics_decision_and_who_asked(app: Flask, 
 
     row, = versions(client)
     assert row.startswith("v2")
-    for told in ("on Nov 23, 2025 to Jun 1, 2026, 191 days", "asked by planner@example.com (stale), #1",
+    for told in ("on Nov 23, 2025 to Jun 1, 2026, 191 days", "requested by planner@example.com (stale), #1",
                  "kept not better", "production had 19.0 %",
                  "20.0 % with the drivers that came 30.0 % −5.0 % 79 %"):  # judged before plans were
         assert told in row.replace(" ,", ",")
@@ -151,7 +151,7 @@ def test_two_versions_are_compared_on_the_same_periods(client: FlaskClient, back
     since, windows = (text_of(section) for section in soup.select("section"))
     assert "On 20 days" in since
     assert "v2, in production" in since.replace(" ,", ",")
-    assert "There is none yet" not in windows
+    assert "None yet" not in windows
     drawn = json.loads(soup.select_one(".compare-data").text)  # type: ignore[union-attr]
     assert [line["name"] for line in drawn["lines"]] == ["v1", "v2"]
     assert len(drawn["actual"]) == len(drawn["lines"][0]["rows"]) == 20
@@ -199,12 +199,12 @@ def test_files_are_fetched_on_request_by_anybody(client: FlaskClient, background
     background.act()
 
     assert "Fetch files" not in versions(client)[2]
-    assert "What people did" not in client.get(f"/models/region-item?ri={KETTLE.key}").text
+    assert "Manual changes" not in client.get(f"/models/region-item?ri={KETTLE.key}").text
 
 
 def test_the_newest_decisions_are_listed_searched_filtered_and_paged(client: FlaskClient,
                                                                      background: Background) -> None:
-    assert "Nothing was decided yet" in client.get("/models").text
+    assert "No decisions yet" in client.get("/models").text
     for number, one in enumerate(REGION_ITEMS):
         at = f"2026-06-{1 + number // 24:02}T{number % 24:02}:00:00.000+00:00"
         step = "promoted" if number % 2 else "kept"

@@ -195,7 +195,7 @@ def test_letters_come_at_once_or_daily_in_one_and_each_thing_once(with_mail: Fla
 
     assert send(with_mail, later=True) == 2
     _, letter = letters[0].received.get_nowait()
-    assert "Subject: 2 things of Test shop" in letter
+    assert "Subject: 2 notices from Test shop" in letter
     assert all(f"Retrain {number} is over" in letter for number in (1, 2))
     assert send(with_mail, later=True) == 0
     assert letters[0].received.empty()

@@ -46,7 +46,7 @@ def test_without_a_lead_time_nothing_is_told(app: Flask, client: FlaskClient) ->
                                         "service_level": "95"}, form_on="/order-up-to")
 
     assert row_of(client, KETTLE)["Order up to"] == (
-        "unknown: Nobody has set its lead time and review period and service level.")
+        "unknown: No lead time and review period and service level is set.")
 
 
 def test_a_quantity_over_lead_time_and_review_period(app: Flask, client: FlaskClient) -> None:

@@ -205,13 +205,13 @@ def test_a_scenario_is_compared_with_the_models_plan_and_says_so(client: FlaskCl
 
 
 @pytest.mark.parametrize(("fields", "words"), [
-    ({"amount": "much"}, "The amount must be a number as 1250 or 12.5, not 'much'"),
-    ({"amount": "nan"}, "The amount must be a number as 1250 or 12.5, not 'nan'"),
+    ({"amount": "much"}, "The amount must be a number like 1250 or 12.5, not 'much'"),
+    ({"amount": "nan"}, "The amount must be a number like 1250 or 12.5, not 'nan'"),
     ({"amount": "1,000"}, "The amount cannot be '1,000'. This could mean 1000 or 1.0000"),
     ({"amount": "1_000"}, "not '1_000'"),
-    ({"comment": "a\x07b"}, "Leave out its control characters"),
-    ({"amount": "-5"}, "a number from 0 to 1,000,000,000,000 is"),
-    ({"first": "tomorrow"}, "The first date must be a date as 2026-01-31, not 'tomorrow'"),
+    ({"comment": "a\x07b"}, "contains control characters"),
+    ({"amount": "-5"}, "must be from 0 to 1,000,000,000,000, not"),
+    ({"first": "tomorrow"}, "The first date must be a date like 2026-01-31, not 'tomorrow'"),
     ({"last": "<b>"}, "The last date must be a date"),
     ({"way": "guess"}, "Choose whether it is a value or a percent, not 'guess'"),
     ({"first": "2026-06-30"}, "from 2026-07-01 to 2026-07-14, not from 2026-06-30 to 2026-07-02"),
@@ -240,7 +240,7 @@ def test_a_double_click_overrides_once(client: FlaskClient, app: Flask) -> None:
     second = override(client, token=token)
 
     assert second.status_code == 303
-    assert "This was recorded already" in client.get(second.location).text
+    assert "Already recorded" in client.get(second.location).text
     with app.app_context():
         assert db.session.query(Override).count() == 2
         assert db.session.query(AuditEntry).filter_by(kind="override").count() == 1
@@ -401,7 +401,7 @@ def test_an_override_is_removed_from_the_list(several: FlaskClient) -> None:
 
 
 def test_without_any_override_the_list_says_where_they_are_made(client: FlaskClient) -> None:
-    assert "Nothing was overridden yet" in client.get("/overrides").text
+    assert "No overrides yet" in client.get("/overrides").text
 
 
 def test_a_selection_costs_few_questions(client: FlaskClient, app: Flask, counted: Callable[[], int]) -> None:

@@ -82,7 +82,7 @@ def test_numbers_that_nothing_sold_leaves_unknown_are_no_evidence(client: FlaskC
     background.journal(Entry(KETTLE, "trained", numbers=card(unknown, unknown, unknown, unknown, units=0.0)))
 
     soup = page(client.get("/forecasts", query_string={"ri": KETTLE.key}))
-    assert "not known, as nothing was backtested yet" in text_of(soup.select_one("#evidence"))
+    assert "unknown, nothing was backtested yet" in text_of(soup.select_one("#evidence"))
     assert page(client.get("/")).select_one("#best") is None
 
 

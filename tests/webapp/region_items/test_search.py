@@ -54,7 +54,7 @@ def test_suggestions_are_few_and_lead_to_all(client: FlaskClient) -> None:
 
 
 def test_nothing_found_and_nothing_asked_say_what_to_do(client: FlaskClient) -> None:
-    assert "Nothing is called “nobody”" in text_of(page(client.get("/search?q=nobody")))
+    assert "No match for “nobody”" in text_of(page(client.get("/search?q=nobody")))
     assert "Which region or item?" in text_of(page(client.get("/search")))
     assert client.get("/search?q=", headers=SUGGESTIONS).data.strip() == b""
 

@@ -154,7 +154,7 @@ def test_all_that_match_and_all_of_nothing_new(app: Flask, client: FlaskClient, 
 
     only = page(ask_for_retrain(client, [KETTLE.key]))
     assert text_of(only.h1) == "Nothing new to learn for this region-item"
-    assert [text_of(button) for button in only.select("main form button")] == ["Retrain it all the same"]
+    assert [text_of(button) for button in only.select("main form button")] == ["Retrain it anyway"]
 
 
 def test_a_retry_says_so_too(app: Flask, client: FlaskClient, background: Background,

@@ -59,7 +59,7 @@ def test_the_same_form_sent_twice_is_one_request(app: Flask, client: FlaskClient
 
     assert first.location == second.location == "/retrains/1"
     assert len(requests_stored(app)) == 1
-    assert "asked already" in text_of(page(client.get(second.location)))
+    assert "Already requested" in text_of(page(client.get(second.location)))
 
 
 def test_another_selection_on_the_same_form_is_another_request(app: Flask, client: FlaskClient) -> None:
@@ -75,7 +75,7 @@ def test_region_items_of_an_unfinished_retrain_are_not_asked_again(app: Flask, c
     overlapping = ask_for_retrain(client, keys_of(SCATTERED))
 
     words = text_of(page(client.get(overlapping.location)))
-    assert "an unfinished retrain holds 2 region-items of the selection already: north · kettle, north · item" in words
+    assert "2 region-items are already in an unfinished retrain: north · kettle, north · item" in words
     assert set(items(client, 2)) == {str(each) for each in SCATTERED[2:]}
     covered = ask_for_retrain(client, keys_of(SCATTERED[:1]))
     assert covered.location == "/retrains/1"
@@ -349,7 +349,7 @@ def test_everything_that_matches_can_be_retrained(client: FlaskClient, backgroun
 
 
 def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskClient, background: Background) -> None:
-    assert "Nobody has asked" in text_of(page(client.get("/retrains")))
+    assert "No retrains yet" in text_of(page(client.get("/retrains")))
     ask_for_retrain(client, [KETTLE.key])
     background.send()
     background.journal(Entry(KETTLE, "kept", requests_stored(app)[0]))
@@ -509,7 +509,7 @@ def test_a_region_item_that_a_sensor_retrains_is_not_asked_again(client: FlaskCl
     asked = ask_for_retrain(client, [KETTLE.key])
 
     assert asked.location == "/retrains/1"
-    assert "an unfinished retrain holds 1 region-item" in text_of(page(client.get(asked.location)))
+    assert "1 region-item is already in an unfinished retrain" in text_of(page(client.get(asked.location)))
     assert listed(client) == ["#1"]
 
 
@@ -640,7 +640,7 @@ def test_what_failed_is_tried_again_by_the_rules_of_any_request(app: Flask, clie
     assert "Why: retry of 2 region-items of #1: stale" in text_of(page(client.get("/retrains/2")))
     other = post(client, "/retrains/1/retry", {"token": "t" * 32}, form_on="/retrains/1")
     assert other.location == "/retrains/2"  # they are in an unfinished retrain
-    assert "an unfinished retrain holds 2" in text_of(page(client.get(other.location)))
+    assert "2 region-items are already in an unfinished retrain" in text_of(page(client.get(other.location)))
     assert len(requests_stored(app)) == 2
 
 

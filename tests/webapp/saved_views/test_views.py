@@ -61,7 +61,7 @@ def test_picked_region_items_stay_the_same_and_those_that_are_gone_are_told(
         app: Flask, client: FlaskClient, background: Background) -> None:
     asked = post(client, "/views/picked", {"ri": [KETTLE.key, SOUTH]}, form_on="/")
     form = page(client.get(asked.headers["Location"]))
-    assert "the 2 region-items that were picked" in text_of(form.select_one("#holds"))
+    assert "the 2 picked region-items" in text_of(form.select_one("#holds"))
 
     saved(client, "Kettles", of="picked", ri=[KETTLE.key, SOUTH])
     background.catalogue(*(one for one in REGION_ITEMS if one.key != SOUTH))
@@ -195,13 +195,13 @@ def test_an_attribute_that_the_dataset_no_longer_has_is_told_and_nothing_is_done
         app.extensions["services"] = before
 
     opened = client.get("/views/1", follow_redirects=True)
-    assert "also asks for category Hot, which this dataset no longer has: more is shown" in opened.text
+    assert "also filters by category Hot, which this dataset no longer has: more is shown" in opened.text
     assert "attribute=category" not in opened.request.full_path
     assert client.get("/", follow_redirects=True).status_code == 200
     refused = client.get("/views/1/forecasts")
     assert refused.status_code == 422
     assert "category Hot" in refused.text
-    assert "not in the dataset any more: category Hot" in text_of(page(client.get("/views")).select_one("#list"))
+    assert "no longer in the dataset: category Hot" in text_of(page(client.get("/views")).select_one("#list"))
 
 
 def test_the_overview_opens_with_what_was_chosen_and_everything_is_one_click_away(

@@ -33,7 +33,7 @@ def test_without_any_the_list_says_how_to_make_one(client: FlaskClient) -> None:
     words = text_of(shown(client, "/scenarios").main)
 
     assert "No scenario yet" in words
-    assert "Make the first one" in words
+    assert "Create the first one" in words
 
 
 def test_a_scenario_is_saved_computed_and_shown_beside_the_plan(client: FlaskClient, promoted: FakeRegistry) -> None:
@@ -90,11 +90,11 @@ def test_too_many_are_refused_with_the_number_allowed(client: FlaskClient) -> No
     ({"ri": ["north|nothing", KETTLE.key]}, "1 region-item asked for is not in the dataset and left out of the "
                                             "selection: north|nothing."),
     ({"ri": ["no key", "x|"]}, "2 region-items asked for are not in the dataset"),
-    ({"horizon": "15"}, "A horizon of '15' is not possible; it is a whole number from 1 to 14."),
-    ({"change-0-driver": "weather"}, "'weather' is no driver of Test shop"),
+    ({"horizon": "15"}, "The horizon must be a whole number from 1 to 14, not '15'."),
+    ({"change-0-driver": "weather"}, "'weather' is not a driver of Test shop"),
     ({"change-0-value": "many"}, "Give a number, not 'many'."),
-    ({"change-0-driver": ""}, "is no driver"),
-    ({"change-0-item": ["item 03"]}, "The change of price counts for none of the selection"),
+    ({"change-0-driver": ""}, "is not a driver"),
+    ({"change-0-item": ["item 03"]}, "The change of price affects nothing selected"),
     ({"name": "x" * 121}, "A name has at most 120 characters"),
     ({"plan": "nonsense\n1\n"}, "The first line must name the columns"),
     ({"plan": "region,item,date,price\nnorth,kettle,2026-07-02,\n"},
@@ -103,7 +103,7 @@ def test_too_many_are_refused_with_the_number_allowed(client: FlaskClient) -> No
      "Nothing is selected, and the plan names no region-item of the dataset."),
     ({"ri": [], "plan": "date,price\n2026-07-02,9\n"},
      "or name them in columns region and item, as in north and item 00."),
-    ({"horizon": "15", "plan": "nonsense"}, "A horizon of '15' is not possible"),
+    ({"horizon": "15", "plan": "nonsense"}, "The horizon must be a whole number from 1 to 14, not '15'"),
 ])
 def test_wrong_input_is_told_and_nothing_is_saved(client: FlaskClient, app: Flask, fields: dict[str, Any],
                                                   words: str) -> None:
@@ -153,7 +153,7 @@ def test_a_link_need_not_say_all_of_a_change(client: FlaskClient) -> None:
 
     assert fields == {"change-0-first": "2026-07-01", "change-0-last": "2026-07-14", "change-1-action": "set"}
     assert not soup.select(".invalid-feedback")
-    assert "'weather' is no driver of Test shop" in text_of(soup.select_one("#messages"))
+    assert "'weather' is not a driver of Test shop" in text_of(soup.select_one("#messages"))
 
 
 def test_changes_are_added_and_removed_without_saving(client: FlaskClient, app: Flask) -> None:

@@ -75,7 +75,7 @@ def test_the_token_goes_on_without_who_made_it_and_the_page_says_so(app: Flask, 
     assert token.patched(f"/Users/user-{first}", {"op": "replace", "path": "active", "value": False}).status_code == 200
 
     assert token.told(f"/Users/user-{second}")["active"] is True
-    assert "no administrator any more" in signed_in(app.test_client(), "second@example.com").get("/admin/scim").text
+    assert "no longer an administrator" in signed_in(app.test_client(), "second@example.com").get("/admin/scim").text
 
 
 def test_a_setting_for_all_tokens_ends_these_too(app: Flask, admin: FlaskClient) -> None:

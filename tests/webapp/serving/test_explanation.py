@@ -115,8 +115,7 @@ def test_the_baseline_has_no_explanation_and_says_so(client: FlaskClient, promot
     assert "there is nothing more to explain" in text_of(why(client, OTHER.key))
 
     soup = why(client, KETTLE.key, OTHER.key)
-    assert f"the baseline forecasts them by repeating past demand, which leaves nothing to explain: {OTHER}" in text_of(
-        soup)
+    assert f"Left out, as their baseline only repeats past demand: {OTHER}" in text_of(soup)
     alone = table(why(client))[1]
     assert table(soup)[1] == alone
 

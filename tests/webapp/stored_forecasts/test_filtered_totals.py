@@ -142,7 +142,7 @@ def test_of_too_many_region_items_the_page_says_that_it_has_no_interval(
         app: Flask, client: FlaskClient, summed: Background, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filtered_totals, "MOST", 2)
     url = "/totals?attribute=department:Kitchen&attribute=region:north&by=category"
-    words = "its forecast tells it"
+    words = "open their forecast for it"
 
     found = lines(client, url)
     assert [found[name][1] for name in ("All that match", "Kettles")] == ["–", of(app, KETTLE.key)[1]]

@@ -170,14 +170,14 @@ def test_the_pages_say_what_came_of_it_and_to_whom_it_belongs(app: Flask, client
     told = text_of(page(client.get(f"/scenarios/{'a' * 32}")).select_one("#verdict"))
     listed = [text_of(row) for row in page(viewer.get("/value-added/scenarios")).select("#judged tbody tr")]
 
-    assert "Sold within its interval : 33 units. It said 35 (30 – 40, 80 %). The plan then was 30 (28 – 32)" in told
+    assert "Sold within its interval : 33 units. It expected 35 (30 – 40, 80 %). The plan then was 30 (28 – 32)" in told
     assert "sold lies above its interval" in told
     assert "Not applied: the plan did not follow it. 0 of 3 rows" in told
-    assert "Its drivers did not come as asked. promo: 0 of 3 as asked." in told
+    assert "Its drivers were not as assumed. promo: 0 of 3 as assumed." in told
     assert len(listed) == 1
     assert "Not applied" in listed[0]
     assert len(page(client.get("/value-added/scenarios")).select("#judged tbody tr")) == 2
-    assert "not come" not in text_of(page(client.get(f"/scenarios/{'b' * 32}")).select_one("#verdict"))
+    assert "not as assumed" not in text_of(page(client.get(f"/scenarios/{'b' * 32}")).select_one("#verdict"))
     assert client.get("/value-added/scenarios?format=csv").text.count("Sale") == 2
     with app.app_context():
         assert len(db.session.scalars(select(ScenarioVerdict)).all()) == 2

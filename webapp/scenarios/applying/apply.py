@@ -18,7 +18,7 @@ from webapp.scenarios.applying.situation import ON_CHANGED, ON_OVERRIDES, OnChan
 from webapp.scenarios.repository import recorded_name
 from webapp.tables import Override, SavedScenario
 
-CHANGED = lazy_gettext("What was shown changed since the page was opened. Nothing was done; look at it again, then "
+CHANGED = lazy_gettext("Something shown here changed since you opened the page. Nothing was done; look again, then "
                        "decide.")
 
 
@@ -61,23 +61,23 @@ def apply(scenario: SavedScenario, decided: Decided, form: str, seen: str | None
             return OverrideResult(batch, before, 0, is_new=False)
         if scenario.is_private:
             raise OverrideError(_("This scenario is only for you. Share it first, so that others can see why the plan "
-                                  "is as it will be."))
+                                  "changes."))
         situation = situation_of(scenario, who)
         if situation.problem:
             raise OverrideError(situation.problem)
         if seen is not None and seen != situation.digest:
             raise ChangedSinceSeenError(str(CHANGED))
         if situation.existing and decided.on_overrides is None:
-            raise UndecidedError(_("%(num)s of its periods are overridden already. Decide what becomes of these "
+            raise UndecidedError(_("%(num)s of its periods are overridden already. Decide what happens to these "
                                    "overrides: %(choices)s.", num=number(len(situation.existing)),
                                    choices=", ".join(ON_OVERRIDES)))
         if situation.must_decide_changed and decided.on_changed is None:
             raise UndecidedError(_("Something changed since the scenario was computed. Compute it again, or decide "
-                                   "what becomes of the region-items that changed: %(choices)s.",
+                                   "what happens to the region-items that changed: %(choices)s.",
                                    choices=", ".join(ON_CHANGED)))
         wanted = situation.wanted(decided.on_overrides, decided.on_changed)
         if not wanted:
-            raise OverrideError(_("So decided, nothing is left to be overridden."))
+            raise OverrideError(_("With these choices, nothing is left to override."))
         comment = f"Scenario “{scenario.name}”"[:LONGEST_COMMENT]
         rows = [Override(batch=batch, key=cell.key, date=cell.date, way=way, amount=amount, comment=comment,
                          made_by=who.email, scenario=token) for cell, way, amount in wanted]

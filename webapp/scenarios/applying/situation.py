@@ -101,9 +101,9 @@ class Situation:
         if self.state.word not in ("fresh", "stale"):
             return _("The scenario is %(state)s. Compute it first; then it can be applied.", state=self.state.words)
         if not self.cells and not (self.known or self.locked_cells or self.gone):
-            return _("Nothing of it can be applied: it changes no forecast.")
+            return _("Nothing to apply: it changes no forecast.")
         if not self.cells:
-            told = _("Nothing of it can be applied: what it changes is known by now, locked, or left the dataset.")
+            told = _("Nothing to apply: what it changes is known by now, locked, or no longer in the dataset.")
             return f"{told} {self.locked.words if self.locked_cells else ''}".strip()
         return ""
 

@@ -52,7 +52,7 @@ def make(token: str) -> ResponseReturnValue:
                  "%(overrides)s, in place of %(num)s earlier overrides.", made.replaced,
                  num=number(made.replaced), overrides=told), "success")
     elif not made.is_new:
-        flash(_("This was applied already. Nothing was done twice."), "info")
+        flash(_("Already applied."), "info")
     return redirect(url_for("scenarios.detail", token=token), 303)
 
 

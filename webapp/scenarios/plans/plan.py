@@ -179,7 +179,7 @@ class _Reader:
                 found[name] = place
             elif title:
                 self._errors.append(RowError(line, title, "", _(
-                    "This is no column that is known. Allowed are %(columns)s. Without it, the other columns can be "
+                    "Unknown column. Allowed are %(columns)s. Without it, the other columns can be "
                     "used.", columns=self._allowed())))
         missing = [name for name in _KEYS if name not in found and len(self._names.get(name, "ab")) > 1]
         self._drivers = {name: place for name, place in found.items() if name not in _KEYS}
@@ -198,7 +198,7 @@ class _Reader:
     def _row(self, line: int, cells: Sequence[str], width: int) -> PlanRow | None:
         if len(cells) > width and any(cells[width:]):
             self._errors.append(RowError(line, "", " | ".join(cells[width:])[:60], _(
-                "The line has %(cells)s cells, the first line %(width)s. Put a cell with a delimiter in it between "
+                "The line has %(cells)s cells, the first line %(width)s. Put cells that contain a delimiter in "
                 "quotes.", cells=len(cells), width=width)))
             return None
         at = {name: cells[place] if place < len(cells) else "" for name, place in
@@ -230,10 +230,10 @@ class _Reader:
                 if len(known) > 5:
                     some = _("%(names)s and others", names=some)
                 self._errors.append(RowError(line, kind, text[:60], _(
-                    "No region of the selection is called so. It has %(names)s. Write one of them, tick the region "
-                    "above if the dataset has it, or leave the line out.", names=some) if kind == "region" else _(
-                    "No item of the selection is called so. It has %(names)s. Write one of them, tick the item above "
-                    "if the dataset has it, or leave the line out.", names=some)))
+                    "The selection has no such region. It has %(names)s. Write one of them, tick the region above if "
+                    "the dataset has it, or leave the line out.", names=some) if kind == "region" else _(
+                    "The selection has no such item. It has %(names)s. Write one of them, tick the item above if the "
+                    "dataset has it, or leave the line out.", names=some)))
             else:
                 names[kind] = name
         if len(names) < 2:
@@ -258,7 +258,7 @@ class _Reader:
             day = date_of(text, self._dataset.frequency)
             if key is not None and day not in self._periods[key]:
                 ahead = self._dates[key]
-                told = _("No period of the forecast; it runs from %(first)s to %(last)s.", first=ahead[0],
+                told = _("Not a period of the forecast, which runs from %(first)s to %(last)s.", first=ahead[0],
                          last=ahead[-1])
                 if len(ahead) > 1 and ahead[0] < day < ahead[-1]:
                     told += " " + _("Its periods begin on %(first)s, %(second)s …", first=ahead[0], second=ahead[1])

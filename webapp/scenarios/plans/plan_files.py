@@ -84,8 +84,8 @@ def cells_of(text: str) -> Cells:
     try:
         for count, row in enumerate(reader, 1):
             if count > MOST_LINES:
-                raise PlanFileError(_("There are more than %(most)s lines, blank ones among them; at most so many are "
-                                      "read. Take out the blank ones.", most=number(MOST_LINES)))
+                raise PlanFileError(_("At most %(most)s lines are read, blank ones included; there are more. Remove "
+                                      "the blank ones.", most=number(MOST_LINES)))
             if len(row) > MOST_COLUMNS and any(map(str.strip, row)):
                 raise PlanFileError(_("Line %(line)s has %(num)s columns; at most %(most)s are read. Leave out those "
                                       "that name no driver.", line=reader.line_num, num=number(len(row)),
@@ -94,12 +94,12 @@ def cells_of(text: str) -> Cells:
             if not any(cells):
                 continue
             if len(rows) > MOST_ROWS:
-                raise PlanFileError(_("There are more than %(most)s rows; at most so many are read. Make two scenarios "
-                                      "of it.", most=number(MOST_ROWS)))
+                raise PlanFileError(_("At most %(most)s rows are read; there are more. Split it into two "
+                                      "scenarios.", most=number(MOST_ROWS)))
             rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise PlanFileError(_("Line %(line)s cannot be read: %(problem)s. Shorten its cells, and look for a quote that "
-                              "nothing closes.", line=reader.line_num, problem=error)) from error
+        raise PlanFileError(_("Line %(line)s cannot be read: %(problem)s. Shorten its cells, and look for an unclosed "
+                              "quote.", line=reader.line_num, problem=error)) from error
     return Cells(tuple(rows), delimiter)
 
 
@@ -148,7 +148,7 @@ def date_of(text: str, frequency: Frequency) -> date:
     if frequency == "Q" and (quarter := _QUARTER.fullmatch(text)):
         return date(int(quarter[1]), 3 * int(quarter[2]) - 2, 1)
     if _WRITTEN_DATE.fullmatch(text):
-        raise CellError(_("The calendar has no such day. Write one that it has."))
+        raise CellError(_("There is no such date in the calendar. Correct it."))
     shorter = {"M": "2026-01, ", "Q": "2026-Q1, "}.get(frequency, "")
     raise CellError(_("Write the date as %(example)s or 31.01.2026.", example=f"{shorter}2026-01-31"))
 

@@ -104,7 +104,7 @@ def test_one_act_takes_all_back_and_what_somebody_changed_since_is_kept_and_told
 
     assert response.headers["Location"] == path
     words = text_of(shown(client, path).main)
-    assert "Undone: 27 overrides. What was there before holds again." in words
+    assert "Undone: 27 overrides. What was there before applies again." in words
     assert "1 override of it had been changed since; what is there now stays." in words
     assert held(app) == before | {(KETTLE.key, "2026-07-03"): ("percent", 70.0, BEN.email, "")}
 
@@ -159,7 +159,7 @@ def test_a_new_dataset_file_counts_for_every_region_item(app: Flask, client: Fla
 
     response = applied(client, path, changed="leave")
 
-    assert "nothing is left to be overridden" in text_of(page(response).select_one("#error"))
+    assert "nothing is left to override" in text_of(page(response).select_one("#error"))
     assert held(app) == {}
 
 
@@ -173,7 +173,7 @@ def test_what_was_decided_of_another_sight_is_asked_again(app: Flask, client: Fl
         "overrides": "replace"})
 
     assert response.status_code == 409
-    assert "changed since the page was opened" in text_of(page(response).select_one("#error"))
+    assert "changed since you opened the page" in text_of(page(response).select_one("#error"))
     assert held(app) == before
     assert page(response).select_one("#existing") is not None
 
@@ -185,7 +185,7 @@ def test_the_same_form_twice_applies_it_once(app: Flask, client: FlaskClient, pa
     first, again = (client.post(f"{path}/apply", data=fields) for _ in range(2))
 
     assert (first.status_code, again.status_code) == (303, 303)
-    assert "Nothing was done twice" in text_of(shown(client, path).main)
+    assert "Already applied" in text_of(shown(client, path).main)
     with app.app_context():
         assert db.session.scalar(select(func.count()).select_from(Override)) == 28
 
