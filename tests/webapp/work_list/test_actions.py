@@ -132,7 +132,8 @@ def test_the_same_act_sent_twice_is_done_once_and_warns_of_nothing(
 
 
 @pytest.mark.parametrize(("what", "fields", "words"), [
-    ("assign", {"owner_wanted": VIEWER}, "cannot be assigned"), ("assign", {"owner_wanted": "x@y"}, "cannot be assigned"),
+    ("assign", {"owner_wanted": VIEWER}, "cannot be assigned"),
+    ("assign", {"owner_wanted": "x@y"}, "cannot be assigned"),
     ("assign", {}, "Choose whom"), ("snooze", {}, "Give the day"), ("snooze", {"until": 0}, "a day after today"),
     ("snooze", {"until": 400}, "within a year"),
     ("snooze", {"until": "tomorrow"}, "2026-01-31"), ("take", {"due_wanted": "2020-01-01"}, "today or later"),
@@ -156,7 +157,7 @@ def test_what_is_no_task_is_refused(client: FlaskClient, rejected: WorkEntry, ti
 
 
 def test_more_than_can_be_changed_at_once_are_refused(app: Flask) -> None:
-    with app.app_context(), pytest.raises(WorkError, match="At most .* not 1,001"):
+    with app.app_context(), pytest.raises(WorkError, match=r"At most .* not 1,001"):
         do("reopen", *[WorkEntry(id=number, version=1) for number in range(1, 1002)])
 
 

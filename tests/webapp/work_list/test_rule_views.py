@@ -73,8 +73,9 @@ def test_who_reads_german_is_answered_in_it_and_the_audit_log_stays_english(app:
 
 
 @pytest.mark.parametrize(("fields", "words"), [
-    ({"threshold": "0"}, "a number above 0"), ({"threshold": "101"}, "at most 100"), ({"threshold": "nan"}, "Give a number"),
-    ({"threshold": ""}, "Give a number"), ({"threshold": "-1"}, "a number above 0"), ({"due_days": "x"}, "whole number"),
+    ({"threshold": "0"}, "a number above 0"), ({"threshold": "101"}, "at most 100"),
+    ({"threshold": "nan"}, "Give a number"), ({"threshold": ""}, "Give a number"),
+    ({"threshold": "-1"}, "a number above 0"), ({"due_days": "x"}, "whole number"),
     ({"due_days": "3651"}, "a whole number from 0 to 3650, not 3651"), ({"again_days": "-1"}, "whole number"),
     ({"kind": "luck"}, "not known here"),
     ({"segment": "north"}, "no segment"), ({"segment": "region:"}, "no segment"),
