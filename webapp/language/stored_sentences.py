@@ -37,6 +37,7 @@ UNSEEN = {
     "demand_assets/forecasting/registry/loadable": "answers to who loads a model with MLflow",
     "demand_assets/forecasting/registry/expiry.py": "lines of logs",
     "demand_assets/forecasting/registry/moved_files.py": "what is asked of MLflow's database",
+    "demand_assets/forecasting/registry/private_mlflow.py": "what MLflow's client says, and those who ask know",
     "demand_assets/forecasting/store/file_events.py": "lines of logs",
     "demand_assets/forecasting/store/half_restored.py": "ends the start of the product",
     "demand_assets/forecasting/store/uploads.py": "answers of the API",

@@ -65,7 +65,8 @@ def check(wanted: WantedOverride) -> None:
                               amount=f"{wanted.amount:,g}", most=f"{MOST_UNITS:,.0f}"))
     if wanted.way == "percent" and (not LEAST_PERCENT <= wanted.amount <= MOST_PERCENT or not wanted.amount):
         raise OverrideError(_("A change must be from %(least)s to %(most)s %% and not 0; %(amount)s %% is not "
-                              "possible.", amount=f"{wanted.amount:g}", least=f"{LEAST_PERCENT:g}", most=f"{MOST_PERCENT:g}"))
+                              "possible.", amount=f"{wanted.amount:g}", least=f"{LEAST_PERCENT:g}",
+                              most=f"{MOST_PERCENT:g}"))
     if not wanted.comment or len(wanted.comment) > LONGEST_COMMENT:
         raise OverrideError(_("Give a comment of at most %(most)s characters, so that others understand it.",
                               most=LONGEST_COMMENT))
