@@ -171,7 +171,7 @@ def test_the_pages_say_what_came_of_it_and_to_whom_it_belongs(app: Flask, client
     listed = [text_of(row) for row in page(viewer.get("/value-added/scenarios")).select("#judged tbody tr")]
 
     assert "Sold within its interval : 33 units. It expected 35 (30 – 40, 80 %). The plan then was 30 (28 – 32)" in told
-    assert "sold lies above its interval" in told
+    assert "sales were above its interval" in told
     assert "Not applied: the plan did not follow it. 0 of 3 rows" in told
     assert "Its drivers were not as assumed. promo: 0 of 3 as assumed." in told
     assert len(listed) == 1
