@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import invalidate_caches
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import pytest
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import PipelineResource, open_pipeline
+from demand_assets.forecasting.registry.moved_files import prepare_models
+from demand_assets.forecasting.store.journal import Journal
+from demand_assets.pipeline.outcomes import TAKING_IN, RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
@@ -40,20 +44,68 @@ effect = "increasing"
 """
 
 
+PINNED = """
+[training]
+scale = "log"
+drivers = "boosted"
+year_features = false
+rounds = 30
+own_rounds = 10
+own_share = 0.5
+"""
+"""What makes models fast, where a test is not about how they are chosen; to be added to the dataset file."""
+
+
+def settings_in(folder: Path, training: str = "") -> Settings:
+    """Settings of a weekly dataset of two regions and two items, everything in that folder."""
+    file = folder / "shop.toml"
+    file.write_text(DATASET + training)
+    return Settings(dataset=file, state=folder / "var", cores=1, mlflow_url=None)
+
+
+def begin(settings: Settings, empty_mlflow: Path) -> Pipeline:
+    """The pipeline of these settings, which goes on with what is in the state directory; with nothing, where it is not
+    there."""
+    if not settings.state.exists():
+        (settings.folder / "mlflow").mkdir(parents=True)
+        shutil.copy(empty_mlflow, settings.folder / "mlflow" / "mlflow.db")
+    return open_pipeline(settings)
+
+
+def copy_state(state: Path, settings: Settings) -> None:
+    """Let the pipeline of these settings go on from a copy of that state directory, which nobody writes to now."""
+    shutil.copytree(state, settings.state)
+    prepare_models(settings.folder / "mlflow")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of a weekly dataset of two regions and two items."""
-    file = tmp_path / "shop.toml"
-    file.write_text(DATASET)
-    return Settings(dataset=file, state=tmp_path / "var", cores=1, mlflow_url=None)
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
 def pipeline(settings: Settings, empty_mlflow: Path) -> Pipeline:
-    """The dataset's pipeline, with nothing done yet."""
-    (settings.folder / "mlflow").mkdir(parents=True)
-    shutil.copy(empty_mlflow, settings.folder / "mlflow" / "mlflow.db")
-    return open_pipeline(settings)
+    """The dataset's pipeline, with nothing done yet but what a fixture named by ``usefixtures`` has copied."""
+    return begin(settings, empty_mlflow)
+
+
+@pytest.fixture(scope="session")
+def pooled_state(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
+    """A state directory with all demand taken in and a pooled model, made fast, and nothing else; to be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("pooled"), PINNED)
+    pipeline = begin(settings, empty_mlflow)
+    list(pipeline.carry(pipeline.source.catalogue().region_items, TAKING_IN, RequestedBy()))
+    pipeline.pool(RequestedBy())
+    for name in Journal(pipeline.store).files_after(""):
+        pipeline.store.remove_bytes(name)
+    return settings.state
+
+
+@pytest.fixture
+def pooled(settings: Settings, pooled_state: Path) -> None:
+    """The pipeline begins with all demand taken in and a pooled model; for ``usefixtures``, which comes before it."""
+    copy_state(pooled_state, settings)
 
 
 @pytest.fixture
@@ -72,14 +124,22 @@ def empty_dagster(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def instance(settings: Settings, pipeline: Pipeline, empty_dagster: Path) -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance that knows the region-items as partitions."""
+@contextmanager
+def instance_of(settings: Settings, pipeline: Pipeline, empty_dagster: Path) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance that knows the region-items as partitions; in a state that has one already, that one."""
     home = settings.folder / "dagster"
-    shutil.copytree(empty_dagster, home)
+    if not home.exists():
+        shutil.copytree(empty_dagster, home)
     prepare_home(home)
     with open_instance(home) as instance:
         sync_partitions(instance, pipeline.source.catalogue().region_items)
+        yield instance
+
+
+@pytest.fixture
+def instance(settings: Settings, pipeline: Pipeline, empty_dagster: Path) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance that knows the region-items as partitions."""
+    with instance_of(settings, pipeline, empty_dagster) as instance:
         yield instance
 
 

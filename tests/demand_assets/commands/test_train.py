@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path
@@ -24,6 +25,8 @@ from demand_assets.pipeline.parallel import side_by_side
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.pipeline.train_stage import TrainStage
 from demand_assets.settings import Settings
+from tests.demand_assets.commands.doubling import double, doubled
+from tests.demand_assets.conftest import PINNED, begin, copy_state, settings_in
 
 
 def quiet() -> Console:
@@ -34,7 +37,17 @@ def versions(pipeline: Pipeline, one: RegionItem) -> int:
     return len(pipeline.registry.versions(one))
 
 
-def stop_at_the_second_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a dataset whose models are made fast."""
+    return settings_in(tmp_path, PINNED)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Path:
+    """A state directory in which a training was stopped at the second region-item; to be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("stopped"), PINNED)
+    begin(settings, empty_mlflow)
     trained = train_stage.train_with_windows
     begun: list[object] = []
 
@@ -44,17 +57,36 @@ def stop_at_the_second_promotion(monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return trained(*arguments)
 
-    monkeypatch.setenv("DEMAND_CORES", "1")
-    monkeypatch.setattr(train_stage, "train_with_windows", until_then)
-
-
-def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipeline: Pipeline,
-                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    ones = list(pipeline.source.catalogue().region_items)
-    with monkeypatch.context() as stopping:
-        stop_at_the_second_promotion(stopping)
+    with pytest.MonkeyPatch.context() as stopping:
+        stopping.setenv("DEMAND_CORES", "1")
+        stopping.setattr(train_stage, "train_with_windows", until_then)
         with pytest.raises(KeyboardInterrupt):
             train_all(settings, quiet())
+    return settings.state
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A state directory in which a training ended, and what it said."""
+
+    state: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Trained:
+    """A whole training, in a process of its own, so that nothing of it stays open here; its state is to be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("trained"), PINNED)
+    begin(settings, empty_mlflow)
+    done = subprocess.run([sys.executable, "-m", "demand_assets.commands.train", "--dataset", str(settings.dataset),
+                           "--state", str(settings.state)], check=True, capture_output=True, text=True)
+    return Trained(settings.state, done.stderr)
+
+
+def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, stopped: Path) -> None:
+    copy_state(stopped, settings)
+    pipeline = open_pipeline(settings)
+    ones = list(pipeline.source.catalogue().region_items)
     decided = [one for one in ones if (entry := pipeline.registry.entry(one)) and entry.decided]
     console = quiet()
 
@@ -69,9 +101,10 @@ def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, pipe
 
 
 def test_a_training_that_ended_is_begun_anew_and_its_runs_have_names_and_say_how_far_they_are(
-        settings: Settings, pipeline: Pipeline) -> None:
-    ones, console = list(pipeline.source.catalogue().region_items), quiet()
-    train_all(settings, console)
+        settings: Settings, trained: Trained) -> None:
+    copy_state(trained.state, settings)
+    pipeline = open_pipeline(settings)
+    ones = list(pipeline.source.catalogue().region_items)
 
     train_all(settings, quiet())
 
@@ -80,7 +113,7 @@ def test_a_training_that_ended_is_begun_anew_and_its_runs_have_names_and_say_how
         runs = instance.get_runs()
         lines = [record.user_message for run in runs for record in instance.all_logs(run.run_id)]
     assert [run.job_name for run in runs] == ["fit", "pool", "refresh"] * 2
-    for said in (console.file.getvalue().replace("\n", " "), "\n".join(lines)):  # type: ignore[attr-defined]
+    for said in (trained.said.replace("\n", " "), "\n".join(lines)):
         assert "pooled model: fit 1 of" in said
         assert "backtest: WAPE" in said
 
@@ -101,22 +134,12 @@ def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Set
     assert "taking in" not in second["seconds"]
 
 
-def test_afresh_forgets_what_was_stopped(settings: Settings, pipeline: Pipeline,
-                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as stopping:
-        stop_at_the_second_promotion(stopping)
-        with pytest.raises(KeyboardInterrupt):
-            train_all(settings, quiet())
+def test_afresh_forgets_what_was_stopped(settings: Settings, stopped: Path) -> None:
+    copy_state(stopped, settings)
 
     summary = train_all(settings, quiet(), afresh=True)
 
     assert "taking in" in summary["seconds"]
-
-
-def double(number: int) -> int:
-    if number == 13:
-        raise ValueError("thirteen")
-    return 2 * number
 
 
 @pytest.mark.parametrize("in_processes", [False, True], ids=["threads", "processes"])
@@ -146,14 +169,10 @@ class TestSideBySide:
 def test_a_process_that_may_have_no_children_uses_threads() -> None:
     processes = billiard.get_context("spawn").Pool(1)  # one that is forked from threads may wait for ever
     try:
-        assert processes.apply_async(_doubled).get(60) == [0, 2, 4]
+        assert processes.apply_async(doubled).get(60) == [0, 2, 4]
     finally:
         processes.close()
         processes.join()
-
-
-def _doubled() -> list[int]:
-    return sorted(side_by_side(double, range(3), 2, in_processes=True))
 
 
 def written_dataset(folder: Path, demand: str, count: int, rules: str) -> Path:
@@ -193,12 +212,10 @@ def hashes(folder: Path) -> dict[str, str]:
             for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def test_a_copied_state_trains_promotes_and_forecasts_by_itself(settings: Settings, pipeline: Pipeline,
+def test_a_copied_state_trains_promotes_and_forecasts_by_itself(settings: Settings, trained: Trained,
                                                                 tmp_path: Path) -> None:
-    # In a process of its own, so that nothing of the original stays open here.
-    subprocess.run([sys.executable, "-m", "demand_assets.commands.train", "--dataset", str(settings.dataset), "--state",
-                    str(settings.state)], check=True, capture_output=True)
     original, copy = settings.state, tmp_path / "copy"
+    copy_state(trained.state, settings)
     shutil.copytree(original, copy)
     before = hashes(original)
     copied = settings.model_copy(update={"state": copy})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -19,6 +20,7 @@ from demand_assets.forecasting.store.journal import FINAL_STEPS, Entry, Journal
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
+from tests.demand_assets.conftest import PINNED, settings_in
 
 ASSETS = ["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
 
@@ -45,6 +47,12 @@ def failed_partitions(instance: dg.DagsterInstance, asset: str) -> set[str]:
     keys = instance.get_dynamic_partitions("region_items")
     statuses = instance.get_status_by_partition(dg.AssetKey(asset), keys, region_items) or {}
     return {key for key, status in statuses.items() if status is dg.AssetPartitionStatus.FAILED}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a dataset whose models are made fast."""
+    return settings_in(tmp_path, PINNED)
 
 
 @pytest.fixture
@@ -111,6 +119,7 @@ def test_a_run_without_region_items_says_what_to_do(instance: dg.DagsterInstance
     assert "pick partitions" in result.get_step_failure_events()[0].step_failure_data.error_display_string
 
 
+@pytest.mark.usefixtures("pooled")
 def test_judging_twice_decides_once(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
                                     keys: list[str]) -> None:
     run(instance, resource, ASSETS, keys=keys[:1])
@@ -142,6 +151,7 @@ def carried_to_candidate(pipeline: Pipeline, one: RegionItem, asked: RequestedBy
     assert [outcome.status for outcome in pipeline.carry([one], stages, asked)] == ["done"] * 4
 
 
+@pytest.mark.usefixtures("pooled")
 def test_a_candidate_is_judged_again_when_another_run_promoted_meanwhile(pipeline: Pipeline, settings: Settings,
                                                                          keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
@@ -169,6 +179,7 @@ class PinnedMeanwhile(Registry):
         return super().load(region_item, version)
 
 
+@pytest.mark.usefixtures("pooled")
 def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instance: dg.DagsterInstance,
                                                      resource: PipelineResource, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
@@ -188,6 +199,7 @@ def test_a_pinned_model_is_not_replaced_whoever_asks(pipeline: Pipeline, instanc
     assert (entry.production, entry.candidate, entry.pinned_by) == (1, 3, "ada")
 
 
+@pytest.mark.usefixtures("pooled")
 def test_a_pin_that_comes_while_a_candidate_is_judged_counts(pipeline: Pipeline, settings: Settings,
                                                              keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
@@ -202,6 +214,7 @@ def test_a_pin_that_comes_while_a_candidate_is_judged_counts(pipeline: Pipeline,
     assert registry.entry(one).production == 1
 
 
+@pytest.mark.usefixtures("pooled")
 def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
         pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
@@ -217,12 +230,14 @@ def test_a_version_that_was_rolled_back_from_is_not_judged_and_promoted_again(
     assert (entry.production, entry.candidate, entry.decided) == (1, 2, 2)
 
 
+@pytest.mark.usefixtures("pooled")
 def test_the_journal_says_who_asked(pipeline: Pipeline, keys: list[str]) -> None:
     list(pipeline.carry([RegionItem.from_key(keys[0])], set(ASSETS), RequestedBy("r1", "run1", "sensor: new demand")))
 
     assert {entry.asked_by for entry in journal(pipeline)} == {"sensor: new demand"}
 
 
+@pytest.mark.usefixtures("pooled")
 def test_a_retrain_whose_candidate_was_replaced_before_it_was_judged_comes_to_an_end(pipeline: Pipeline,
                                                                                      keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
@@ -238,6 +253,7 @@ def test_a_retrain_whose_candidate_was_replaced_before_it_was_judged_comes_to_an
     assert len([entry for entry in journal(pipeline) if entry.step in FINAL_STEPS]) == 2
 
 
+@pytest.mark.usefixtures("pooled")
 def test_partition_checks_are_recorded(pipeline: Pipeline, instance: dg.DagsterInstance, resource: PipelineResource,
                                        keys: list[str]) -> None:
     run(instance, resource, ASSETS, keys=keys[:2])

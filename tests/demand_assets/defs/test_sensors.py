@@ -31,6 +31,7 @@ from demand_assets.pipeline.monitor import FOLDER, latest, measure
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
+from tests.demand_assets.conftest import PINNED, begin, copy_state, instance_of, settings_in
 
 ASSETS = ["raw_demand", "demand", "features_for_inspection", "candidate_model"]
 
@@ -41,6 +42,12 @@ def context(instance: dg.DagsterInstance, resource: PipelineResource, cursor: st
 
 def keys_of(request: dg.RunRequest) -> list[str]:
     return next(iter(request.run_config["ops"].values()))["config"]["region_items"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a dataset whose models are made fast."""
+    return settings_in(tmp_path, PINNED)
 
 
 @pytest.fixture
@@ -76,6 +83,30 @@ def take_in(instance: dg.DagsterInstance, resource: PipelineResource, keys: list
                    instance=instance, resources={"pipeline": resource}, run_config=run_config(keys))
 
 
+@pytest.fixture(scope="module")
+def state_taken_in(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path, empty_dagster: Path) -> Path:
+    """A state directory whose Dagster has taken all demand in; to be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("taken_in"), PINNED)
+    pipeline = begin(settings, empty_mlflow)
+    with instance_of(settings, pipeline, empty_dagster) as instance:
+        take_in(instance, PipelineResource(dataset=str(settings.dataset), state=str(settings.state)),
+                [one.key for one in pipeline.source.catalogue().region_items])
+    return settings.state
+
+
+@pytest.fixture
+def taken_in(settings: Settings, state_taken_in: Path) -> None:
+    """The pipeline begins with all demand taken in by Dagster; for ``usefixtures``, which comes before it."""
+    copy_state(state_taken_in, settings)
+
+
+def report_raw(instance: dg.DagsterInstance, keys: list[str], state: str) -> None:
+    """As though a run had stored raw demand that it read from that state of the source."""
+    for key in keys:
+        instance.report_runless_asset_event(dg.AssetMaterialization(
+            "raw_demand", partition=key, metadata={"source_state": state}))
+
+
 class TestNewDemand:
     def test_the_first_look_only_takes_note(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                             pipeline: Pipeline, keys: list[str]) -> None:
@@ -106,12 +137,26 @@ class TestNewDemand:
         assert (trained.job_name, keys_of(trained)) == ("retrain", keys[1:])
         assert result.dynamic_partitions_requests[0].partition_keys == [keys[3]]
 
+    def test_what_others_took_in_before_the_sensor_looked_is_not_asked_for(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+            keys: list[str]) -> None:
+        first = new_demand(context(instance, resource))
+        before = replace(Cursor.read(first.cursor), done="an older state", since=1)
+        report_raw(instance, keys[:3], "an older state")
+        report_raw(instance, keys[:3], pipeline.source.fingerprint())
 
+        result = new_demand(context(instance, resource, before.text()))
+
+        assert [keys_of(request) for request in result.run_requests] == [keys[3:]]
+        report_raw(instance, keys[3:], pipeline.source.fingerprint())
+        assert "has been taken in" in new_demand(context(instance, resource, result.cursor)).skip_reason.skip_message
+
+
+@pytest.mark.usefixtures("taken_in")
 class TestDamagedFiles:
     @pytest.fixture
     def damaged(self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
                 keys: list[str]) -> RegionItem:
-        take_in(instance, resource, keys)
         one = RegionItem.from_key(keys[1])
         for name in (f"demand/{one.path}.parquet", "catalogue.json"):
             pipeline.store.write_bytes(name, b"?")
@@ -145,13 +190,13 @@ class TestDamagedFiles:
         assert again.run_requests[0].run_key != asked.run_requests[0].run_key
 
 
+@pytest.mark.usefixtures("taken_in")
 class TestNewDemandIsNeverLost:
     """A source has changed; what becomes of the runs that are to take it in?"""
 
     @pytest.fixture
     def asked(self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
               keys: list[str]) -> dg.SensorResult:
-        take_in(instance, resource, keys)
         return new_demand(context(instance, resource, "an older state"))
 
     def carry_out(self, instance: dg.DagsterInstance, resource: PipelineResource, request: dg.RunRequest,
@@ -235,7 +280,6 @@ class TestNewDemandIsNeverLost:
     def test_a_source_that_goes_back_to_what_it_was_is_taken_in_again(
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
             keys: list[str]) -> None:
-        take_in(instance, resource, keys)
         cursor = Cursor(done=pipeline.source.fingerprint(), wanted="a state that did not last", tries=1, asks=7)
 
         result = new_demand(context(instance, resource, cursor.text()))
@@ -245,8 +289,8 @@ class TestNewDemandIsNeverLost:
     def test_a_run_that_read_the_source_before_it_changed_did_not_take_it_in(
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
             asked: dg.SensorResult, keys: list[str]) -> None:
-        self.report_raw(instance, keys, "as it was before")
-        self.report_raw(instance, keys[:2], pipeline.source.fingerprint())
+        report_raw(instance, keys, "as it was before")
+        report_raw(instance, keys[:2], pipeline.source.fingerprint())
 
         again = new_demand(context(instance, resource, self.later(asked.cursor)))
 
@@ -255,26 +299,12 @@ class TestNewDemandIsNeverLost:
     def test_an_old_reading_that_was_stored_last_did_not_take_it_in_either(
             self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
             asked: dg.SensorResult, keys: list[str]) -> None:
-        self.report_raw(instance, keys, pipeline.source.fingerprint())
-        self.report_raw(instance, keys[3:], "as it was before")
+        report_raw(instance, keys, pipeline.source.fingerprint())
+        report_raw(instance, keys[3:], "as it was before")
 
         again = new_demand(context(instance, resource, self.later(asked.cursor)))
 
         assert [keys_of(request) for request in again.run_requests] == [keys[3:]]
-
-    def test_what_others_took_in_before_the_sensor_looked_is_not_asked_for(
-            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
-            keys: list[str]) -> None:
-        first = new_demand(context(instance, resource))
-        before = replace(Cursor.read(first.cursor), done="an older state", since=1)
-        self.report_raw(instance, keys[:3], "an older state")
-        self.report_raw(instance, keys[:3], pipeline.source.fingerprint())
-
-        result = new_demand(context(instance, resource, before.text()))
-
-        assert [keys_of(request) for request in result.run_requests] == [keys[3:]]
-        self.report_raw(instance, keys[3:], pipeline.source.fingerprint())
-        assert "has been taken in" in new_demand(context(instance, resource, result.cursor)).skip_reason.skip_message
 
     def test_what_a_planners_retrain_will_take_in_is_left_to_it_until_it_is_over(
             self, instance: dg.DagsterInstance, resource: PipelineResource, asked: dg.SensorResult,
@@ -297,7 +327,6 @@ class TestNewDemandIsNeverLost:
     def test_a_source_that_is_down_loses_nothing(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                                  monkeypatch: pytest.MonkeyPatch, keys: list[str]) -> None:
         source = resource.open().source
-        take_in(instance, resource, keys)
 
         def is_down() -> str:
             raise SourceError("the source is down")
@@ -313,13 +342,8 @@ class TestNewDemandIsNeverLost:
 
         assert new_demand(context(instance, resource, "an older state")).run_requests
 
-    def report_raw(self, instance: dg.DagsterInstance, keys: list[str], state: str) -> None:
-        """As though a run had stored raw demand that it read from that state of the source."""
-        for key in keys:
-            instance.report_runless_asset_event(dg.AssetMaterialization(
-                "raw_demand", partition=key, metadata={"source_state": state}))
 
-
+@pytest.mark.usefixtures("pooled")
 class TestJudgeCandidates:
     def test_all_new_candidates_go_to_one_run(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                               keys: list[str]) -> None:
@@ -430,6 +454,7 @@ class TestJudgeCandidates:
         assert "no new candidate" in judge_candidates(context(instance, resource, str(last))).skip_reason.skip_message
 
 
+@pytest.mark.usefixtures("pooled")
 def test_a_crash_before_the_alias_moves_is_mended_by_judging_again(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     one = RegionItem.from_key(keys[0])
@@ -513,6 +538,7 @@ class TestRetrainWhenNeeded:
         assert result.run_requests is None or list(result.run_requests) == []
 
 
+@pytest.mark.usefixtures("pooled")
 def test_production_is_measured_when_demand_was_refreshed(
         instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline, keys: list[str]) -> None:
     train(instance, resource, keys[:2])

@@ -14,9 +14,10 @@ from demand_assets.forecasting.store.journal import FINAL_STEPS, Journal
 from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
+from tests.demand_assets.conftest import PINNED, settings_in
 from tests.demand_assets.pipeline.cut_off import full_from, is_killed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("pooled")]
 SHARES = 4
 """The moments are shared out among so many tests."""
 FIRST = RequestedBy("request", "run 1", "a planner")
@@ -25,12 +26,15 @@ NEXT = RequestedBy("request", "run 2", "a planner", goes_on=True)
 
 
 @pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a dataset whose models are made fast."""
+    return settings_in(tmp_path, PINNED)
+
+
+@pytest.fixture
 def one(pipeline: Pipeline) -> RegionItem:
     """A region-item with a pooled model to stand on, and nothing else."""
-    found = pipeline.source.catalogue().region_items
-    list(pipeline.carry(found, {"raw_demand", "demand"}, RequestedBy()))
-    pipeline.pool(RequestedBy())
-    return found[0]
+    return pipeline.source.catalogue().region_items[0]
 
 
 def carry(pipeline: Pipeline, one: RegionItem, asked: RequestedBy) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.registry.version_files import local_path
@@ -21,6 +22,7 @@ from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, RequestedBy
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
+from tests.demand_assets.conftest import PINNED, copy_state, settings_in
 
 SOON = datetime.now(UTC) + timedelta(days=3)
 """By then all that the tests did is older than a day."""
@@ -33,9 +35,13 @@ def kept(settings: Settings) -> Settings:
         "keep_versions": 3, "keep_versions_days": 1.0, "keep_journal_days": 1.0, "keep_monitoring_days": 1.0})
 
 
-@pytest.fixture
-def one(pipeline: Pipeline) -> RegionItem:
-    """A region-item of which eight versions were trained; the eighth, and the first, were promoted."""
+@pytest.fixture(scope="module")
+def eight_versions(tmp_path_factory: pytest.TempPathFactory, pooled_state: Path) -> Path:
+    """A state directory in which eight versions of the first region-item were trained; the eighth, and the first, were
+    promoted. To be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("eight"), PINNED)
+    copy_state(pooled_state, settings)
+    pipeline = open_pipeline(settings)
     one = pipeline.source.catalogue().region_items[0]
     asked = RequestedBy("request-1", "run-1", "ada")
     list(pipeline.carry([one], {*TAKING_IN, *TRAINING}, asked))
@@ -46,7 +52,20 @@ def one(pipeline: Pipeline) -> RegionItem:
             version = batch.register(one, model, asked.tags)
         verdict = "promote" if number == 8 else "keep"
         pipeline.registry.record_decision(one, version, Decision(verdict, "so"), "r")
-    return one
+    return settings.state
+
+
+@pytest.fixture
+def versioned(settings: Settings, eight_versions: Path) -> Pipeline:
+    """The pipeline, with eight versions of a region-item."""
+    copy_state(eight_versions, settings)
+    return open_pipeline(settings)
+
+
+@pytest.fixture
+def one(versioned: Pipeline) -> RegionItem:
+    """The region-item of which eight versions were trained."""
+    return versioned.source.catalogue().region_items[0]
 
 
 def there(pipeline: Pipeline, one: RegionItem) -> list[int]:
@@ -62,25 +81,25 @@ def told(pipeline: Pipeline) -> list[object]:
 @pytest.mark.slow
 @pytest.mark.parametrize("stock", [False, True], ids=["quick", "stock"])
 def test_versions_go_with_their_files_and_runs_and_the_journal_tells(
-        pipeline: Pipeline, kept: Settings, one: RegionItem, stock: bool) -> None:
-    pipeline.registry.session.stock = stock
-    folders = [local_path(version.source) for version in pipeline.registry.versions(one)]
-    entry = pipeline.registry.entry(one)
+        versioned: Pipeline, kept: Settings, one: RegionItem, stock: bool) -> None:
+    versioned.registry.session.stock = stock
+    folders = [local_path(version.source) for version in versioned.registry.versions(one)]
+    entry = versioned.registry.entry(one)
     assert entry is not None
     assert entry.production == 8
 
-    versions, runs = expire_versions(pipeline.store, pipeline.registry, kept, SOON)
+    versions, runs = expire_versions(versioned.store, versioned.registry, kept, SOON)
 
     assert (versions.count, versions.size > 0, runs.count) == (4, True, 4)
-    assert there(pipeline, one) == [1, 6, 7, 8]  # 1 is what 8 replaced
-    assert told(pipeline) == [2, 3, 4, 5]
+    assert there(versioned, one) == [1, 6, 7, 8]  # 1 is what 8 replaced
+    assert told(versioned) == [2, 3, 4, 5]
     assert [folder is not None and folder.is_dir() for folder in folders] == [
         True, True, True, False, False, False, False, True]
-    assert len(list(Path(pipeline.registry.session.artifacts or "").iterdir())) == 5  # the pooled one's
-    progress = Progress(pipeline.store, ["request-1"])
+    assert len(list(Path(versioned.registry.session.artifacts or "").iterdir())) == 5  # the pooled one's
+    progress = Progress(versioned.store, ["request-1"])
     progress.look()
     assert progress.last[one].step != "expired"
-    assert [part.count for part in expire_versions(pipeline.store, pipeline.registry, kept, SOON)] == [0, 0]
+    assert [part.count for part in expire_versions(versioned.store, versioned.registry, kept, SOON)] == [0, 0]
 
 
 class Breaking(DemandStore):
@@ -106,43 +125,45 @@ class Breaking(DemandStore):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", range(3), ids=["before", "untold", "noted"])
-def test_killed_on_the_way_the_next_expiry_finishes(pipeline: Pipeline, kept: Settings, one: RegionItem,
+def test_killed_on_the_way_the_next_expiry_finishes(versioned: Pipeline, kept: Settings, one: RegionItem,
                                                     moment: int) -> None:
-    folders = {int(version.version): local_path(version.source) for version in pipeline.registry.versions(one)}
+    folders = {int(version.version): local_path(version.source) for version in versioned.registry.versions(one)}
+    for version in versioned.registry.versions(one):  # the runs go another day: MLflow's command for it takes seconds
+        versioned.registry.session.client.set_terminated(version.run_id, end_time=int(SOON.timestamp() * 1000))
     with pytest.raises(KeyboardInterrupt):
-        expire_versions(Breaking(kept.demand_store_url, moment), pipeline.registry, kept, SOON)
+        expire_versions(Breaking(kept.demand_store_url, moment), versioned.registry, kept, SOON)
 
-    expire_versions(pipeline.store, pipeline.registry, kept, SOON)
+    expire_versions(versioned.store, versioned.registry, kept, SOON)
 
-    assert there(pipeline, one) == [1, 6, 7, 8]
-    assert sorted(set(map(str, told(pipeline)))) == ["2", "3", "4", "5"]
+    assert there(versioned, one) == [1, 6, 7, 8]
+    assert sorted(set(map(str, told(versioned)))) == ["2", "3", "4", "5"]
     assert [number for number, folder in folders.items() if folder and folder.exists()] == [8, 7, 6, 1]
-    assert NOTED not in pipeline.store.names("")
+    assert NOTED not in versioned.store.names("")
 
 
 @pytest.mark.slow
-def test_files_that_a_version_made_by_hand_shares_stay(pipeline: Pipeline, kept: Settings, one: RegionItem) -> None:
-    second = next(version for version in pipeline.registry.versions(one) if int(version.version) == 2)
-    client = pipeline.registry.session.client
+def test_files_that_a_version_made_by_hand_shares_stay(versioned: Pipeline, kept: Settings, one: RegionItem) -> None:
+    second = next(version for version in versioned.registry.versions(one) if int(version.version) == 2)
+    client = versioned.registry.session.client
     client.create_registered_model("champions")
     client.create_model_version("champions", second.source, second.run_id)
 
-    expire_versions(pipeline.store, pipeline.registry, kept, SOON)
+    expire_versions(versioned.store, versioned.registry, kept, SOON)
 
     folder = local_path(second.source)
     assert folder is not None
     assert folder.is_dir()
-    assert there(pipeline, one) == [1, 6, 7, 8]
+    assert there(versioned, one) == [1, 6, 7, 8]
     assert client.get_model_version("champions", "1").source == second.source
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("for_ever", [{"keep_versions": 0}, {"keep_versions_days": 0.0}], ids=["count", "days"])
-def test_0_keeps_versions_for_ever(pipeline: Pipeline, kept: Settings, one: RegionItem,
+def test_0_keeps_versions_for_ever(versioned: Pipeline, kept: Settings, one: RegionItem,
                                    for_ever: dict[str, float]) -> None:
-    expire_versions(pipeline.store, pipeline.registry, kept.model_copy(update=for_ever), SOON)
+    expire_versions(versioned.store, versioned.registry, kept.model_copy(update=for_ever), SOON)
 
-    assert there(pipeline, one) == list(range(1, 9))
+    assert there(versioned, one) == list(range(1, 9))
 
 
 def test_old_measurements_go(pipeline: Pipeline, kept: Settings) -> None:

@@ -4,15 +4,17 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pandas as pd
 import pytest
 
+from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
 from demand_assets.forecasting.dataset.challenger_entries import Challengers
-from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.among_challengers import CONTEST
@@ -20,6 +22,8 @@ from demand_assets.forecasting.gate.automatic_retrains import nominate
 from demand_assets.pipeline.monitor import latest, measure
 from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
+from demand_assets.settings import Settings
+from tests.demand_assets.conftest import PINNED, copy_state, settings_in
 
 ALL = (*TAKING_IN, *TRAINING)
 TODAY = RequestedBy(request_id="r1", run_id="run", by="a test")
@@ -28,10 +32,25 @@ EVENT, CLOSED, INCOME = (Driver(name="event", kind="category"), Driver(name="clo
 
 
 @pytest.fixture
-def pipeline(pipeline: Pipeline) -> Pipeline:
-    """One whose models are made fast."""
-    pins = Pins(scale="log", drivers="boosted", year_features=False, rounds=30, own_rounds=10, own_share=0.5)
-    return replace(pipeline, dataset=pipeline.dataset.model_copy(update={"training": pins}))
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a dataset whose models are made fast."""
+    return settings_in(tmp_path, PINNED)
+
+
+@pytest.fixture(scope="module")
+def trained_state(tmp_path_factory: pytest.TempPathFactory, pooled_state: Path) -> Path:
+    """A state directory in which a model of each region-item was trained and judged; to be copied."""
+    settings = settings_in(tmp_path_factory.mktemp("trained"), PINNED)
+    copy_state(pooled_state, settings)
+    carried(open_pipeline(settings))
+    return settings.state
+
+
+@pytest.fixture
+def trained(settings: Settings, trained_state: Path) -> Pipeline:
+    """The pipeline, with a model of each region-item."""
+    copy_state(trained_state, settings)
+    return open_pipeline(settings)
 
 
 @dataclass(frozen=True)
@@ -73,10 +92,9 @@ def carried(pipeline: Pipeline, assets: Sequence[str] = ALL) -> dict[str, list[O
 
 
 @pytest.mark.parametrize(("added", "taking_in"), [(EVENT, ALL), (EVENT, TRAINING), (CLOSED, TRAINING), (INCOME, ALL)])
-def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(pipeline: Pipeline, added: Driver,
+def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(trained: Pipeline, added: Driver,
                                                                                taking_in: Sequence[str]) -> None:
-    carried(pipeline)
-    more = with_drivers(pipeline, *pipeline.dataset.drivers, added)
+    more = with_drivers(trained, *trained.dataset.drivers, added)
 
     for outcome in carried(more, taking_in)["candidate_model"]:
         assert outcome.details["pooled_version"] == 1
@@ -88,7 +106,7 @@ def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(p
     assert renewed.decision.verdict == "promote"
     assert renewed.decision.reason.startswith("cannot be compared: the model in production knows other drivers: not "
                                               f"{added.name}; judged on its own: WAPE ")
-    assert list(renewed.model.drivers) == [*pipeline.dataset.driver_names, added.name]
+    assert list(renewed.model.drivers) == [*trained.dataset.driver_names, added.name]
     assert any(outcome.details["verdict"] == "promote" for outcome in judged)
     for outcome in judged:
         assert "cannot be compared: the model in production knows other drivers" in outcome.reason or (
@@ -118,24 +136,22 @@ def test_a_driver_that_some_stored_demand_has_is_learned_of_it(pipeline: Pipelin
     lambda price, promo: (price,), lambda price, promo: (price, promo.model_copy(update={"name": "offer"})),
     lambda price, promo: (price, promo.model_copy(update={"kind": "number"}))])
 def test_with_a_driver_gone_the_next_training_makes_a_pooled_model_without_it(
-        pipeline: Pipeline, drivers: Callable[[Driver, Driver], tuple[Driver, ...]]) -> None:
-    carried(pipeline)
-    changed = with_drivers(pipeline, *drivers(*pipeline.dataset.drivers))
+        trained: Pipeline, drivers: Callable[[Driver, Driver], tuple[Driver, ...]]) -> None:
+    changed = with_drivers(trained, *drivers(*trained.dataset.drivers))
 
     outcomes = carried(changed)
 
     assert changed.registry.pooled_production() == 2
-    for trained, judged in zip(outcomes["candidate_model"], outcomes["production_model"], strict=True):
-        assert trained.details["pooled_version"] == 2
+    for made, judged in zip(outcomes["candidate_model"], outcomes["production_model"], strict=True):
+        assert made.details["pooled_version"] == 2
         assert "wape_production" not in judged.details
         model = changed.registry.load(judged.region_item, judged.details["version"])
         assert model.drivers == {driver.name: driver.kind for driver in changed.dataset.drivers}
         Forecaster(changed.dataset, changed.store).forecast(judged.region_item, model)
 
 
-def test_what_cannot_be_used_is_measured_as_such_and_retrained_by_itself(pipeline: Pipeline) -> None:
-    carried(pipeline)
-    fewer = with_drivers(pipeline, pipeline.dataset.drivers[0])
+def test_what_cannot_be_used_is_measured_as_such_and_retrained_by_itself(trained: Pipeline) -> None:
+    fewer = with_drivers(trained, trained.dataset.drivers[0])
     ones = [one for one in fewer.source.catalogue().region_items
             if (entry := fewer.registry.entry(one)) and entry.production]
     now = datetime.now(UTC)
