@@ -78,7 +78,7 @@ def test_what_unpacks_to_much_is_refused_before_it_is_unpacked(change: Callable[
 
 @pytest.mark.parametrize(("change", "words"), [
     (one_text_everywhere, "more than 10,000,000 characters"),
-    (rows(MOST_ROWS + 2, b'<c t="inlineStr"><is><t>x</t></is></c>'), "At most 20,000 rows"),
+    (rows(MOST_ROWS + 2, b'<c t="inlineStr"><is><t>x</t></is></c>'), "more than 20,000 rows"),
     (rows(1, b'<c t="inlineStr"><is><t>' + b"x" * 40_000 + b"</t></is></c>"), "at most 32,767"),
     (rows(1, b"<c><v>" + b"9" * 5_000 + b"</v></c>"), "no Excel file that can be read"),
 ], ids=["one text everywhere", "rows", "a long cell", "a huge number"])
