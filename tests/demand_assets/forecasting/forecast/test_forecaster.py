@@ -15,11 +15,12 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.series_features import series_features
-from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster
 from demand_assets.forecasting.model import pooled_model as pooled_module
 from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving import ServingModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
@@ -28,25 +29,52 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.whatif.explanation import ROWS_OF_A_THREAD
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
-from tests.demand_assets.forecasting.conftest import HERE, KETTLES, pooled_over, trained, weekly_demand
+from tests.demand_assets.forecasting.conftest import HERE, KETTLES, pooled_over, quick, trained, weekly_demand
 
 TOASTERS = RegionItem("south", "toaster")
 DEARER = Scenario((Change("price", "percent", 30.0, date(2025, 7, 1), date(2025, 7, 13)),))
 """In two of the four weeks."""
+TABLES = {KETTLES: weekly_demand(130, future=4), TOASTERS: weekly_demand(130, future=4, seed=1)}
+
+
+@pytest.fixture(scope="module")
+def weekly(weekly: Dataset) -> Dataset:
+    return quick(weekly)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> DemandStore:
     store = DemandStore(str(tmp_path))
-    store.write("demand", KETTLES, weekly_demand(130, future=4))
-    store.write("demand", TOASTERS, weekly_demand(130, future=4, seed=1))
+    for one, table in TABLES.items():
+        store.write("demand", one, table)
     return store
 
 
-def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> None:
-    tables = {one: store.read("demand", one) for one in (KETTLES, TOASTERS)}
-    pooled = pooled_over(tables, weekly)
-    own = train(tables[KETTLES], weekly, pooled, KETTLES)
+@pytest.fixture(scope="module")
+def pooled(weekly: Dataset) -> PooledModel:
+    return pooled_over(TABLES, weekly)
+
+
+@pytest.fixture(scope="module")
+def own(weekly: Dataset, pooled: PooledModel) -> ForecastModel:
+    """The kettles' model, on the pooled one."""
+    return train(TABLES[KETTLES], weekly, pooled, KETTLES)
+
+
+@pytest.fixture(scope="module")
+def another(weekly: Dataset) -> ForecastModel:
+    """The toasters' model, on another pooled model than the kettles'."""
+    return train(TABLES[TOASTERS], weekly, pooled_over(TABLES, weekly), TOASTERS)
+
+
+@pytest.fixture(scope="module")
+def kettles_model(weekly: Dataset) -> ForecastModel:
+    """The kettles' model, on a pooled model over the kettles alone."""
+    return trained(TABLES[KETTLES], weekly)
+
+
+def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore, pooled: PooledModel,
+                                        own: ForecastModel) -> None:
     asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, BASELINE, PLAN), (KETTLES, own, DEARER)]
 
     forecaster = Forecaster(weekly, store)
@@ -59,13 +87,12 @@ def test_many_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore) -> 
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_many_explained_at_once_are_as_each_alone(weekly: Dataset, store: DemandStore, exact: bool) -> None:
-    tables = {one: store.read("demand", one) for one in (KETTLES, TOASTERS)}
-    pooled = pooled_over(tables, weekly)
-    own = train(tables[KETTLES], weekly, pooled, KETTLES)
+def test_many_explained_at_once_are_as_each_alone(
+        weekly: Dataset, store: DemandStore, exact: bool, pooled: PooledModel, own: ForecastModel,
+        another: ForecastModel) -> None:
     naive = replace(own, boosters=own, challenger=Challenger({"seasonal_naive": OURS["seasonal_naive"].load({})}))
     asked = [(KETTLES, own, PLAN), (TOASTERS, pooled, DEARER), (KETTLES, naive, PLAN), (KETTLES, own, DEARER),
-             (TOASTERS, train(tables[TOASTERS], weekly, pooled_over(tables, weekly), TOASTERS), PLAN)]
+             (TOASTERS, another, PLAN)]
     forecaster = Forecaster(weekly, store)
 
     together = forecaster.explain_many([forecaster.ask(one, model, scenario=scenario)
@@ -84,9 +111,9 @@ def test_the_baseline_is_not_explained(weekly: Dataset, store: DemandStore) -> N
         forecaster.explain_many([forecaster.ask(KETTLES, BASELINE)])
 
 
-def test_contributions_of_many_rows_are_those_of_each(weekly: Dataset, store: DemandStore) -> None:
+def test_contributions_of_many_rows_are_those_of_each(weekly: Dataset, store: DemandStore,
+                                                      pooled: PooledModel) -> None:
     """From so many rows on they are worked out in several threads."""
-    pooled = pooled_over({one: store.read("demand", one) for one in (KETTLES, TOASTERS)}, weekly)
     forecaster = Forecaster(weekly, store)
     asked = [forecaster.ask(KETTLES, pooled), forecaster.ask(TOASTERS, pooled)] * (ROWS_OF_A_THREAD // 8 + 1)
 
@@ -99,9 +126,9 @@ def test_contributions_of_many_rows_are_those_of_each(weekly: Dataset, store: De
 
 class TestChallenger:
     @pytest.fixture
-    def naive(self, weekly: Dataset, store: DemandStore) -> ForecastModel:
+    def naive(self, kettles_model: ForecastModel) -> ForecastModel:
         """Seasonal naive in place of boosters; of 52 weeks, so what was sold a year before."""
-        model = replace(trained(store.read("demand", KETTLES), weekly), version=7)
+        model = replace(kettles_model, version=7)
         return replace(model, boosters=model,
                        challenger=Challenger({"seasonal_naive": OURS["seasonal_naive"].load({})}))
 
@@ -164,14 +191,14 @@ class TestChallenger:
             assert any("Forecast by the XGBoost model of the same version" in flag for flag in one.flags)
 
 
-def test_the_plan_at_hand_holds_a_scenario_as_one_made_for_it(weekly: Dataset, store: DemandStore) -> None:
-    model = trained(store.read("demand", KETTLES), weekly)
+def test_the_plan_at_hand_holds_a_scenario_as_one_made_for_it(weekly: Dataset, store: DemandStore,
+                                                              kettles_model: ForecastModel) -> None:
     forecaster = Forecaster(weekly, store)
-    plan = forecaster.forecast(KETTLES, model)
+    plan = forecaster.forecast(KETTLES, kettles_model)
 
-    given = forecaster.answer([forecaster.ask(KETTLES, model, scenario=DEARER, plan=plan)])[0]
+    given = forecaster.answer([forecaster.ask(KETTLES, kettles_model, scenario=DEARER, plan=plan)])[0]
 
-    pd.testing.assert_frame_equal(given.table, forecaster.forecast(KETTLES, model, scenario=DEARER).table)
+    pd.testing.assert_frame_equal(given.table, forecaster.forecast(KETTLES, kettles_model, scenario=DEARER).table)
     assert (given.table["forecast"] <= plan.table["forecast"]).all()
 
 
@@ -188,17 +215,16 @@ class TestHeld:
         assert newer.origin == pd.Timestamp("2025-06-30")
         assert len(forecaster.history(KETTLES, known_as=2)) == 131
 
-    def test_an_answer_is_kept_for_the_same_demand_model_and_horizon_only(self, weekly: Dataset,
-                                                                            store: DemandStore) -> None:
+    def test_an_answer_is_kept_for_the_same_demand_model_and_horizon_only(
+            self, weekly: Dataset, store: DemandStore, kettles_model: ForecastModel) -> None:
         forecaster = Forecaster(weekly, store)
         plan = forecaster.answer([forecaster.ask(KETTLES, BASELINE, 4, known_as=1)])[0]
         forecaster.answer([forecaster.ask(KETTLES, BASELINE, 4, DEARER, plan, known_as=1)])
-        model = trained(store.read("demand", KETTLES), weekly)
 
         assert forecaster.answered(KETTLES, BASELINE, 4, 1) is plan
         assert forecaster.answered(KETTLES, BASELINE, 4, 2) is None
         assert forecaster.answered(KETTLES, BASELINE, 3, 1) is None
-        assert forecaster.answered(KETTLES, model, 4, 1) is None
+        assert forecaster.answered(KETTLES, kettles_model, 4, 1) is None
 
     def test_without_a_name_nothing_is_held(self, weekly: Dataset, store: DemandStore) -> None:
         forecaster = Forecaster(weekly, store)
@@ -208,14 +234,14 @@ class TestHeld:
         with pytest.raises(NotInStoreError):
             forecaster.forecast(KETTLES, BASELINE)
 
-    def test_features_are_those_of_the_model_asked(self, weekly: Dataset, store: DemandStore) -> None:
-        model: ForecastModel = trained(store.read("demand", KETTLES), weekly)
+    def test_features_are_those_of_the_model_asked(self, weekly: Dataset, store: DemandStore,
+                                                   kettles_model: ForecastModel) -> None:
         forecaster = Forecaster(weekly, store)
         forecaster.ask(KETTLES, BASELINE, known_as=1)
 
-        held = forecaster.answer([forecaster.ask(KETTLES, model, known_as=1)])[0]
+        held = forecaster.answer([forecaster.ask(KETTLES, kettles_model, known_as=1)])[0]
 
-        pd.testing.assert_frame_equal(held.table, forecaster.forecast(KETTLES, model).table)
+        pd.testing.assert_frame_equal(held.table, forecaster.forecast(KETTLES, kettles_model).table)
 
 
 PAST_DATES = pd.date_range(end="2025-06-29", periods=420)
@@ -264,15 +290,23 @@ def cafes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                             (CAFES[2], BASELINE)]
 
 
-@pytest.mark.parametrize("scenario", WHAT_IFS)
-@pytest.mark.parametrize("horizon", [14, 11])
-def test_beside_a_plan_that_was_answered_a_scenario_is_as_if_computed_anew(
-        cafes: tuple[Dataset, DemandStore, list[tuple[RegionItem, ServingModel]]], scenario: Scenario,
-        horizon: int) -> None:
-    """To the last bit: boosters are asked of what the scenario changes only."""
+@pytest.fixture(scope="module", params=[14, 11])
+def answered(cafes: tuple[Dataset, DemandStore, list[tuple[RegionItem, ServingModel]]],
+             request: pytest.FixtureRequest) -> tuple[int, Forecaster, list[Forecast]]:
+    """A horizon, and the plans over it beside which one scenario after the other is asked."""
     dataset, store, models = cafes
     forecaster = Forecaster(dataset, store)
-    plans = forecaster.answer([forecaster.ask(one, model, horizon, known_as=1) for one, model in models])
+    return request.param, forecaster, forecaster.answer([
+        forecaster.ask(one, model, request.param, known_as=1) for one, model in models])
+
+
+@pytest.mark.parametrize("scenario", WHAT_IFS)
+def test_beside_a_plan_that_was_answered_a_scenario_is_as_if_computed_anew(
+        cafes: tuple[Dataset, DemandStore, list[tuple[RegionItem, ServingModel]]], scenario: Scenario,
+        answered: tuple[int, Forecaster, list[Forecast]]) -> None:
+    """To the last bit: boosters are asked of what the scenario changes only."""
+    dataset, store, models = cafes
+    horizon, forecaster, plans = answered
 
     asked = [forecaster.ask(one, model, horizon, scenario, plan, 1)
              for (one, model), plan in zip(models, plans, strict=True)]
@@ -281,10 +315,11 @@ def test_beside_a_plan_that_was_answered_a_scenario_is_as_if_computed_anew(
     assert [request.beside is not None for request in asked] == [True, True, False]
     for (one, model), request, forecast in zip(models, asked, found, strict=True):
         anew = Forecaster(dataset, store)
-        alone = anew.forecast(one, model, horizon, scenario)
+        asked_alone = anew.ask(one, model, horizon, scenario)
+        (alone,) = anew.answer([asked_alone])
         pd.testing.assert_frame_equal(forecast.table, alone.table, check_exact=True)
         assert (forecast.flags, forecast.in_short, forecast.assumed) == (alone.flags, alone.in_short, alone.assumed)
-        np.testing.assert_array_equal(request.rows, anew.ask(one, model, horizon, scenario).rows)
+        np.testing.assert_array_equal(request.rows, asked_alone.rows)
     told = forecaster.explain_many(asked[:2])
     for (one, model), each in zip(models, told, strict=False):
         pd.testing.assert_frame_equal(each, Forecaster(dataset, store).explain(one, model, horizon, scenario),
@@ -343,8 +378,8 @@ class TestOtherDrivers:
     """The dataset file is changed under models that were trained before."""
 
     @pytest.fixture
-    def model(self, weekly: Dataset, store: DemandStore) -> ForecastModel:
-        return trained(store.read("demand", KETTLES), weekly)
+    def model(self, kettles_model: ForecastModel) -> ForecastModel:
+        return kettles_model
 
     @pytest.mark.parametrize("is_taken_in", [False, True])
     @pytest.mark.parametrize("added", [EVENT, CLOSED, INCOME])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,16 @@ from demand_assets.forecasting.model.training.own_model import OWN_ROWS, backtes
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.metrics import wape
-from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, weekly_demand
+from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, quick, weekly_demand
 
 EVENT = Driver(name="event", kind="category")
 CLOSED = Driver(name="closed", kind="yes_no")
 INCOME = Driver(name="income", kind="number")
+
+
+@pytest.fixture(scope="module")
+def weekly(weekly: Dataset) -> Dataset:
+    return quick(weekly)
 
 
 def demand() -> pd.DataFrame:
@@ -39,10 +45,20 @@ def with_drivers(dataset: Dataset, *drivers: Driver) -> Dataset:
     return dataset.model_copy(update={"drivers": drivers})
 
 
+@cache
+def fitted(described: str) -> PooledModel:
+    return pooled_over({KETTLES: demand()}, Dataset.model_validate_json(described))
+
+
+def pooled_on(dataset: Dataset) -> PooledModel:
+    """The pooled model over ``demand()``, version 1; fitted once for each dataset, as no test changes it."""
+    return fitted(dataset.model_dump_json())
+
+
 def on(dataset: Dataset, table: pd.DataFrame | None = None, version: int = 1) -> ForecastModel:
-    table = demand() if table is None else table
-    pooled = pooled_over({KETTLES: table}, dataset).with_version(version)
-    return train(table, dataset, pooled, KETTLES)
+    """The kettles' model on the pooled one over this table, or over ``demand()``."""
+    pooled = pooled_on(dataset) if table is None else pooled_over({KETTLES: table}, dataset)
+    return train(demand() if table is None else table, dataset, pooled.with_version(version), KETTLES)
 
 
 def has_no_score_of_production(decision: Decision) -> bool:
@@ -207,7 +223,7 @@ def test_a_pooled_model_that_cannot_be_compared_must_beat_the_baseline(weekly: D
 def test_a_pooled_model_that_forecasts_exactly_the_same_is_no_promotion(weekly: Dataset, is_read_again: bool,
                                                                         tmp_path: Path) -> None:
     production = on(weekly).pooled
-    candidate = on(weekly, version=2).pooled  # fitted again, on the same demand
+    candidate = on(weekly, demand(), version=2).pooled  # fitted again, on the same demand
     if is_read_again:
         production.save(tmp_path)
         production = PooledModel.load(tmp_path)
@@ -256,7 +272,7 @@ def test_a_pooled_model_that_can_forecast_replaces_one_that_cannot(weekly: Datas
 def test_a_retrain_that_forecasts_exactly_the_same_is_kept(weekly: Dataset) -> None:
     """An adjustment that the model does not learn from: its own share is 0, and the pooled model is the same."""
     table = demand()
-    production = on(weekly, table)
+    production = on(weekly)
     without_own = replace(production, recipe=replace(production.recipe, own_share=0.0))
     candidate = replace(without_own, card=replace(without_own.card, data_hash="adjusted"))
 
@@ -268,7 +284,7 @@ def test_a_retrain_that_forecasts_exactly_the_same_is_kept(weekly: Dataset) -> N
 
 def test_forecasts_with_an_own_share_are_not_those_without(weekly: Dataset) -> None:
     table = demand()
-    production = on(weekly, table)
+    production = on(weekly)
     share = 0.0 if production.recipe.own_share else 1.0
     other = replace(production, recipe=replace(production.recipe, own_share=share))
 
@@ -277,7 +293,7 @@ def test_forecasts_with_an_own_share_are_not_those_without(weekly: Dataset) -> N
 
 def test_windows_are_forecast_by_the_share_known_at_each_whatever_the_models_own_became(weekly: Dataset) -> None:
     table = demand()
-    pooled = pooled_over({KETTLES: table}, weekly).with_version(1)
+    pooled = pooled_on(weekly)
     pooled = replace(pooled, card={**pooled.card, SHARE_PRIOR: SharePrior(0.5, 0.4).to_json()})
     candidate = train(table, weekly, pooled, KETTLES)
     production = replace(candidate, recipe=replace(candidate.recipe, own_share=0.123),
@@ -302,7 +318,7 @@ def without_own_share(table: pd.DataFrame, dataset: Dataset, pooled: PooledModel
 def test_a_week_more_that_moves_only_the_interval_says_by_how_much(weekly: Dataset) -> None:
     """The pooled model alone forecasts, so weeks more of demand move no forecast, but the errors that are known."""
     table = demand()
-    pooled = pooled_over({KETTLES: table.iloc[:120]}, weekly).with_version(1)
+    pooled = pooled_over({KETTLES: table.iloc[:120]}, weekly)
     production = without_own_share(table.iloc[:126], weekly, pooled)
     candidate = without_own_share(table, weekly, pooled)
 
@@ -320,7 +336,7 @@ def test_a_week_more_that_moves_only_the_interval_says_by_how_much(weekly: Datas
 def test_the_same_model_from_its_files_is_the_same(weekly: Dataset, tmp_path: Path) -> None:
     """What is in production comes from files, a candidate from its training."""
     table = demand()
-    pooled = pooled_over({KETTLES: table}, weekly).with_version(1)
+    pooled = pooled_on(weekly)
     candidate = without_own_share(table, weekly, pooled)
     candidate.save(tmp_path)
     production = ForecastModel.load(tmp_path, pooled, 1)

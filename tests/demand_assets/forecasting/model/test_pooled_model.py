@@ -29,7 +29,7 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.waiting_for_room import DISK, exhausted
 from demand_assets.forecasting.whatif.explanation import explain
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
-from tests.demand_assets.forecasting.conftest import pooled_over, weekly_demand
+from tests.demand_assets.forecasting.conftest import pooled_over, quick, weekly_demand
 
 SHOPS = {RegionItem(region, item): weekly_demand(130, future=4, seed=seed)
          for seed, (region, item) in enumerate((region, item) for region in ("north", "south", "east")
@@ -39,23 +39,18 @@ NEW = RegionItem("west", "kettle")
 
 
 @pytest.fixture(scope="module")
-def weekly_module() -> Dataset:
-    from demand_assets.forecasting.dataset.drivers import Driver
-    from tests.demand_assets.forecasting.conftest import HERE
-
-    return Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(
-        Driver(name="price", kind="number", effect="decreasing", future="repeat_last"),
-        Driver(name="promo", kind="yes_no", effect="increasing")))
+def weekly(weekly: Dataset) -> Dataset:
+    return quick(weekly)
 
 
 @pytest.fixture(scope="module")
-def pooled(weekly_module: Dataset) -> PooledModel:
-    return pooled_over(SHOPS, weekly_module)
+def pooled(weekly: Dataset) -> PooledModel:
+    return pooled_over(SHOPS, weekly)
 
 
 @pytest.fixture(scope="module")
-def model(weekly_module: Dataset, pooled: PooledModel) -> ForecastModel:
-    return train(SHOPS[KETTLES], weekly_module, pooled, KETTLES)
+def model(weekly: Dataset, pooled: PooledModel) -> ForecastModel:
+    return train(SHOPS[KETTLES], weekly, pooled, KETTLES)
 
 
 def store_of(folder: Path, demand: dict[RegionItem, pd.DataFrame]) -> DemandStore:
