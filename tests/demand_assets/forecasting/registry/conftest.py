@@ -13,7 +13,7 @@ from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.registry.registry import Registry
-from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand
+from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, quick, weekly_demand
 
 PROMOTE = Decision("promote", "better", {"wape": 0.1})
 
@@ -36,13 +36,13 @@ def registry(uri: str, tmp_path: Path, request: pytest.FixtureRequest, stock: bo
 
 @pytest.fixture(scope="session")
 def pooled(weekly: Dataset) -> PooledModel:
-    return pooled_over({KETTLES: weekly_demand(60)}, weekly)
+    return pooled_over({KETTLES: weekly_demand(60)}, quick(weekly))
 
 
 @pytest.fixture(scope="session")
 def own(weekly: Dataset, pooled: PooledModel) -> ForecastModel:
     """The kettles' model, which stands on the pooled one; trained once, as no test changes it."""
-    return train(weekly_demand(60), weekly, pooled, KETTLES)
+    return train(weekly_demand(60), quick(weekly), pooled, KETTLES)
 
 
 @pytest.fixture

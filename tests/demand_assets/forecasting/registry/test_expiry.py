@@ -37,6 +37,13 @@ def stock(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
+def newest_in_production(registry: Registry, model: ForecastModel, versions: int) -> None:
+    """So many versions of the kettles, of which only the last one ever served."""
+    for _ in range(versions - 1):
+        register(registry, KETTLES, model)
+    promoted(registry, KETTLES, model)
+
+
 def kept(newest: int = 3) -> KeepingRule:
     """So many versions; none for its youth."""
     return KeepingRule(newest, datetime.now(UTC) + timedelta(seconds=5))
@@ -80,14 +87,10 @@ def test_what_anything_names_stays(registry: Registry, model: ForecastModel) -> 
 
 
 def test_while_a_pin_cannot_be_read_nothing_goes(registry: Registry, model: ForecastModel) -> None:
-    for _ in range(6):
-        promoted(registry, KETTLES, model)
-    name = KETTLES.model_name(registry.dataset)
-    for version in range(1, 6):
-        registry.session.delete_tag(name, f"promotion.{version}")
+    newest_in_production(registry, model, 6)
     assert going(registry) == [1, 2, 3]
 
-    registry.session.set_tag(name, "pin", "{by hand")
+    registry.session.set_tag(KETTLES.model_name(registry.dataset), "pin", "{by hand")
 
     assert going(registry) == []
 
@@ -166,9 +169,7 @@ def test_files_that_no_training_made_are_left(tmp_path: Path) -> None:
 ], ids=["roll back", "alias", "by hand"])
 def test_what_is_done_between_the_look_and_the_removal_keeps_the_version(
         registry: Registry, model: ForecastModel, act: Callable[[Registry], None]) -> None:
-    for _ in range(5):
-        promoted(registry, KETTLES, model)
-    registry.session.delete_tag(KETTLES.model_name(registry.dataset), "promotion.1")
+    newest_in_production(registry, model, 5)
     one = next(each for each in spare(registry, listed(registry), kept()) if each.version == 1)
 
     act(registry)
@@ -179,8 +180,7 @@ def test_what_is_done_between_the_look_and_the_removal_keeps_the_version(
 
 
 def test_a_version_that_is_being_removed_is_not_rolled_back_to(registry: Registry, model: ForecastModel) -> None:
-    for _ in range(5):
-        promoted(registry, KETTLES, model)
+    newest_in_production(registry, model, 5)
     registry.session.set_version_tag(KETTLES.model_name(registry.dataset), 1, EXPIRING, "yes")
 
     with pytest.raises(ActRefusedError, match=r"v1 is being removed.*choose another version"):
@@ -191,12 +191,7 @@ def test_a_version_that_is_being_removed_is_not_rolled_back_to(registry: Registr
 
 def test_roll_backs_in_the_very_moment_never_leave_production_without_a_version(
         registry: Registry, model: ForecastModel) -> None:
-    name = KETTLES.model_name(registry.dataset)
-    for _ in range(11):
-        promoted(registry, KETTLES, model)
-    for version in range(1, 9):
-        if f"promotion.{version}" in registry.session.model(name).tags:
-            registry.session.delete_tag(name, f"promotion.{version}")
+    newest_in_production(registry, model, 11)
     other = Registry(registry.session.uri, registry.dataset, registry.session.artifacts, registry.session.stock)
     outcomes = []
     for version in range(1, 8):
