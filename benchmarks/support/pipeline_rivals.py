@@ -62,9 +62,11 @@ def bare(pipeline: Pipeline, given: argparse.Namespace) -> dict[str, float]:
     chosen = stored[::max(1, -(-len(stored) // given.at_most))]
     demand = {one: pipeline.store.read("demand", one) for one in chosen}
     read = demand.__getitem__ if len(chosen) == len(stored) else lambda one: pipeline.store.read("demand", one)
-    started = time.perf_counter()
-    pooled = train_pooled(stored, read, pipeline.dataset, pipeline.cores).with_version(1)
-    pooled_seconds = time.perf_counter() - started
+    with ProcessPoolExecutor(pipeline.cores, get_context("spawn")) as processes:
+        list(processes.map(_fit, [[] for _ in range(pipeline.cores)]))
+        started = time.perf_counter()
+        pooled = train_pooled(stored, read, pipeline.dataset, pipeline.cores, aside=processes.map).with_version(1)
+        pooled_seconds = time.perf_counter() - started
     with ProcessPoolExecutor(pipeline.cores, get_context("spawn"), _keep, (pooled, pipeline.dataset)) as processes:
         list(processes.map(_fit, [[] for _ in range(pipeline.cores)]))
         started = time.perf_counter()
@@ -91,8 +93,9 @@ def _keep(pooled: PooledModel, dataset: Dataset) -> None:
 
 
 def _fit(tables: Sequence[tuple[RegionItem, pd.DataFrame]]) -> int:
-    kept, fitted = _kept[0], 0
+    fitted = 0
     for one, table in tables:
+        kept = _kept[0]
         try:
             model = train(table, kept.dataset, kept.pooled, one)
         except NotEnoughHistoryError:
