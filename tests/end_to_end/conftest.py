@@ -41,7 +41,7 @@ def retrain_all_the_same(page: Page) -> None:
     heading = page.get_by_role("heading", level=1)
     expect(heading).to_have_text(re.compile("Nothing new to learn|Retrain of"))
     if "Nothing new" in heading.inner_text():
-        page.get_by_role("button", name="all the same").click()
+        page.get_by_role("button", name="anyway").click()
 
 
 def free_ports() -> dict[str, str]:
