@@ -131,6 +131,7 @@ def test_what_becomes_of_a_region_item_does_not_depend_on_those_beside_it(rows, 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_texts_may_be_categories_of_which_some_have_no_row(rows, frequency):
     of = dataset(frequency, MARKED, horizon=1)
+    rows = [row for row in rows if not any("\0" in str(value) for value in row)]  # behind it pandas compares nothing
     raw = marked_rows([*clean_rows(KETTLE, frequency), *rows]).astype(TEXTS)
     kept = raw.assign(**{name: pd.Categorical(raw[name], ["5 %", *reversed(raw[name].unique())])
                          for name in raw if name not in ("row", "mark")})
