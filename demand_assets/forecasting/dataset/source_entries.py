@@ -34,7 +34,7 @@ class SimulatedSource(StrictEntry):
 
 
 class FileSource(StrictEntry):
-    """Tables in files: a path, a folder, a glob, a zip, or an URL of an object store: ``s3://bucket/demand/*.parquet``."""
+    """Tables in files: a path, a folder, a glob, a zip, or a URL of an object store: ``s3://bucket/demand/*.parquet``."""
 
     kind: Literal["file"]
     path: str

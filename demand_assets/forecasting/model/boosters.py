@@ -33,7 +33,7 @@ Rows = npt.NDArray[np.float32]
 BINS = 64
 TWEEDIE_POWER = 1.5
 ROWS_OF_BINS = 25_000
-"""Training rows on which the bins of features are found, evenly drawn of more: to sort all takes as long as the fit."""
+"""Training rows on which the bins of features are found, evenly drawn of more: to sort all takes much of a fit."""
 HALVED_FROM = 100_000
 """Training rows from which on two boosters that are taken together learn from a half each: between them from all."""
 ROWS_OF_A_THREAD = 2000

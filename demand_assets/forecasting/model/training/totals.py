@@ -323,9 +323,10 @@ def _windows(model: PooledModel, region_items: Sequence[RegionItem], read: Read,
     for members in in_order(aside, _members, tasks):
         for member in members:
             series, shift = member.series, longest.known - member.series.known
-            total = sums.setdefault(member.total, _nothing(dataset, longest.known, horizon))
+            if member.total not in sums:
+                sums[member.total] = _nothing(dataset, longest.known, horizon)
             of_total.append(list(sums).index(member.total))
-            _add(total, series, member.stretched, member.future, shift, max(selection_end - shift, 1))
+            _add(sums[member.total], series, member.stretched, member.future, shift, max(selection_end - shift, 1))
             actual.append(member.actual)
         if members:
             units.append(answers(members))
