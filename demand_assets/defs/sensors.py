@@ -48,7 +48,7 @@ from demand_assets.forecasting.contract.dagster_names import (
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.gate.automatic_retrains import nominate, standing
+from demand_assets.forecasting.gate.automatic_retrains import Learned, nominate, standing
 from demand_assets.forecasting.store.demand_store import CATALOGUE
 from demand_assets.pipeline.monitor import latest
 
@@ -260,21 +260,25 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     waiting = {one: kept for one, kept in asked.items()
                if now - kept.at < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
     observations = latest(stages.store, now)
-    nominations = nominate(observations, stages.dataset, now, dict.fromkeys(waiting, now))
+    learned = {one: kept.learned for one, kept in asked.items() if one not in failed and kept.learned}
+    nominations = nominate(observations, stages.dataset, now, dict.fromkeys(waiting, now), learned)
     if not nominations:
-        return dg.SensorResult(skip_reason=standing(observations, stages.dataset, now, waiting))
+        return dg.SensorResult(skip_reason=standing(observations, stages.dataset, now, waiting, learned))
     context.log.info(f"{len(nominations)} of {len(observations)} measured models are to be retrained")
     for one in nominations:
         context.log.info(f"{one.region_item.key}: {one.reason}")
     reasons = sorted({one.reason.split(":")[0] for one in nominations})
     requests = list(_requests(RETRAIN_JOB, [one.region_item.key for one in nominations],
                               f"{BY_SENSOR}: {', '.join(reasons)}", now.isoformat()))
-    kept = {one: each for one, each in asked.items() if now - each.at < cool_down}
+    measured = {one.region_item: one for one in observations}
+    kept = {one: each for one, each in asked.items() if now - each.at < cool_down or (
+        one in learned and one in measured and learned[one].is_all_of(measured[one], stages.dataset))}
     for request in requests:
         for key in keys_of(request.run_config):
             one = RegionItem.from_key(key)
             tries = asked[one].tries + 1 if one in failed else 1
-            kept[one] = Nominated(now, request.tags[REQUEST_TAG], tries)
+            kept[one] = Nominated(now, request.tags[REQUEST_TAG], tries,
+                                  Learned(measured[one].version, measured[one].new_periods))
     return dg.SensorResult(requests, cursor=json.dumps({one.key: each.kept() for one, each in kept.items()}))
 
 
@@ -287,18 +291,21 @@ class Nominated:
     """Empty where an earlier version asked."""
     tries: int = 1
     """1, and one more for each run before that failed."""
+    learned: Learned | None = None
+    """What it knew; None where an earlier version asked."""
 
     @classmethod
     def read(cls, kept: object) -> "Nominated":
-        """As the cursor has it; earlier versions kept the moment alone."""
+        """As the cursor has it; earlier versions kept the moment alone, or without what was learned."""
         if isinstance(kept, str):
             return cls(datetime.fromisoformat(kept))
-        at, request, tries = kept  # type: ignore[misc]  # as written below
-        return cls(datetime.fromisoformat(at), request, tries)
+        at, request, tries, *learned = kept  # type: ignore[misc]  # as written below
+        return cls(datetime.fromisoformat(at), request, tries, Learned(*learned) if learned else None)
 
     def kept(self) -> list[object]:
         """As the cursor keeps it."""
-        return [self.at.isoformat(), self.request, self.tries]
+        learned = [self.learned.version, self.learned.new_periods] if self.learned else []
+        return [self.at.isoformat(), self.request, self.tries, *learned]
 
 
 def _without_candidate(instance: dg.DagsterInstance, asked: Mapping[RegionItem, Nominated]) -> set[RegionItem]:

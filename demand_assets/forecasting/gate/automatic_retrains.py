@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isfinite
+from types import MappingProxyType
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.gate.drift import LEAST_NEW_PERIODS
 from demand_assets.forecasting.gate.monitoring import Observation
 from demand_assets.forecasting.series.metrics import in_percent
 
@@ -21,32 +23,54 @@ class Nomination:
     """Decay times volume: what is retrained first when there is not room for all."""
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What the last retrain that was asked for knew already, whatever the gate made of it."""
+
+    version: int
+    """In production then."""
+    new_periods: int
+    """Since the training of that version."""
+
+    def is_all_of(self, one: Observation, dataset: Dataset) -> bool:
+        """Whether the same version is in production, and too few periods came since then to say anything new."""
+        return (one.version == self.version
+                and one.new_periods - self.new_periods < LEAST_NEW_PERIODS[dataset.frequency])
+
+
+NOTHING: Mapping[RegionItem, Learned] = MappingProxyType({})
+
+
 def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetime,
-             last_asked: Mapping[RegionItem, datetime]) -> list[Nomination]:
+             last_asked: Mapping[RegionItem, datetime],
+             learned: Mapping[RegionItem, Learned] = NOTHING) -> list[Nomination]:
     """Who is retrained now: by decay, drift, age and new data, the largest (decay x volume) first.
 
     Args:
         observations: the latest of each region-item.
         dataset: holds the thresholds, the budget and the cool-down.
         last_asked: when a retrain was last asked for, by region-item.
+        learned: what it knew. A candidate that was not promoted leaves drift, age and the count of new periods as they
+            were: they ask again when there is more to learn. Decay asks after each cool-down.
     """
     rules = dataset.retraining
     cool_down = timedelta(hours=rules.cool_down_hours)
     nominated = [Nomination(one.region_item, reason, one.decay * max(one.volume, 1e-9)) for one in observations
                  if now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
                  and not one.pinned
-                 and (reason := _reason(one, dataset, now))]
+                 and (reason := _reason(one, dataset, now, learned.get(one.region_item)))]
     first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
     return first_things_first[:rules.budget_per_tick]
 
 
 def standing(observations: Sequence[Observation], dataset: Dataset, now: datetime,
-             last_asked: Collection[RegionItem] = ()) -> str:
+             last_asked: Collection[RegionItem] = (), learned: Mapping[RegionItem, Learned] = NOTHING) -> str:
     """Why none is retrained, in numbers: how near the worst of those that were measured come to each threshold.
 
     Args:
         observations: as for ``nominate``, which nominates none of them.
         last_asked: those that a retrain was asked for lately.
+        learned: as for ``nominate``.
     """
     if not observations:
         return "no model in production was measured in the last two days, so none is known to need a retrain"
@@ -65,11 +89,14 @@ def standing(observations: Sequence[Observation], dataset: Dataset, now: datetim
     told.append(f"oldest {oldest:.0f} days (limit {rules.max_age_days:g})")
     told += [f"{count} {words}" for count, words in (
         (len({one.region_item for one in observations} & set(last_asked)), "retrained lately"),
+        (sum(learned[one.region_item].is_all_of(one, dataset) for one in observations
+             if one.region_item in learned and one.region_item not in last_asked),
+         "retrained before on almost the same demand"),
         (sum(one.pinned for one in observations), "pinned")) if count]
     return "; ".join(told)
 
 
-def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
+def _reason(one: Observation, dataset: Dataset, now: datetime, learned: Learned | None) -> str:
     rules = dataset.retraining
     if one.unusable:
         return f"the model cannot be used: {one.unusable}"
@@ -78,6 +105,8 @@ def _reason(one: Observation, dataset: Dataset, now: datetime) -> str:
     if one.decay > rules.decay:
         return (f"accuracy decayed: WAPE {in_percent(one.wape)} since the training, {in_percent(one.wape_backtest)} in "
                 "the backtest")
+    if learned and learned.is_all_of(one, dataset):
+        return ""
     if one.drift > rules.drift:
         return f"{one.drifted} drifted: population stability index {one.drift:.2f} above {rules.drift:g}"
     if one.new_periods >= new_periods:

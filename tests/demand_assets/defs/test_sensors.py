@@ -519,14 +519,39 @@ class TestRetrainWhenNeeded:
         run = instance.create_run_for_job(defs.resolve_job_def("retrain"), tags=first.run_requests[0].tags,
                                           status=dg.DagsterRunStatus.STARTED)
         getattr(instance, end)(run)
-        (at, request, tries), = json.loads(first.cursor).values()
+        (at, *rest), = json.loads(first.cursor).values()
         an_hour_ago = (datetime.fromisoformat(at) - timedelta(hours=1)).isoformat()
 
         soon = retrain_when_needed(context(instance, automatic, first.cursor))
-        later = retrain_when_needed(context(instance, automatic, json.dumps({keys[0]: [an_hour_ago, request, tries]})))
+        later = retrain_when_needed(context(instance, automatic, json.dumps({keys[0]: [an_hour_ago, *rest]})))
 
         assert soon.run_requests is None or list(soon.run_requests) == []
         assert bool(later.run_requests) == is_asked_again
+
+    def test_drift_asks_again_when_there_is_more_to_learn_whatever_became_of_the_candidate(
+            self, instance: dg.DagsterInstance, automatic: PipelineResource, pipeline: Pipeline,
+            keys: list[str]) -> None:
+        self.observed(pipeline, keys[0], drift=2.0, new_periods=9)
+        first = retrain_when_needed(context(instance, automatic))
+        (at, *rest), = json.loads(first.cursor).values()
+        yesterday = json.dumps({keys[0]: [(datetime.fromisoformat(at) - timedelta(hours=30)).isoformat(), *rest]})
+        instance.create_run_for_job(defs.resolve_job_def("retrain"), tags=first.run_requests[0].tags,
+                                    status=dg.DagsterRunStatus.SUCCESS)
+
+        again = retrain_when_needed(context(instance, automatic, yesterday))
+        self.observed(pipeline, keys[0], drift=2.0, new_periods=16)
+        later = retrain_when_needed(context(instance, automatic, yesterday))
+
+        assert "1 retrained before on almost the same demand" in again.skip_reason.skip_message
+        assert [keys_of(request) for request in later.run_requests] == [[keys[0]]]
+
+    def test_a_cursor_without_what_was_learned_is_gone_on_with(
+            self, instance: dg.DagsterInstance, automatic: PipelineResource, pipeline: Pipeline,
+            keys: list[str]) -> None:
+        self.observed(pipeline, keys[0], wape=0.9)
+        before = json.dumps({keys[0]: [str(datetime.now(UTC)), "sensor-of-before", 1]})
+
+        assert not retrain_when_needed(context(instance, automatic, before)).run_requests
 
     def test_a_cursor_of_an_earlier_version_still_cools_down(self, instance: dg.DagsterInstance,
                                                              automatic: PipelineResource, pipeline: Pipeline,

@@ -6,7 +6,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
-from demand_assets.forecasting.gate.automatic_retrains import nominate, standing
+from demand_assets.forecasting.gate.automatic_retrains import Learned, nominate, standing
 from demand_assets.forecasting.gate.monitoring import Observation
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -54,6 +54,19 @@ def test_the_cool_down_is_kept(daily: Dataset) -> None:
 
     assert soon == []
     assert len(later) == 1
+
+
+@pytest.mark.parametrize("change", [
+    {"new_periods": 9, "drift": 0.5}, {"new_periods": 9}, {"promoted_at": NOW - timedelta(days=40)}])
+def test_what_a_kept_candidate_knew_is_no_reason_until_there_is_more_to_learn(daily: Dataset, change: dict) -> None:
+    kept = replace(FINE, **{"new_periods": 9, **change})
+    before = {KETTLES: Learned(version=1, new_periods=3)}
+
+    assert nominate([kept], daily, NOW, {}, before) == []
+    assert "1 retrained before on almost the same demand" in standing([kept], daily, NOW, (), before)
+    assert len(nominate([replace(kept, new_periods=10)], daily, NOW, {}, before)) == 1  # seven more days
+    assert len(nominate([replace(kept, version=2)], daily, NOW, {}, before)) == 1  # another version was promoted since
+    assert len(nominate([replace(kept, wape=0.5)], daily, NOW, {}, before)) == 1  # decay is looked at each day
 
 
 def test_why_none_is_retrained_is_told_in_numbers(daily: Dataset) -> None:
