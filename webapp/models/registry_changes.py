@@ -33,16 +33,24 @@ class ChangeSign:
 
     def is_there(self) -> bool:
         """Whether the registry is to be asked: now is noted as the moment before that, until ``forget``."""
-        files = [(status.st_mtime_ns, status.st_size) for file in self._files if (status := _status(file))]
+        files = self._looks()
         if (files and files == self._seen and max(changed for changed, _ in files) < self._asked_ns - SAME_MOMENT_NS
                 and monotonic() - self._asked_at < (self._longest or LONGEST_SECONDS)):
             return False
         self._seen, self._asked_ns, self._asked_at = files, time.time_ns(), monotonic()
         return True
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether the files look otherwise than when the registry was asked last; False where there are none."""
+        return self._seen is not None and self._looks() != self._seen
+
     def forget(self) -> None:
         """The registry is to be asked again: it did not answer, or had more to tell."""
         self._seen = None
+
+    def _looks(self) -> list[tuple[int, int]]:
+        return [(status.st_mtime_ns, status.st_size) for file in self._files if (status := _status(file))]
 
 
 def _status(file: Path) -> os.stat_result | None:

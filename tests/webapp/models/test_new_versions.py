@@ -223,6 +223,32 @@ def test_while_a_large_retrain_changes_much_the_registry_is_asked_less_often(
     assert found == looks
 
 
+@pytest.mark.parametrize(("changing", "looks"), [
+    (3, [1, 1, 1, 0, 1, 0, 1]), (2 * FIRST_PAGE + 1, [1, 1, 1, 0, 0, 0, 0])])
+def test_what_was_written_right_after_a_look_is_looked_at_soon_but_for_a_large_retrain(
+        background: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changing: int,
+        looks: list[int]) -> None:
+    clock, registry, file = [1000.0], Changing(tmp_path / "changing", "shop"), tmp_path / "mlflow.db"
+    registry.changing = changing
+    monkeypatch.setattr("webapp.background.pacing.monotonic", lambda: clock[0])
+    found = []
+    with background.app.app_context():
+        with writing():
+            set_watermark("registry", "1")
+        background.services.settings.mlflow_database_file = file
+        file.touch()
+        loop = RegistryLoop(background.services, registry)
+        for seconds in (1.2, 1.2, 0.2, 0.2, 0.4, 0.71, 0.0):
+            before = registry.looks
+            loop.step()
+            found.append(registry.looks - before)
+            clock[0] += seconds
+            if len(found) == 3:
+                file.write_bytes(b"written")
+
+    assert found == looks
+
+
 @pytest.fixture
 def mlflow(empty_mlflow: Path, tmp_path: Path, model: ForecastModel) -> Registry:
     """A real registry that holds the pooled model, without a server."""

@@ -40,8 +40,11 @@ def test_only_a_change_is_a_reason_to_ask(writer: sqlite3.Connection, tmp_path: 
     sign = ChangeSign(tmp_path / "mlflow.db")
     assert [sign.is_there() for _ in range(3)] == [True, False, False]
 
+    assert not sign.is_seen
     promote(writer)
+    assert sign.is_seen
     assert sign.is_there()
+    assert not sign.is_seen
 
     age(tmp_path)
     assert [sign.is_there() for _ in range(2)] == [True, False]  # the time of its files is another
@@ -64,6 +67,13 @@ def test_a_change_that_was_written_back_is_one(writer: sqlite3.Connection, tmp_p
     writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     assert sign.is_there()
+
+
+def test_nothing_is_seen_of_what_nobody_asked_about_or_is_elsewhere(tmp_path: Path) -> None:
+    assert not ChangeSign(tmp_path / "mlflow.db").is_seen
+    elsewhere = ChangeSign(None)
+    assert elsewhere.is_there()
+    assert not elsewhere.is_seen
 
 
 def test_what_was_not_answered_is_asked_again(writer: sqlite3.Connection, tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ LOOK_SECONDS, BUSY_LOOK_SECONDS, BETWEEN_SECONDS = 1.1, 3.3, 12.0
 """The registry is asked what changed every 1.1 s, unless it is known that nothing can have; every 3.3 s while a large
 retrain changes much of it, for which the processor is wanted; and for something else at most every 12 s, between two
 looks: one query a second in all."""
+EARLY_SECONDS = 0.3
+"""So soon after a look it is asked again where its database's file, on this machine, was written since, but not while
+a large retrain writes it: then three queries a second for as long as it is written."""
 SWEEP_SECONDS = 600.0
 POOLED_SECONDS = 30.0
 CACHE_SECONDS = 20.0
@@ -66,6 +69,9 @@ class RegistryLoop:
             if self._cache.is_due():
                 self._cache_watch.look()
                 self._is_announcing = True
+            if (self._look.seconds_left < LOOK_SECONDS - EARLY_SECONDS and not self._watch.is_busy
+                    and self._sign.is_seen):
+                self._look.again()
             if self._look.is_due():
                 looked = True
                 if not self._watch.is_settled:
