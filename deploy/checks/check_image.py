@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from uuid import uuid4
 
@@ -200,6 +201,20 @@ def _check_contents(images: Images, image: str) -> None:
     found += [place for place in OF_THE_MACHINE if (root / place.lstrip("/")).exists()]
     if found:
         raise CheckFailedError(f"{image} has what only the build needs: {', '.join(found)}")
+    app = root / "app"
+    sources = [app / "webapp" / "__init__.py", *app.glob(".venv/lib/*/site-packages/mlflow/__init__.py")]
+    if again := [str(source) for source in sources if not is_compiled(source)]:
+        raise CheckFailedError(f"{image}: each start compiles anew what it imports, for one {', '.join(again)}")
+
+
+def is_compiled(source: Path) -> bool:
+    """Whether Python takes what it compiled of that module before, because it is of the very file."""
+    compiled = Path(cache_from_source(str(source)))
+    if not compiled.exists():
+        return False
+    status, header = source.stat(), compiled.read_bytes()[:16]  # PEP 552: magic number, flags, time, size
+    return [int.from_bytes(header[at:at + 4], "little") for at in (4, 8, 12)] == [
+        0, int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF]
 
 
 def _forecast(web: str, logs: dict[str, Path]) -> str:
