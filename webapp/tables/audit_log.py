@@ -23,9 +23,9 @@ class AuditEntry(Base):
     address: Mapped[str] = mapped_column(String(45), default="")
     """From where, as the app sees it."""
     act: Mapped[str] = mapped_column(String(40), index=True)
-    """One of ``audit.ACTS``."""
+    """One that ``audit.acts`` has words for."""
     kind: Mapped[str] = mapped_column(String(20))
-    """What kind of thing was changed: one of ``audit.KINDS``."""
+    """What kind of thing was changed: one of ``audit.record.KINDS``."""
     subject: Mapped[str] = mapped_column(String(520))
     """Which one, as people name it."""
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import ADMIN, post
-from webapp.accounts.first_admin import make_first_admin_link
+from webapp.accounts.sign_in.first_admin import make_first_admin_link
 from webapp.db.database import db, now, writing
 from webapp.settings import Settings
 from webapp.tables import FirstAdminLink, User

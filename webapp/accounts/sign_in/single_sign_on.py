@@ -12,8 +12,8 @@ from flask_security import current_user
 from flask_security.utils import login_user, validate_redirect_url
 from joserfc.errors import JoseError
 
-from webapp.accounts.identities import Identity, NotLetInError, user_of
-from webapp.accounts.refusals_in_audit_log import note_refusal
+from webapp.accounts.sign_in.identities import Identity, NotLetInError, user_of
+from webapp.accounts.sign_in.refusals_in_audit_log import note_refusal
 from webapp.http.errors import error_page
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _

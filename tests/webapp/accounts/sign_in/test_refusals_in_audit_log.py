@@ -13,7 +13,7 @@ from tests.webapp.audit.builders import entries_of_act
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, page, post, signed_in, text_of
 from webapp import create_app
 from webapp.accounts import users
-from webapp.accounts.refusals_in_audit_log import SOMEBODY
+from webapp.accounts.sign_in.refusals_in_audit_log import SOMEBODY
 from webapp.accounts.tokens import revoke_token
 from webapp.db.database import db, now
 from webapp.settings import Settings
