@@ -31,7 +31,7 @@ from webapp.background.loops.registry import RegistryLoop
 from webapp.background.loops.store import StoreLoop
 from webapp.background.process import AlreadyRunningError, OnlyOne
 from webapp.db.database import db, now, writing
-from webapp.retrains.states import SETTLING
+from webapp.retrains.request_and_item_states import SETTLING
 from webapp.systems.signs_of_life import note
 from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, SystemState, Watermark
 from webapp.tables.watermarks import set_watermark

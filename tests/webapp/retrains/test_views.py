@@ -14,7 +14,7 @@ from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.db.database import db, writing
 from webapp.retrains.dispatch import MOST_RANGES
-from webapp.retrains.states import JUDGING, SETTLING, note_run
+from webapp.retrains.request_and_item_states import JUDGING, SETTLING, note_run
 from webapp.tables import Retrain, RetrainItem
 
 ROWS = "table:not(#decisions)"

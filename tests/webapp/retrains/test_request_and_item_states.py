@@ -20,8 +20,15 @@ from tests.webapp.fakes import FakeDagster, keys_of
 from webapp.background.journal import read_journal
 from webapp.dagster_client import DagsterDownError
 from webapp.db.database import db, now, writing
-from webapp.retrains import states
-from webapp.retrains.states import DECIDED, ITEM_STEPS, REQUEST_STEPS, IllegalStepError, note_entry, standing
+from webapp.retrains import request_and_item_states as states
+from webapp.retrains.request_and_item_states import (
+    DECIDED,
+    ITEM_STEPS,
+    REQUEST_STEPS,
+    IllegalStepError,
+    note_entry,
+    standing,
+)
 from webapp.tables import OPEN_STATES, JournalFile, Retrain, RetrainItem
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +71,7 @@ def test_nothing_else_changes_the_states() -> None:
     told = []
     for path in (ROOT / "webapp").rglob("*.py"):
         if path.relative_to(ROOT).as_posix() in (
-                "webapp/retrains/states.py", "webapp/models/actions.py", "webapp/notices/sending.py",
+                "webapp/retrains/request_and_item_states.py", "webapp/models/actions.py", "webapp/notices/sending.py",
                 "webapp/administration/segment_rules.py"):
             continue  # an act on a model and a delivery have states of their own, a rule has none
         for node in ast.walk(ast.parse(path.read_text())):
