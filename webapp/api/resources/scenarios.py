@@ -26,7 +26,7 @@ from webapp.api.conventions.shapes import (
     TokenPath,
     Yes,
 )
-from webapp.api.resources.forecasts import ChangeRequest, fields_of, refuse_changes
+from webapp.api.resources.forecasts.of_region_items import ChangeRequest, fields_of, refuse_changes
 from webapp.api.resources.overrides import OverridesResponse
 from webapp.http.problems import PREFIX, problem
 from webapp.overrides.wanted_override import OverrideError

@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.api.conventions.operations import answers, costly, needs, resource
 from webapp.api.conventions.shapes import AttributeFilter, Day, Horizon, Name, Named, Query, ResponsePart
-from webapp.api.resources.forecasts import MOST_KEYS, Keys, MissingResponse, horizon_of, missing_of
+from webapp.api.resources.forecasts.of_region_items import MOST_KEYS, Keys, MissingResponse, horizon_of, missing_of
 from webapp.api.resources.region_items import name_of
 from webapp.forecasts.in_words import in_words
 from webapp.forecasts.query import parse_forecast_query
