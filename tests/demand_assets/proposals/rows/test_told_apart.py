@@ -11,8 +11,8 @@ import pytest
 from openpyxl import Workbook
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
+from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.proposal import propose_for_files
-from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import default_answers
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 

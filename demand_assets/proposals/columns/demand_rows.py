@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.proposals.column_facts import Facts
+from demand_assets.proposals.columns.facts import Facts
 
 _YEAR_DAYS = 380
 

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import plain, quoted, spaced
-from demand_assets.proposals.column_roles import Roles
-from demand_assets.proposals.periods import readings_of, series_codes
-from demand_assets.proposals.tables import CannotProposeError
+from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.facts import Column, Facts
+from demand_assets.proposals.columns.names import plain, quoted, spaced
+from demand_assets.proposals.columns.periods import readings_of, series_codes
+from demand_assets.proposals.columns.roles import Roles
 from demand_assets.sources.units_of_measure import unit_named
 
 _NOT_SOLD_WORDS = """cancelled canceled cancellation cancel void voided refund refunded refunds return returned

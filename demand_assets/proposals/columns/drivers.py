@@ -13,12 +13,11 @@ from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
-from demand_assets.proposals.attributes import ENOUGH_TO_TELL, ProposedAttribute, attribute_of, name_attributes
-from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import plain, quoted, slug
-from demand_assets.proposals.column_roles import Roles
-from demand_assets.proposals.demand_rows import DemandRows
-from demand_assets.proposals.own_price_and_cost import (
+from demand_assets.proposals.columns.attributes import ENOUGH_TO_TELL, ProposedAttribute, attribute_of, name_attributes
+from demand_assets.proposals.columns.demand_rows import DemandRows
+from demand_assets.proposals.columns.facts import Column, Facts
+from demand_assets.proposals.columns.names import plain, quoted, slug
+from demand_assets.proposals.columns.own_price_and_cost import (
     HARDLY,
     ProposedAmount,
     is_cost,
@@ -27,7 +26,8 @@ from demand_assets.proposals.own_price_and_cost import (
     no_unit_cost,
     settled_money,
 )
-from demand_assets.proposals.periods import series_codes
+from demand_assets.proposals.columns.periods import series_codes
+from demand_assets.proposals.columns.roles import Roles
 
 MOST_DRIVERS = 16
 _MOST_CATEGORIES = 40

@@ -9,12 +9,13 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, weekdays
 from demand_assets.forecasting.contract.source import Catalogue
-from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called
-from demand_assets.proposals.column_roles import Roles
-from demand_assets.proposals.different_measures import different_measures
-from demand_assets.proposals.periods import series_codes
-from demand_assets.proposals.rows_told_apart import (
+from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.facts import Column, Facts
+from demand_assets.proposals.columns.names import called
+from demand_assets.proposals.columns.periods import series_codes
+from demand_assets.proposals.columns.roles import Roles
+from demand_assets.proposals.rows.different_measures import different_measures
+from demand_assets.proposals.rows.told_apart import (
     are_overlaps,
     are_parts_of_a_report,
     at_the_turn_of_the_year,
@@ -22,7 +23,6 @@ from demand_assets.proposals.rows_told_apart import (
     shared_periods,
     version_of,
 )
-from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}

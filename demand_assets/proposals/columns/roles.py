@@ -10,9 +10,10 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency, ordinals, period_dates, weekdays
 from demand_assets.forecasting.validation.written_dates import read_dates
-from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called, plain, quoted, spaced
-from demand_assets.proposals.periods import (
+from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.facts import Column, Facts
+from demand_assets.proposals.columns.names import called, plain, quoted, spaced
+from demand_assets.proposals.columns.periods import (
     Reading,
     are_short_periods,
     counts_periods,
@@ -23,7 +24,6 @@ from demand_assets.proposals.periods import (
     series_codes,
     time_zone_of,
 )
-from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.file_formats.workbooks import UNSTORED
 

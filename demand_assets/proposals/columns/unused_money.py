@@ -9,11 +9,13 @@ from pydantic import ValidationError
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.proposals.column_facts import facts_of_file
-from demand_assets.proposals.column_roles import roles_of
-from demand_assets.proposals.drivers import drivers_of
-from demand_assets.proposals.own_price_and_cost import ProposedAmount
-from demand_assets.proposals.tables import CannotProposeError, groups_in, sampled
+from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.drivers import drivers_of
+from demand_assets.proposals.columns.facts import facts_of_file
+from demand_assets.proposals.columns.own_price_and_cost import ProposedAmount
+from demand_assets.proposals.columns.roles import roles_of
+from demand_assets.proposals.samples import sampled
+from demand_assets.proposals.tables import groups_in
 
 
 def unused_money(dataset: Dataset, today: pd.Timestamp | None = None) -> list[ProposedAmount]:
