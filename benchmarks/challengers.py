@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.support.accuracy_sets import sample
 from benchmarks.support.machine import described
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_of
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS

@@ -16,7 +16,7 @@ from demand_assets.forecasting.contract.periods import in_words
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset, DatasetFileError, load_dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.model.enough_history import needed_periods
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError, validate_panel
 from demand_assets.sources import open_source

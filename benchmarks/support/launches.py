@@ -20,7 +20,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source

@@ -12,8 +12,8 @@ from demand_assets.forecasting.contract.periods import ordinals, weekdays
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError, validate_panel
 from demand_assets.forecasting.validation.written_dates import read_dates
 from demand_assets.sources import open_source

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from demand_assets.forecasting.contract.periods import in_words
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.validation.written_values import Floats, Mask, read_numbers, read_yes_no
 
 _ENOUGH_SALES = 5

@@ -16,8 +16,8 @@ from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.series.driver_values import (
     ENOUGH_MISSING,

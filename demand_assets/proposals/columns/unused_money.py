@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.drivers import drivers_of
 from demand_assets.proposals.columns.facts import facts_of_file

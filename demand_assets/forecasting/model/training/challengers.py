@@ -19,7 +19,7 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError,
 from demand_assets.forecasting.challengers.protocol import Fitted
 from demand_assets.forecasting.contract.plugins import told
 from demand_assets.forecasting.dataset.attributes import Value
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS, Challenger, answer_of, history_at
 from demand_assets.forecasting.model.own_model import ForecastModel

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.automatic_retrains import nominate

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.challengers.model_classes import model_class
-from demand_assets.forecasting.dataset.challenger_entries import Challengers, Where
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers, Where
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_of, why
 from demand_assets.forecasting.gate.contest import contest

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from demand_assets.forecasting.dataset.drivers import StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy"]
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from demand_assets.forecasting.dataset.drivers import StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
 
 class Retraining(StrictEntry):

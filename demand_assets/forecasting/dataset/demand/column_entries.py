@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
-from demand_assets.forecasting.dataset.drivers import StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
 _WITH_YEAR = ("%Y", "%y", "%G", "%c", "%x")
 """What says the year in a format of dates."""

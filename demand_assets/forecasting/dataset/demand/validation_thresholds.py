@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from demand_assets.forecasting.dataset.drivers import StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
 
 class Rules(StrictEntry):

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
-from demand_assets.forecasting.dataset.drivers import Name, StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 
 class GateRule(StrictEntry):

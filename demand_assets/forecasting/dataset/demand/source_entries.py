@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from demand_assets.forecasting.dataset.attributes import Axis
-from demand_assets.forecasting.dataset.column_entries import Columns, checked_date
-from demand_assets.forecasting.dataset.drivers import Name, StrictEntry
+from demand_assets.forecasting.dataset.demand.column_entries import Columns, checked_date
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 
 class SimulatedSource(StrictEntry):
