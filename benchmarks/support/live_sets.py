@@ -15,7 +15,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError, validate_panel
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written.dates import read_dates
 from demand_assets.sources import open_source
 
 MADE_UP = "made_up"

@@ -28,7 +28,7 @@ from demand_assets.forecasting.series.driver_values import (
 )
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
-from demand_assets.forecasting.validation.out_of_stock import sold_while_out
+from demand_assets.forecasting.validation.periods.out_of_stock import sold_while_out
 from demand_assets.forecasting.validation.placeholders import placeholders_among
 from demand_assets.forecasting.validation.refused_region_items import (
     ended_long_ago,

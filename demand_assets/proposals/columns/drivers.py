@@ -194,7 +194,7 @@ def _values(column: Column, kind: str) -> npt.NDArray[np.float64]:
     if kind == "number":
         return column.numbers
     if kind == "yes_no":
-        from demand_assets.forecasting.validation.written_values import read_yes_no
+        from demand_assets.forecasting.validation.written.values import read_yes_no
         read, _ = read_yes_no(pd.Series(column.distinct, dtype=object))
         return np.append(read, np.nan)[column.codes[0]]
     return np.full(len(column.texts), np.nan)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, weekdays
-from demand_assets.forecasting.validation.written_dates import FIRST_YEAR, LAST_YEAR, read_dates
+from demand_assets.forecasting.validation.written.dates import FIRST_YEAR, LAST_YEAR, read_dates
 from demand_assets.proposals.columns.facts import Column
 
 FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency, ordinals, period_dates, weekdays
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written.dates import read_dates
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.names import called, plain, quoted, spaced

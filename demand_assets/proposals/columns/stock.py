@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.validation.written_values import read_numbers, read_yes_no
+from demand_assets.forecasting.validation.written.values import read_numbers, read_yes_no
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.names import plain, quoted
 from demand_assets.proposals.columns.roles import Roles

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from demand_assets.forecasting.validation.written_dates import SINCE_1970, read_dates
+from demand_assets.forecasting.validation.written.dates import SINCE_1970, read_dates
 from demand_assets.proposals.columns.names import called
 from demand_assets.proposals.columns.periods import Reading, readings_of
 

@@ -18,7 +18,7 @@ from babel.dates import get_day_names, get_month_names
 
 from demand_assets.forecasting.contract.periods import Dates, Frequency
 from demand_assets.forecasting.contract.source import is_whole
-from demand_assets.forecasting.validation.written_values import MISSING, Mask, by_value
+from demand_assets.forecasting.validation.written.values import MISSING, Mask, by_value
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Dates outside are placeholders such as 0001-01-01 and 9999-12-31."""

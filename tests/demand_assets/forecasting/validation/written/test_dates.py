@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written.dates import read_dates
 
 
 def texts(*values):

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demand_assets.forecasting.validation.written_dates import read_dates
-from demand_assets.forecasting.validation.written_values import distinct_values, read_numbers
+from demand_assets.forecasting.validation.written.dates import read_dates
+from demand_assets.forecasting.validation.written.values import distinct_values, read_numbers
 
 
 def texts(*values):

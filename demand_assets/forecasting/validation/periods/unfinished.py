@@ -3,7 +3,7 @@
 import numpy as np
 
 from demand_assets.forecasting.contract.periods import MONTHS, Dates, Frequency, ordinals, period_dates
-from demand_assets.forecasting.validation.written_values import Mask
+from demand_assets.forecasting.validation.written.values import Mask
 
 
 def starts(days: Dates, frequency: Frequency) -> Dates:
