@@ -29,7 +29,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Calibration
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import judged_windows, train_with_windows
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.demand_class import demand_class

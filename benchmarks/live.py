@@ -30,10 +30,10 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.baseline import BASELINE, is_clearly_better
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE, is_clearly_better
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.gapped import Floats

@@ -29,9 +29,9 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.bounded_forecasts import bounded
-from demand_assets.forecasting.model.own_model import fit_own, own_factor
-from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.own_model import fit_own, own_factor
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel

@@ -28,7 +28,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled, train_totals
 from demand_assets.forecasting.model.training.totals import Windows, factors_of, windows_of
 from demand_assets.forecasting.series.gapped import Floats, Ints

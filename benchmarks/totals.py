@@ -23,7 +23,7 @@ from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import ErrorPaths
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 

@@ -19,12 +19,12 @@ from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.sold_span import SoldSpan
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import Calibration, bounds
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel, ServedBy
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel, ServedBy
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
 from demand_assets.forecasting.series.censored_demand import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints

@@ -16,8 +16,8 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 

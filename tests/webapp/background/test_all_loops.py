@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.store.checksums import short_digest
 from demand_assets.forecasting.store.journal import Entry, Journal, name_at

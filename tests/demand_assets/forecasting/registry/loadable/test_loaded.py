@@ -27,7 +27,7 @@ from demand_assets.forecasting.dataset.demand.source_entries import AttributeTab
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.challenger import Challenger
+from demand_assets.forecasting.model.serving.challenger import Challenger
 from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
 from demand_assets.forecasting.registry.loadable.shipped_code import described, imported_names, shipped_sources
 from demand_assets.forecasting.registry.version_files import local_path

@@ -3,7 +3,7 @@
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from tests.webapp.api.conftest import Program, problem_of
 from tests.webapp.conftest import KETTLE, ODD, Background
 from tests.webapp.fakes import FakeRegistry

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.api.conftest import Program
 from tests.webapp.conftest import KETTLE, LAST_DAY, ODD, Background
 from tests.webapp.fakes import FakeRegistry

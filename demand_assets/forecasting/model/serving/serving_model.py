@@ -12,7 +12,7 @@ from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
-from demand_assets.forecasting.model.pooled_model import PooledModel, ServedBy
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel, ServedBy
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from demand_assets.forecasting.features.series_features import SeriesFeatures, s
 from demand_assets.forecasting.model.backtest import errors_of
 from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
-from demand_assets.forecasting.model.pooled_model import ServedBy
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.pooled_model import ServedBy
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 BASELINE_ORIGINS = 26

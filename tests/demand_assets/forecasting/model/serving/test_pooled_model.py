@@ -19,9 +19,9 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError, booster_of
-from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled_model import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.planned_drivers import future_drivers

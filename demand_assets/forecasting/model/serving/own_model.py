@@ -23,10 +23,10 @@ from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import AS_PLANNED
 from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows
 from demand_assets.forecasting.model.bounded_forecasts import bounded
-from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError, booster_of, content_of, save_booster
-from demand_assets.forecasting.model.pooled_model import Fit, PooledModel, ServedBy
+from demand_assets.forecasting.model.serving.challenger import Challenger
+from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel, ServedBy
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.gapped import Floats, Ints
