@@ -42,7 +42,7 @@ from webapp.overrides.applied import Overridden, overridden, overridden_group
 from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.region_items.open_overrides import open_overrides
 from webapp.region_items.rows import pooled_row, rows_of
-from webapp.scenarios.driver_changes import MOST_CHANGES, parse_scenario
+from webapp.scenarios.editor.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
 from webapp.serving.answer_in_money import money_of, summed_in_money
 from webapp.serving.explanation import MOST_EXACT, explain

@@ -15,12 +15,12 @@ from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.pages import reader_locale
 from webapp.region_items.labels import selection_words
-from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
+from webapp.scenarios.editor.driver_changes import ScenarioForm, new_row, parse_scenario
+from webapp.scenarios.editor.selection import selected, ticks_of
 from webapp.scenarios.plans.plan import DriverPlan, named_region_items, plan_text, read_plan
 from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_upload
 from webapp.scenarios.repository import COPY, LONGEST_DESCRIPTION, LONGEST_NAME
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
-from webapp.scenarios.selection import selected, ticks_of
 from webapp.services import Services
 from webapp.serving.selection_sizes import MOST_OF_A_SCENARIO
 from webapp.tables import RegionItemRow, StoredForecast
