@@ -19,11 +19,13 @@ from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
 from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.date_columns import FISCAL
 from demand_assets.proposals.columns.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.columns.facts import Column, Facts, facts_of_file, grouped_thousands, why_unsettled
+from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.names import free_name, quoted
 from demand_assets.proposals.columns.periods import series_codes
-from demand_assets.proposals.columns.roles import FISCAL, Roles, roles_of
+from demand_assets.proposals.columns.roles import roles_of
 from demand_assets.proposals.columns.stock import take_stock
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period

@@ -10,9 +10,9 @@ import pandas as pd
 from demand_assets.forecasting.contract.periods import WORDS, Frequency
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.date_columns import is_called_fiscal, may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.names import called, free_name
-from demand_assets.proposals.columns.roles import is_called_fiscal, may_be_dates
 from demand_assets.proposals.draft import Entry
 from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
 from demand_assets.proposals.terminal_questions import Ask

@@ -11,9 +11,9 @@ from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequenc
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
+from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.names import called
 from demand_assets.proposals.columns.periods import series_codes
-from demand_assets.proposals.columns.roles import Roles
 from demand_assets.proposals.rows.different_measures import different_measures
 from demand_assets.proposals.rows.told_apart import (
     are_overlaps,
