@@ -14,8 +14,8 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks.support.accuracy_sets import sample
 from benchmarks.support.machine import described
+from benchmarks.support.sets.accuracy_sets import sample
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_of
 from demand_assets.forecasting.model.backtest import judged_origins

@@ -21,10 +21,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import DATA_FOLDER, SetError
-from benchmarks.support.fev_tasks import DECILES, TASKS, Series, mase_of, shown, sql_of, wape_of
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import cpu_seconds
+from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SetError
+from benchmarks.support.sets.fev_tasks import DECILES, TASKS, Series, mase_of, shown, sql_of, wape_of
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError

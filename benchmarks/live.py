@@ -21,10 +21,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import DATA_FOLDER, SETS, SetError, data_folder, is_there
-from benchmarks.support.live_sets import MADE_UP, LiveSet, live_set
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import cpu_seconds
+from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SETS, SetError, data_folder, is_there
+from benchmarks.support.sets.live_sets import MADE_UP, LiveSet, live_set
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster

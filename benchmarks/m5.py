@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.accuracy_sets import described as described_set
-from benchmarks.support.accuracy_sets import environment
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import known_at, known_periods
+from benchmarks.support.sets.accuracy_sets import described as described_set
+from benchmarks.support.sets.accuracy_sets import environment
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features

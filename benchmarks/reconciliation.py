@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.attributes import ATTRIBUTES
-from benchmarks.support.accuracy_sets import described as described_set
-from benchmarks.support.accuracy_sets import environment
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import known_at, known_periods
+from benchmarks.support.sets.accuracy_sets import described as described_set
+from benchmarks.support.sets.accuracy_sets import environment
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset

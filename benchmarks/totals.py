@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.accuracy_sets import Sample, data_folder, sample
 from benchmarks.support.machine import described
+from benchmarks.support.sets.accuracy_sets import Sample, data_folder, sample
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.attributes import ATTRIBUTES
 from benchmarks.reconciliation import attributes_of
-from benchmarks.support.accuracy_sets import SetError, described, environment
-from benchmarks.support.live_sets import REALISED
+from benchmarks.support.sets.accuracy_sets import SetError, described, environment
+from benchmarks.support.sets.live_sets import REALISED
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.live_sets import REALISED
 from benchmarks.support.panel_forecasts import (
     PanelForecasts,
     RollingForecasts,
@@ -11,6 +10,7 @@ from benchmarks.support.panel_forecasts import (
     cpu_seconds,
     rolling_origins,
 )
+from benchmarks.support.sets.live_sets import REALISED
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features

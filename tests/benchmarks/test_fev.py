@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import fev
-from benchmarks.support.fev_tasks import (
+from benchmarks.support.sets.fev_tasks import (
     TASKS,
     Goals,
     Series,

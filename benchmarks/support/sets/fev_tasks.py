@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from benchmarks.support.accuracy_sets import SetError, data_folder, described, environment
-from benchmarks.support.live_sets import REALISED
+from benchmarks.support.sets.accuracy_sets import SetError, data_folder, described, environment
+from benchmarks.support.sets.live_sets import REALISED
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver

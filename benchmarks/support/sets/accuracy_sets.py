@@ -22,7 +22,7 @@ from demand_assets.forecasting.validation.rows_to_demand import RawDemandError, 
 from demand_assets.sources import open_source
 from demand_assets.sources.environment import Environment
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 DATA_FOLDER = "REAL_DATA_DIR"
 SETS = {"dominicks_oj": "orange_juice", "store_item_demand": "store_item_demand", "rossmann": "rossmann",
         "walmart": "walmart_store_dept", "m5": "m5"}

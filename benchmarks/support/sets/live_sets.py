@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.accuracy_sets import SetError, described, environment, every_kth
+from benchmarks.support.sets.accuracy_sets import SetError, described, environment, every_kth
 from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.periods import ordinals, weekdays
 from demand_assets.forecasting.contract.region_item import RegionItem
