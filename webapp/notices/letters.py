@@ -1,6 +1,7 @@
-"""Letters by e-mail: what stands in them, in whose language, and of which region-items."""
+"""Letters by e-mail: when the daily ones go out, what stands in them, in whose language, and of which region-items."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from flask import current_app
 from flask_mailman import EmailMessage
@@ -14,6 +15,15 @@ from webapp.notices.not_sent import NotSentError
 from webapp.personal.seen_region_items import sees_all
 from webapp.services import services
 from webapp.tables import Delivery, User
+
+DIGEST_HOUR = 6
+"""UTC, at which daily e-mails are sent."""
+
+
+def next_digest(at: datetime) -> datetime:
+    """When the next daily e-mail is sent after that moment, both in UTC."""
+    today = at.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+    return today if today > at else today + timedelta(days=1)
 
 
 def send_letter(receiver: str, deliveries: Sequence[Delivery]) -> None:

@@ -7,7 +7,7 @@ delivery number, by which its receiver knows it.
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -20,20 +20,12 @@ from webapp.tables import Delivery
 
 log = logging.getLogger(__name__)
 
-DIGEST_HOUR = 6
-"""UTC, at which daily e-mails are sent."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """After the first failure, and at most: each pause is four times the one before."""
 MOST_ATTEMPTS = 10
 MOST_AT_ONCE = 20
 """Sent in one turn; the next goes on."""
 CUT_OFF = "it was being sent when the process ended, and may have arrived"
-
-
-def next_digest(at: datetime) -> datetime:
-    """When the next daily e-mail is sent after that moment, both in UTC."""
-    today = at.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
-    return today if today > at else today + timedelta(days=1)
 
 
 def give_up_cut_off() -> int:
