@@ -19,12 +19,21 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import DATA_FOLDER, SETS, WINDOWS, Sample, SetError, data_folder, is_there, sample
 from benchmarks.support.chosen_peers import BLENDED, CHOSEN, blend_of
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import PanelForecasts, scores, wape_difference
 from benchmarks.support.peers import PEERS, import_packages, missing_packages
 from benchmarks.support.product_method import product_forecasts
+from benchmarks.support.sets.accuracy_sets import (
+    DATA_FOLDER,
+    SETS,
+    WINDOWS,
+    Sample,
+    SetError,
+    data_folder,
+    is_there,
+    sample,
+)
 
 METHODS = {**PEERS, **CHOSEN, "product": product_forecasts}
 QUICK_LIMIT = 20

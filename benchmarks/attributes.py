@@ -23,7 +23,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source

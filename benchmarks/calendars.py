@@ -22,9 +22,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import described, environment
 from benchmarks.support.machine import described as machine
 from benchmarks.support.product_method import product_forecasts
+from benchmarks.support.sets.accuracy_sets import described, environment
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.calendar import holidays_of
 from demand_assets.forecasting.dataset.dataset_file import Dataset

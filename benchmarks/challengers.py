@@ -14,14 +14,14 @@ from time import process_time
 
 import numpy as np
 
-from benchmarks.support.accuracy_sets import sample
 from benchmarks.support.machine import described
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from benchmarks.support.sets.accuracy_sets import sample
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_of
 from demand_assets.forecasting.model.backtest import judged_origins
-from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.challenger import BLEND, BOOSTERS
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.challengers import windows_of
 from demand_assets.forecasting.model.training.own_model import Trained, train_with_windows
 from demand_assets.forecasting.model.training.pooled_model import train_pooled

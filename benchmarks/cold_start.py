@@ -22,10 +22,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import DATA_FOLDER, SetError
 from benchmarks.support.launch_methods import METHODS, Forecasts
 from benchmarks.support.launches import SETS, Cut, cuts_of
 from benchmarks.support.machine import described
+from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SetError
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, wape
 

@@ -21,15 +21,15 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import DATA_FOLDER, SetError
-from benchmarks.support.fev_tasks import DECILES, TASKS, Series, mase_of, shown, sql_of, wape_of
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import cpu_seconds
+from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SetError
+from benchmarks.support.sets.fev_tasks import DECILES, TASKS, Series, mase_of, shown, sql_of, wape_of
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Calibration
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import judged_windows, train_with_windows
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.demand_class import demand_class

@@ -21,19 +21,19 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import DATA_FOLDER, SETS, SetError, data_folder, is_there
-from benchmarks.support.live_sets import MADE_UP, LiveSet, live_set
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import cpu_seconds
+from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SETS, SetError, data_folder, is_there
+from benchmarks.support.sets.live_sets import MADE_UP, LiveSet, live_set
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.baseline import BASELINE, is_clearly_better
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE, is_clearly_better
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.gapped import Floats

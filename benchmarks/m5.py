@@ -20,18 +20,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.accuracy_sets import described as described_set
-from benchmarks.support.accuracy_sets import environment
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import known_at, known_periods
+from benchmarks.support.sets.accuracy_sets import described as described_set
+from benchmarks.support.sets.accuracy_sets import environment
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.bounded_forecasts import bounded
-from demand_assets.forecasting.model.own_model import fit_own, own_factor
-from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.own_model import fit_own, own_factor
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel

@@ -18,17 +18,17 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.attributes import ATTRIBUTES
-from benchmarks.support.accuracy_sets import described as described_set
-from benchmarks.support.accuracy_sets import environment
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import known_at, known_periods
+from benchmarks.support.sets.accuracy_sets import described as described_set
+from benchmarks.support.sets.accuracy_sets import environment
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled, train_totals
 from demand_assets.forecasting.model.training.totals import Windows, factors_of, windows_of
 from demand_assets.forecasting.series.gapped import Floats, Ints

@@ -25,8 +25,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.support.accuracy_sets import SetError, sample
 from benchmarks.support.machine import described
+from benchmarks.support.sets.accuracy_sets import SetError, sample
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast.order_up_to import ErrorsByPeriods, NotKnownError

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from demand_assets.forecasting.telemetry.metrics_guard import is_loopback
-from deploy.checks.machine_settings import masked
+from deploy.masked_text import masked
 
 PROJECT = Path(__file__).resolve().parent.parent
 """What holds the product's packages: a checkout, or the site-packages of an environment that it is installed in."""

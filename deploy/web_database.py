@@ -6,7 +6,7 @@ Both in one process, since importing the app takes most of the time. Prints noth
 from flask_migrate import upgrade
 
 from webapp import create_app
-from webapp.accounts.first_admin import make_first_admin_link
+from webapp.accounts.sign_in.first_admin import make_first_admin_link
 from webapp.services import Services
 
 

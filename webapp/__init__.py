@@ -8,19 +8,10 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import access, services
-from webapp.accounts import (
-    mail,
-    password_links,
-    passwords,
-    refusals_in_audit_log,
-    session_views,
-    sessions,
-    single_sign_on,
-    token_views,
-    user_views,
-)
+from webapp.accounts import mail, password_links, passwords, session_views, sessions, token_views, user_views
 from webapp.accounts import views as accounts_pages
-from webapp.accounts.sign_in import SignInForm
+from webapp.accounts.sign_in import refusals_in_audit_log, single_sign_on
+from webapp.accounts.sign_in.form import SignInForm
 from webapp.adjustments import predecessor_views as predecessors_pages
 from webapp.adjustments import views as adjustments_pages
 from webapp.administration import views as administration_pages

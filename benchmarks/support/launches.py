@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 
 from benchmarks.attributes import ATTRIBUTES
 from benchmarks.reconciliation import attributes_of
-from benchmarks.support.accuracy_sets import SetError, described, environment
-from benchmarks.support.live_sets import REALISED
+from benchmarks.support.sets.accuracy_sets import SetError, described, environment
+from benchmarks.support.sets.live_sets import REALISED
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source

@@ -17,7 +17,7 @@ from demand_assets.defs.resources import PipelineResource, open_pipeline
 from demand_assets.forecasting.contract.dagster_names import REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.moved_files import prepare_models

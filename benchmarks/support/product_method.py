@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.support.live_sets import REALISED
 from benchmarks.support.panel_forecasts import (
     PanelForecasts,
     RollingForecasts,
@@ -11,12 +10,13 @@ from benchmarks.support.panel_forecasts import (
     cpu_seconds,
     rolling_origins,
 )
+from benchmarks.support.sets.live_sets import REALISED
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled_model import PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 

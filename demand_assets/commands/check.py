@@ -11,9 +11,9 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError,
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
+from demand_assets.proposals.columns.unused_money import unused_money
 from demand_assets.proposals.draft import written
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
-from demand_assets.proposals.unused_money import unused_money
 from demand_assets.sources import open_source
 from demand_assets.sources.beside_demand.attributes import AttributeReader
 from demand_assets.sources.beside_demand.predecessors import is_declared, read_predecessors

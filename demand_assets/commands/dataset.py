@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
+from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.proposal import propose_for_files
-from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import default_answers, in_terminal
 
 UNUSABLE = 2

@@ -9,7 +9,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed

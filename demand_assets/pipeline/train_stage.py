@@ -17,7 +17,7 @@ from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import train_with_windows
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.pins_and_roll_backs import held_by_pin

@@ -18,19 +18,23 @@ from demand_assets.forecasting.dataset.dataset_file import HORIZONS, Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
-from demand_assets.proposals.column_facts import Column, Facts, facts_of_file, grouped_thousands, why_unsettled
-from demand_assets.proposals.column_names import free_name, quoted
-from demand_assets.proposals.column_roles import FISCAL, Roles, roles_of
+from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.date_columns import FISCAL
+from demand_assets.proposals.columns.drivers import Proposed, ProposedDriver, drivers_of, entries_of
+from demand_assets.proposals.columns.facts import Column, Facts, facts_of_file, grouped_thousands, why_unsettled
+from demand_assets.proposals.columns.found_roles import Roles
+from demand_assets.proposals.columns.names import free_name, quoted
+from demand_assets.proposals.columns.periods import series_codes
+from demand_assets.proposals.columns.roles import roles_of
+from demand_assets.proposals.columns.stock import take_stock
 from demand_assets.proposals.draft import Draft
-from demand_assets.proposals.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period
 from demand_assets.proposals.layouts.columns_of_names import of_names
 from demand_assets.proposals.layouts.columns_of_periods import of_periods
 from demand_assets.proposals.layouts.columns_of_year_names import of_year_names
 from demand_assets.proposals.layouts.reshaped import Reshaped
-from demand_assets.proposals.periods import series_codes
-from demand_assets.proposals.rows_of_a_period import check_key_measures, gaps, several_rows, totals
-from demand_assets.proposals.rows_told_apart import (
+from demand_assets.proposals.rows.several_in_a_period import check_key_measures, gaps, several_rows, totals
+from demand_assets.proposals.rows.told_apart import (
     SharedPeriods,
     blank_below,
     check_rows,
@@ -39,8 +43,8 @@ from demand_assets.proposals.rows_told_apart import (
     take_finer_keys,
     version_of,
 )
-from demand_assets.proposals.stock import take_stock
-from demand_assets.proposals.tables import MAY_HOLD_DEMAND, CannotProposeError, Group, groups_in, sampled
+from demand_assets.proposals.samples import sampled
+from demand_assets.proposals.tables import MAY_HOLD_DEMAND, Group, groups_in
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME

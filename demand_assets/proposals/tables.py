@@ -1,12 +1,10 @@
-"""What tables stand in a file, a folder, a glob or a zip: their kind, encoding, columns; and a sample of large ones."""
+"""What tables stand in a file, a folder, a glob or a zip, with which columns; and which are read together."""
 
-import codecs
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 from zipfile import BadZipFile
@@ -17,14 +15,15 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.proposals.column_names import called, known_words
-from demand_assets.sources.file_formats.arrow_file import arrow_in, arrow_schema
+from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
+from demand_assets.proposals.columns.names import called, known_words
+from demand_assets.proposals.file_kinds import decoded, kind_of
+from demand_assets.sources.file_formats.arrow_file import arrow_schema
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_together, unique_names
 from demand_assets.sources.file_formats.json_file import json_rows
-from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
 from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, opened, packed_files
 from demand_assets.sources.file_formats.workbooks import cells_of
 from demand_assets.sources.files import format_of, not_read, not_read_beside, stem_of
@@ -36,33 +35,13 @@ _MOSTLY_ALIKE = 0.6
 MAY_HOLD_DEMAND = "and may hold demand too"
 """Of a file that is left out though its columns are called so."""
 _LARGE_WORKBOOK = 4_000_000
-_ROWS_OF_A_SHEET = 20_000
-_MOST_FILES = 24
-"""Of a sample."""
-_TAIL = 0.15
-"""Share of a sample that is taken from the end of each file."""
-_SAMPLE_ROWS = 300_000
-"""Of a Parquet file."""
+ROWS_OF_A_SHEET = 20_000
 _HEAD = 1 << 17
 _SURE = 3
 """Of the first name of a header, that it is that of a date."""
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
-"""What text with several bytes a letter begins with; that of UTF-32 of the other order begins as UTF-16 does."""
 _COMPRESSED = 6
 """How many times larger a compressed file is taken to be."""
-_PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)", b"GIF8": "a picture (GIF)",
-             b"%PDF": "a PDF document", b"\x7fELF": "a program", b"BM": "a picture (BMP)", b"Rar!": "a RAR archive",
-             b"7z\xbc\xaf": "a 7-Zip archive",
-             b"SQLite format 3": "an SQLite database; describe it with kind = 'sql'"}
-_ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
-              "iso8859_2", "cp1255", "cp1256", "mac_roman", "cp850", "cp852", "koi8_r", "cp866")
-"""Tried on text that is no UTF-8, the first of equally good ones wins."""
-_JSON = re.compile(rb'\{\s*"|\[\s*\{')
 _NUMBER = re.compile(r"[-+]?[\d.,'\s]*\d[\d.,'\s]*%?")
-
-
-class CannotProposeError(ValueError):
-    """Data of which no dataset file can be made; the message says in one line what is missing."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +124,8 @@ def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Grou
             tables += _tables_of(filesystem, name, int(info.get("size") or 0), is_alone=not is_folder)
         except (CannotProposeError, SourceError) as error:
             if not is_folder:
-                raise CannotProposeError(_one_line(str(error))) from error
-            others.append((name, _one_line(str(error))))
+                raise CannotProposeError(one_line(str(error))) from error
+            others.append((name, one_line(str(error))))
         except OSError as error:
             raise CannotProposeError(f"{name} cannot be read: {error}") from error
     if not tables:
@@ -190,7 +169,7 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
         begin = file.read(_HEAD)
     if why := not_read(shown):
         raise CannotProposeError(f"{shown} is not read: {why}")
-    kind = _kind_of(begin, by_name, shown)
+    kind = kind_of(begin, by_name, shown)
     if not is_alone and by_name is None:
         raise CannotProposeError(f"{shown} is no table by its name")
     if kind == "zip" and by_name != "zip":
@@ -247,54 +226,11 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     return [_csv_of(filesystem, path, size, constant, is_by_name, shown)]
 
 
-def _kind_of(begin: bytes, by_name: str | None, shown: str) -> str:
-    """csv, parquet, arrow, json, excel or zip, by the content. Raises: CannotProposeError: it is something else."""
-    for mark, what in _PICTURES.items():
-        if begin.startswith(mark) and (mark != b"BM" or b"\0" in begin[:16]):
-            raise CannotProposeError(f"{shown} is {what}, no table of demand")
-    if begin.startswith(b"PAR1"):
-        return "parquet"
-    if is_calamines(begin) and by_name != "zip":
-        return "excel"
-    if begin.startswith(b"PK\x03\x04"):
-        return "zip" if by_name == "zip" or not _names_a_workbook(begin, by_name) else "excel"
-    if begin.startswith((b"ARROW1", b"FEA1")) or by_name == "arrow":
-        return "arrow"
-    start = begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<?xml", b"<table", b"<head", b"<meta")):
-        what = "an HTML page" if b"html" in start or b"<table" in start else "an XML document"
-        raise CannotProposeError(f"{shown} is {what}, whatever its name says; open it and save it as .xlsx or CSV")
-    if by_name == "json" or (_JSON.match(start) and by_name != "csv"):
-        return "json"
-    if begin.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        if by_name not in ("csv", "json") or not shown.lower().endswith(PACKED):
-            raise CannotProposeError(f"{shown} is compressed, and its name does not say how; call it .csv.gz, "
-                                     ".csv.bz2, .csv.xz or .csv.zst")
-        return "csv"
-    if b"\0" in begin[:4096] and not begin.startswith(_WIDE) and not (
-            _is_utf16(begin)):
-        if (stray := stray_zeros(begin)) is not None:
-            raise CannotProposeError(_one_line(f"{shown} {stray}"))
-        raise CannotProposeError(f"{shown} holds bytes that are no text, and is neither Parquet nor an Excel workbook")
-    return "csv"
-
-
-def _names_a_workbook(begin: bytes, by_name: str | None) -> bool:
-    return by_name == "excel" or b"[Content_Types].xml" in begin or b"xl/" in begin
-
-
-def _is_utf16(begin: bytes) -> bool:
-    """Whether it looks like UTF-16 without a byte order mark: every second byte of ASCII is zero."""
-    some = begin[:2000]
-    return len(some) > 8 and (some[1::2].count(0) > 0.6 * len(some[1::2])) != (
-        some[::2].count(0) > 0.6 * len(some[::2]))
-
-
 def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
             shown: str) -> Table:
     with opened(filesystem, path) as file:
         begin = file.read(_HEAD)
-    encoding, written = _decoded(begin, shown)
+    encoding, written = decoded(begin, shown)
     lines = written.splitlines(keepends=True)
     if len(begin) == _HEAD and len(lines) > 1:
         lines.pop()
@@ -359,40 +295,11 @@ def _check_header(names: Sequence[str], shown: str) -> None:
                                  "with the names of the columns above it, as in date,region,item,demand")
 
 
-def _decoded(begin: bytes, shown: str) -> tuple[str, str]:
-    """The encoding, and the text."""
-    if begin.startswith(_WIDE):
-        wide = "utf-32" if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else "utf-16"
-        return "utf-8", begin[:len(begin) // 4 * 4].decode(wide, errors="ignore")
-    if b"\0" in begin[:4096]:
-        encoding = "utf-16-le" if begin[1::2].count(0) > begin[::2].count(0) else "utf-16-be"
-        return encoding, begin[:len(begin) // 2 * 2].decode(encoding, errors="ignore")
-    try:
-        return "utf-8", codecs.getincrementaldecoder("utf-8")().decode(begin).removeprefix("\ufeff")
-    except UnicodeDecodeError:
-        pass
-    if spoilt := nearly_utf_8(begin):
-        raise CannotProposeError(_one_line(f"{shown} {spoilt}"))
-    readings = []
-    for encoding in _ENCODINGS:
-        try:
-            text = codecs.getincrementaldecoder(encoding)().decode(begin)
-        except UnicodeDecodeError:
-            continue
-        odd = sum((ord(letter) < 32 and letter not in "\r\n\t") or 127 <= ord(letter) < 160 for letter in text)
-        readings.append((-odd, round(plausible(text), 1), known_words("\n".join(text.splitlines()[:3])), -len(readings),
-                         encoding, text))
-    if not readings:
-        raise CannotProposeError(f"{shown} is text in an unknown encoding; save it as CSV UTF-8")
-    encoding, text = max(readings)[-2:]
-    return encoding, text
-
-
 def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
                shown: str) -> list[Table]:
     if size > _LARGE_WORKBOOK:
         with filesystem.open(path, "rb") as file:
-            sheets = _first_rows(file, 2 * LOOKED_THROUGH)
+            sheets = first_rows(file, 2 * LOOKED_THROUGH)
     else:
         book = cells_of(filesystem, path)
         sheets = book.shown if any(book.shown.values()) else dict(book.sheets)
@@ -417,7 +324,7 @@ def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: M
     return found
 
 
-def _first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
+def first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
     """The first rows of each sheet, without reading the others."""
     from openpyxl import load_workbook
 
@@ -539,107 +446,6 @@ def _common(names: Sequence[str]) -> str:
                  if len({name[place] for name in names}) > 1), shortest)
 
 
-def sampled(group: Group, folder: Path) -> str:
-    """The path of a smaller copy of the group's tables: the beginning and the end of each file, of some of many."""
-    assert group.filesystem is not None
-    files = list(dict.fromkeys(table.path for table in group.tables))
-    first = {table.path: table for table in group.tables}
-    if files and group.tables[0].member:
-        packed = {one.name: one for one in packed_files(group.filesystem, files[0])}
-        members = {table.member: table for table in group.tables}
-        for place, name in enumerate(some := _some(list(members))):
-            one = packed[name]
-            _sample_of(one.filesystem, one.path, members[name], folder / f"{place:03}_{PurePosixPath(name).name}",
-                       WHOLE_UP_TO // len(some))
-        return str(folder)
-    some = _some(files)
-    for place, name in enumerate(some):
-        hive = [part for part in PurePosixPath(name).parts[:-1] if "=" in part]
-        target = folder.joinpath(*hive, f"{place:03}_{PurePosixPath(name).name}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sample_of(group.filesystem, name, first[name], target, WHOLE_UP_TO // len(some))
-    return str(folder)
-
-
-def _some(files: list[str]) -> list[str]:
-    step = max(1, -(-len(files) // _MOST_FILES))
-    return list(dict.fromkeys([*files[::step], files[-1]]))
-
-
-def _sample_of(filesystem: AbstractFileSystem, path: str, table: Table, target: Path, size: int) -> None:
-    if table.kind == "parquet":
-        _sample_parquet(filesystem, path, target.with_suffix(".parquet"), size)
-    elif table.kind == "arrow":
-        pq.write_table(_ends(arrow_in(filesystem, path), size), target.with_suffix(".parquet"))
-    elif table.kind == "json":
-        names, rows = json_rows(filesystem, path)
-        some = [*rows[:_SAMPLE_ROWS], *rows[_SAMPLE_ROWS:][-int(_TAIL * _SAMPLE_ROWS):]]
-        target.with_suffix(".jsonl").write_text("\n".join(json.dumps(dict(zip(names, row, strict=True)))
-                                                          for row in some))
-    elif table.kind == "excel":
-        _sample_workbook(filesystem, path, target.with_suffix(".xlsx"))
-    else:
-        _sample_text(filesystem, path, target.with_suffix(".csv"), size)
-
-
-def _sample_text(filesystem: AbstractFileSystem, path: str, target: Path, size: int) -> None:
-    """The beginning and the end of a text file, of whole lines."""
-    with opened(filesystem, path) as file:
-        head = file.read(size)
-        is_utf16 = head.startswith(_WIDE)
-        end = b"\n" if b"\n" in head else b"\r"
-        if is_utf16 or len(head) < size:
-            if is_utf16:
-                head = _decoded(head, path)[1].encode()
-            target.write_bytes(head[:head.rfind(end) + 1] or head)
-            return
-        tail = b""
-        if format_of(path) == "csv" and not path.lower().endswith(PACKED):
-            file.seek(0, 2)
-            length = file.tell()
-            file.seek(max(size, length - int(_TAIL * size)))
-            tail = file.read()
-            tail = tail[tail.find(end) + 1:]
-    target.write_bytes(head[:head.rfind(end) + 1] + tail)
-
-
-def _sample_parquet(filesystem: AbstractFileSystem, path: str, target: Path, size: int) -> None:
-    rows = max(1000, min(_SAMPLE_ROWS, size // 40))
-    with filesystem.open(path, "rb") as file:
-        parquet = pq.ParquetFile(file)
-        with pq.ParquetWriter(target, parquet.schema_arrow) as writer:
-            taken = 0
-            for batch in parquet.iter_batches(min(rows, 65_536)):
-                writer.write_batch(batch)
-                taken += len(batch)
-                if taken >= rows:
-                    break
-            groups = parquet.num_row_groups
-            if groups > 1:
-                last = parquet.read_row_group(groups - 1)
-                writer.write_table(last.slice(max(0, len(last) - rows // 5)))
-
-
-def _ends(table: pa.Table, size: int) -> pa.Table:
-    """The beginning and the end of a table."""
-    rows = max(1000, min(_SAMPLE_ROWS, size // 40))
-    return table if len(table) <= rows else pa.concat_tables([table.slice(0, rows), table.slice(
-        max(rows, len(table) - rows // 5))])
-
-
-def _sample_workbook(filesystem: AbstractFileSystem, path: str, target: Path) -> None:
-    from openpyxl import Workbook
-
-    with filesystem.open(path, "rb") as file:
-        sheets = _first_rows(file, _ROWS_OF_A_SHEET)
-    book = Workbook(write_only=True)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for row in rows:
-            sheet.append(row)
-    book.save(target)
-
-
 def _weight(table: Table) -> int:
     is_packed = table.path.lower().endswith((*PACKED, ".zip", ".parquet", ".pq")) and not table.member
     return table.size * (_COMPRESSED if is_packed else 1)
@@ -662,7 +468,3 @@ def _filled(record: Sequence[str]) -> int:
 def _listing(tables: Sequence[Table]) -> str:
     shown = [f"{PurePosixPath(table.member or table.path).name}: {', '.join(table.names[:4])}" for table in tables[:3]]
     return "; ".join(shown) + (" …" if len(tables) > 3 else "")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -10,10 +10,10 @@ from demand_assets.forecasting.contract.periods import Dates, ordinals, period_d
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.unfinished_periods import is_running, starts
-from demand_assets.forecasting.validation.written_dates import read_dates
-from demand_assets.forecasting.validation.written_values import distinct_values, read_numbers
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
+from demand_assets.forecasting.validation.periods.unfinished import is_running, starts
+from demand_assets.forecasting.validation.written.dates import read_dates
+from demand_assets.forecasting.validation.written.values import distinct_values, read_numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.doubts.aggregates import SplitSums, aggregates_among, by_days, told
 from demand_assets.sources.doubts.ambiguous_dates import DateDoubts

@@ -15,8 +15,8 @@ from demand_assets.forecasting.contract.periods import ordinals, period_dates, w
 from demand_assets.forecasting.contract.region_item import in_one_line, known_as, one_form
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.written_values import read_numbers
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
+from demand_assets.forecasting.validation.written.values import read_numbers
 from demand_assets.sources.expressions import Expression
 
 THE_ONLY_ONE = "all"

@@ -15,7 +15,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError, as_text
-from demand_assets.forecasting.validation.written_values import read_categories, read_numbers
+from demand_assets.forecasting.validation.written.values import read_categories, read_numbers
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs, "ceil": np.ceil, "exp": np.exp, "expm1": np.expm1, "floor": np.floor, "log": np.log,

@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.plugins import SOURCES, PluginError, plu
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import PluggedSource
+from demand_assets.forecasting.dataset.demand.source_entries import PluggedSource
 from demand_assets.forecasting.store.waiting_for_room import exhausted
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DataError, NoSuchModuleError, Programm
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import SqlSource
+from demand_assets.forecasting.dataset.demand.source_entries import SqlSource
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment

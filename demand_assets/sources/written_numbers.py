@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.sources.currencies import currencies_of, without_currency
 from demand_assets.sources.units_of_measure import PIECES, has_bare, units_of, without_unit
 

@@ -24,8 +24,10 @@ import psutil
 import requests
 
 from benchmarks.support.product import page, sign_up
-from deploy.checks.machine_settings import NETRC, NPMRC, PIP_CONF, PLACE, UV_TOML, masked
+from deploy.checks.machine_settings import NETRC, NPMRC, PIP_CONF, UV_TOML
+from deploy.checks.package_tools.build_settings import PLACE
 from deploy.health import answers_grpc, answers_http
+from deploy.masked_text import masked
 from deploy.settings import PROJECT
 
 USER = 10001

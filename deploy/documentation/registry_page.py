@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from demand_assets.forecasting.model.own_model import ModelCard
+from demand_assets.forecasting.model.serving.own_model import ModelCard
 from demand_assets.forecasting.registry import entry, region_item_tags, version_files, versions
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 from deploy.documentation.words_of_code import as_markdown, table, words_of

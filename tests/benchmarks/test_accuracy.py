@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks import accuracy
 from benchmarks.support import panel_forecasts, peers
-from benchmarks.support.accuracy_sets import SetError, every_kth, sample
 from benchmarks.support.chosen_peers import FIVE, before_judged, blend_of
 from benchmarks.support.panel_forecasts import PanelForecasts, RollingForecasts, known_at, rolling_origins
+from benchmarks.support.sets.accuracy_sets import SetError, every_kth, sample
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 DAYS, HORIZON = 150, 7

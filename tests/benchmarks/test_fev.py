@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import fev
-from benchmarks.support.fev_tasks import (
+from benchmarks.support.sets.fev_tasks import (
     TASKS,
     Goals,
     Series,
@@ -20,7 +20,7 @@ from benchmarks.support.fev_tasks import (
 )
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 
 NAN = np.nan
 SHORT = Task("short", "rossmann", "D", horizon=2, windows=2, season=2, naive_wape=0.0, naive_mase=0.0, goals=Goals())

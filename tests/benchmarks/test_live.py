@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import live
-from benchmarks.support.live_sets import MADE_UP, before_last_horizon, live_set, made_up
+from benchmarks.support.sets.live_sets import MADE_UP, before_last_horizon, live_set, made_up
 from demand_assets.forecasting.contract.region_item import RegionItem
 
 HORIZON, DAYS = 7, 150

@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from tests.webapp.conftest import PASSWORD
 from webapp.accounts import users
-from webapp.accounts.identities import Identity, user_of
 from webapp.accounts.password_links import choose_password, make_link
+from webapp.accounts.sign_in.identities import Identity, user_of
 from webapp.accounts.tokens import digest_of, make_token, revoke_token
 from webapp.accounts.views import create_user
 from webapp.administration.app_settings import AppSettings, change_settings

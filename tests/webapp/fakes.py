@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import RegistryEntry, VersionFacts
 from demand_assets.forecasting.registry.pins_and_roll_backs import checked_act
 from demand_assets.forecasting.registry.region_item_tags import iso_now

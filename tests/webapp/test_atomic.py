@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from demand_assets.forecasting.forecast.totals import Bounds
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp import account_changes as accounts
 from tests.webapp import scim_changes as scim
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD

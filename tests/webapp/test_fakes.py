@@ -11,8 +11,8 @@ from graphql import parse, validate
 
 from demand_assets.forecasting.contract.region_item import pooled_name
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError
 from demand_assets.forecasting.registry.registry import Page, Registry

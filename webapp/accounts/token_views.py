@@ -17,7 +17,7 @@ from webapp.access import MAY, ROLES, actor, needs, role_words
 from webapp.accounts.browsers import browser_words
 from webapp.accounts.passwords import is_password_of
 from webapp.accounts.sessions import sessions_of, this_session
-from webapp.accounts.single_sign_on import ONCE_MORE
+from webapp.accounts.sign_in.single_sign_on import ONCE_MORE
 from webapp.accounts.tokens import ends_at, is_valid, make_token, revoke_token, tokens_of
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, now

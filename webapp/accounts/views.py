@@ -16,10 +16,10 @@ from wtforms import PasswordField, StringField, SubmitField
 from wtforms.validators import EqualTo, InputRequired, ValidationError
 
 from webapp.access import Actor, needs
-from webapp.accounts import first_admin as first_admin_links
 from webapp.accounts.mail import normal_address
 from webapp.accounts.password_links import LINK_HOURS, make_link
 from webapp.accounts.passwords import SHORTEST_PASSWORD, normal_password, wrong_with
+from webapp.accounts.sign_in import first_admin as first_admin_links
 from webapp.accounts.token_views import TokenForm, account_page
 from webapp.accounts.users import UserChangeError, decide_administrators, has_users
 from webapp.audit.record import record

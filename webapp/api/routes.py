@@ -8,11 +8,8 @@ from webapp.api import document
 from webapp.api.resources import (
     accuracy,
     dataset,
-    explanations,
-    forecasts,
     groups,
     models,
-    order_up_to,
     overrides,
     predecessors,
     published_plans,
@@ -22,14 +19,15 @@ from webapp.api.resources import (
     scenarios,
     uploads,
     value_added,
-    work,
+    work_list,
 )
+from webapp.api.resources.forecasts import explanations, order_up_to, totals
 from webapp.http import costly_reads
 from webapp.http.problems import Problem, wrong_fields
 from webapp.http.rate_limits import api_limit, limiter, token_or_address
 
-RESOURCES = (dataset.bp, region_items.bp, forecasts.bp, explanations.bp, scenarios.bp, retrains.bp, models.bp,
-             accuracy.bp, overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work.bp,
+RESOURCES = (dataset.bp, region_items.bp, totals.bp, explanations.bp, scenarios.bp, retrains.bp, models.bp,
+             accuracy.bp, overrides.bp, predecessors.bp, published_plans.bp, uploads.bp, work_list.bp,
              order_up_to.bp, value_added.bp, saved_views.bp, groups.bp)
 for _resource in RESOURCES:
     limiter.shared_limit(api_limit, scope="api", key_func=token_or_address)(_resource)

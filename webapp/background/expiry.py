@@ -20,7 +20,7 @@ from webapp.api.conventions.idempotency import forget_old
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_rows
 from webapp.notices.new_events import LOOKED_BACK
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
 from webapp.tables import (

@@ -29,7 +29,7 @@ from webapp.models.versions_in_registry import note_expired, note_gap
 from webapp.region_items import catalogue, production
 from webapp.region_items.forecast_figures import want_every_forecast, want_forecast
 from webapp.region_items.live_accuracy import note_monitored
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.retrains.from_dagster import follow_run, items_of, request_of, retrains_of
 from webapp.tables import Catalogue, JournalFile, RegionItemRow, Watermark
 from webapp.tables.watermarks import set_watermark

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError
 
-from demand_assets.forecasting.model.own_model import import_boosters
+from demand_assets.forecasting.model.serving.own_model import import_boosters
 from demand_assets.forecasting.telemetry import log_lines
 from webapp.background.all_loops import run
 from webapp.dagster_client import DagsterClient

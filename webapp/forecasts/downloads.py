@@ -31,7 +31,7 @@ from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.labels import version_words
 from webapp.region_items.prices_and_costs import units_in_money
 from webapp.region_items.rows import rows_by_key
-from webapp.scenarios.driver_changes import ScenarioForm
+from webapp.scenarios.editor.driver_changes import ScenarioForm
 from webapp.services import services
 from webapp.serving.forecast_of_selection import Answer
 from webapp.serving.history import History

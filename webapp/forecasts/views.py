@@ -35,7 +35,7 @@ from webapp.region_items.overview_table.query import View, find_page, parse_view
 from webapp.region_items.own_pooled_or_naive import table_of as evidence_of
 from webapp.region_items.rows import open_retrains
 from webapp.region_items.selection import link_arguments, ticked_keys
-from webapp.scenarios.driver_changes import ScenarioForm, new_row, parse_scenario
+from webapp.scenarios.editor.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
 from webapp.serving.explanation import MOST_EXACT, Explanation, explain

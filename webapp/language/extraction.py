@@ -26,7 +26,7 @@ COUNTED = parse_keywords(["plural:2", "pager:3"])
 """Functions and macros that write a count with a word, which is one more message: ``plural(count, "region-item")``."""
 KEYWORDS = parse_keywords(["_", "_n:1,2", "gettext", "ngettext:1,2", "lazy_gettext", "_l", "pgettext:1c,2"])
 IN_STORE = ("data_quality/rule_words.py", "serving/", "notices/new_events.py", "work_list/actions.py",
-            "work_list/thresholds.py", "retrains/states.py", "scenarios/", "systems/outages.py")
+            "work_list/thresholds.py", "retrains/request_and_item_states.py", "scenarios/", "systems/outages.py")
 """Files and folders of which what is said is stored too, in English: in notices, results of scenarios, retrains."""
 LINE_WIDTH = 120
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("demand_assets/forecasting", "demand_assets/pipeline", "demand_assets/sources")
 """What runs of the pipeline say, and what is forecast with."""
 MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.py", "webapp/notices/sending.py",
+           "webapp/notices/letters.py", "webapp/notices/webhook_requests.py",
            "webapp/scenarios/compute.py", "webapp/scenarios/states.py",
            "webapp/models/new_versions.py", "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
            "webapp/region_items/catalogue.py", "webapp/work_list/states.py")
@@ -30,8 +31,8 @@ UNSEEN = {
     "demand_assets/forecasting/contract/plugins.py": "a plug-in that cannot be used ends the start",
     "demand_assets/forecasting/contract/quarantine.py": "the names of rules, which pages say by themselves",
     **{f"demand_assets/forecasting/dataset/{name}.py": "a dataset file that is wrong ends the start" for name in (
-        "attributes", "calendar", "column_entries", "dataset_file", "driver_kinds", "drivers", "gate_entries",
-        "order_up_to", "prices_and_costs", "source_entries")},
+        "attributes", "calendar", "dataset_file", "demand/column_entries", "demand/source_entries", "driver_kinds",
+        "drivers", "models/gate_entries", "order_up_to", "prices_and_costs")},
     "demand_assets/forecasting/forecast/scoring.py": "answers to who loads a model with MLflow",
     "demand_assets/forecasting/registry/guarded_server.py": "answers of MLflow's own server",
     "demand_assets/forecasting/registry/loadable": "answers to who loads a model with MLflow",

@@ -15,7 +15,7 @@ from demand_assets.forecasting.registry.registry import RegisteredPage
 from webapp.db.database import db, now, writing
 from webapp.models.new_versions import JOURNAL_LAG
 from webapp.models.versions import EVENTS
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.tables import RUN, Retrain, RetrainItem
 
 LATELY = timedelta(days=2)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.store.stored_files import NotInStoreError

@@ -30,7 +30,7 @@ from webapp.models.versions import EVENTS, follow_registry
 from webapp.region_items import production
 from webapp.region_items.catalogue import rows_to_follow
 from webapp.region_items.rows import hold_pooled
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.serving.production_models import ProductionModels

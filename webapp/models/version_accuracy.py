@@ -11,7 +11,7 @@ from sqlalchemy import select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.database import db

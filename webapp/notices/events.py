@@ -17,7 +17,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, once_more
 from webapp.language.translations import in_language
 from webapp.language.translations import lazy_gettext as _l
-from webapp.notices.sending import next_digest
+from webapp.notices.letters import next_digest
 from webapp.personal.seen_region_items import sees_all
 from webapp.tables import Delivery, Notice, NoticeChoice, RoleName, User, Webhook
 

@@ -9,7 +9,7 @@ from webapp.db.database import db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.notices.events import EVENTS
-from webapp.notices.sending import SIGNATURE
+from webapp.notices.webhook_requests import SIGNATURE
 from webapp.notices.webhooks import WebhookError, all_webhooks, host_of, make_webhook, remove_webhook
 from webapp.tables import Delivery
 

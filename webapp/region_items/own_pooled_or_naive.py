@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal, Self
 
-from demand_assets.forecasting.model.baseline import is_clearly_better
+from demand_assets.forecasting.model.serving.baseline import is_clearly_better
 from webapp.language.translations import lazy_gettext as _l
 from webapp.tables import PooledRow, RegionItemRow
 

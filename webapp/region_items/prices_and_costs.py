@@ -15,8 +15,7 @@ from webapp.region_items.attributes import attributes_of
 from webapp.region_items.forecast_figures import want_every_forecast
 from webapp.region_items.open_overrides import apply
 from webapp.tables import Override
-from webapp.tables.background_state import Watermark
-from webapp.tables.watermarks import set_watermark
+from webapp.tables.watermarks import Watermark, set_watermark
 
 KNOWN_AS = "money"
 

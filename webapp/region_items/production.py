@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from demand_assets.forecasting.model.own_model import ModelCard
+from demand_assets.forecasting.model.serving.own_model import ModelCard
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.region_item_tags import moment
 from demand_assets.forecasting.registry.version_files import VersionFiles

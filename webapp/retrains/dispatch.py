@@ -12,7 +12,7 @@ from webapp.dagster_client import CarrierState, Dagster, DagsterDownError, Dagst
 from webapp.db.database import db, now, writing
 from webapp.language.translations import gettext
 from webapp.region_items.catalogue import forget_judging, forget_training
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.retrains.from_dagster import grow_to
 from webapp.retrains.progress import unfinished
 from webapp.tables import Catalogue, Retrain

@@ -20,7 +20,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.db.locks import locked_rows
 from webapp.region_items.rows import open_retrains
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.tables import RUN, Retrain, RetrainItem
 
 ASKED_BEFORE_IT_WAS_WRITTEN = {SENSOR_REQUEST: BY_SENSOR, SCHEDULE_REQUEST: BY_SCHEDULE, TRAIN_REQUEST: BY_MAKE_TRAIN}

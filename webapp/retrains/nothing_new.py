@@ -8,8 +8,8 @@ from sqlalchemy import func, select, tuple_
 
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
-from demand_assets.forecasting.model.own_model import data_hash
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import data_hash
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.db.chunked import chunked

@@ -15,7 +15,7 @@ from webapp.db.locks import once_more
 from webapp.language.translations import gettext as _
 from webapp.personal.seen_region_items import everything, sees_everything
 from webapp.region_items.rows import locked_region_items, open_retrains
-from webapp.retrains import states
+from webapp.retrains import request_and_item_states as states
 from webapp.tables import Catalogue, Retrain, RetrainItem
 from webapp.telemetry.requests_seen import begins, belongs_to
 

@@ -20,7 +20,8 @@ from webapp.pages.reader_locale import number
 from webapp.region_items.selection import ticked_keys
 from webapp.scenarios.comparison import MOST_COMPARED, compare
 from webapp.scenarios.downloads import csv_of, excel_of
-from webapp.scenarios.editor import Editor, check_complete, fields_of, name_anew, parse_editor
+from webapp.scenarios.editor.form import Editor, check_complete, fields_of, name_anew, parse_editor
+from webapp.scenarios.editor.selection import offered
 from webapp.scenarios.page import known_categories, page_of, scenario_at
 from webapp.scenarios.plans.plan_files import MOST_BYTES
 from webapp.scenarios.plans.workbook import MOST_ROWS
@@ -42,7 +43,6 @@ from webapp.scenarios.repository import (
 )
 from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Result, Summary
-from webapp.scenarios.selection import offered
 from webapp.scenarios.staleness import states_of
 from webapp.scenarios.states import is_waiting, stamp
 from webapp.services import services

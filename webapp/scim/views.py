@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, Flask, Response, g, request
 from flask_wtf.csrf import CSRFProtect
 
-from webapp.accounts.refusals_in_audit_log import note_refused_token
+from webapp.accounts.sign_in.refusals_in_audit_log import note_refused_token
 from webapp.accounts.tokens import SHOWN as SHOWN_OF_API
 from webapp.accounts.tokens import found_by as found_by_api
 from webapp.http.rate_limits import api_limit, bearer_token, guesses_too_often, limiter, token_or_address

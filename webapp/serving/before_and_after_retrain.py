@@ -8,7 +8,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
 from webapp.pages.download_files import rounded

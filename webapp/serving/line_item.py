@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import update
 
 from demand_assets.forecasting.forecast.forecaster import Forecast, ForecastRequest
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.db.database import db, now, writing

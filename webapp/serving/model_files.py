@@ -10,8 +10,8 @@ from typing import Protocol
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel, details_of, pooled_version
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel, details_of, pooled_version
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.version_files import VersionFiles, check, seal_old, verified
 from webapp.serving.production_models import ProductionModels, own_of, read_pooled
 

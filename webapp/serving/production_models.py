@@ -7,11 +7,11 @@ from threading import Lock
 from weakref import WeakValueDictionary
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError
-from demand_assets.forecasting.model.own_model import Details, ForecastModel, details_of
-from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import Details, ForecastModel, details_of
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.registry.version_files import damage_is_told, verified
 from webapp.language.translations import gettext as _
 from webapp.region_items.own_pooled_or_naive import stand_in

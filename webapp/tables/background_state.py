@@ -15,14 +15,6 @@ class JournalFile(Base):
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
 
 
-class Watermark(Base):
-    """How far something was read; and of each group of tables its revision, as ``db.revisions`` notes it."""
-
-    __tablename__ = "watermark"
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    value: Mapped[str] = mapped_column(String(80), default="")
-
-
 class SystemState(Base):
     """Whether one of the other systems answers, or a loop of the background process works, as that process sees it."""
 

@@ -11,7 +11,7 @@ from webapp.db.database import Base, now
 
 ItemState = Literal["queued", "training", "judging", "promoted", "kept", "quarantined", "failed", "cancelled"]
 RetrainState = Literal["stored", "sent", "finished", "cancelled", "refused"]
-"""How far a request is; ``webapp.retrains.states`` has every step between them, and those of region-items."""
+"""How far a request is; ``retrains.request_and_item_states`` has every step between them, and those of region-items."""
 OPEN_STATES: tuple[ItemState, ...] = ("queued", "training", "judging")
 UNFINISHED: tuple[RetrainState, ...] = ("stored", "sent")
 REPEATED = "repeated_by"

@@ -1,7 +1,17 @@
 """How far something was read."""
 
-from webapp.db.database import db
-from webapp.tables.background_state import Watermark
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.db.database import Base, db
+
+
+class Watermark(Base):
+    """How far something was read; and of each group of tables its revision, as ``db.revisions`` notes it."""
+
+    __tablename__ = "watermark"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(80), default="")
 
 
 def set_watermark(name: str, value: str) -> None:

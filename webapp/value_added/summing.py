@@ -21,8 +21,7 @@ from webapp.db.database import db, writing
 from webapp.region_items.attributes import groupable
 from webapp.services import Services
 from webapp.tables import AttributeValue, JudgedForecasts, StoredForecast, ValueAdded
-from webapp.tables.background_state import Watermark
-from webapp.tables.watermarks import set_watermark
+from webapp.tables.watermarks import Watermark, set_watermark
 
 KNOWN_AS = "value added"
 AT_ONCE = 1000

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS, Name, StrictEntry
+from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 Axis = Literal["item", "region"]
 AXES: tuple[Axis, ...] = ("item", "region")

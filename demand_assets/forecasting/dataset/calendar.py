@@ -11,8 +11,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from demand_assets.forecasting.contract.calendar_events import Event
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Frequency
 from demand_assets.forecasting.contract.region_item import known_as
-from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
-from demand_assets.forecasting.dataset.source_entries import FileSource, SqlSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource, SqlSource
+from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 if TYPE_CHECKING:
     from holidays import HolidayBase

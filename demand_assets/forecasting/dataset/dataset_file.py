@@ -11,16 +11,8 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin
 from demand_assets.forecasting.dataset.attributes import Attribute, Hierarchies, check_declared
 from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
-from demand_assets.forecasting.dataset.column_entries import Columns
-from demand_assets.forecasting.dataset.driver_kinds import reading_of
-from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
-from demand_assets.forecasting.dataset.gate_entries import Gate
-from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
-from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
-from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, Kind, Money, UnitAmount
-from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
-from demand_assets.forecasting.dataset.source_entries import (
+from demand_assets.forecasting.dataset.demand.column_entries import Columns
+from demand_assets.forecasting.dataset.demand.source_entries import (
     OUR_SOURCES,
     AttributeTable,
     AttributeTables,
@@ -29,8 +21,17 @@ from demand_assets.forecasting.dataset.source_entries import (
     PluggedSource,
     PredecessorTable,
 )
-from demand_assets.forecasting.dataset.stock_entries import STOCK_ENTRIES
-from demand_assets.forecasting.dataset.validation_thresholds import Rules
+from demand_assets.forecasting.dataset.demand.stock_entries import STOCK_ENTRIES
+from demand_assets.forecasting.dataset.demand.validation_thresholds import Rules
+from demand_assets.forecasting.dataset.driver_kinds import reading_of
+from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.models.gate_entries import Gate
+from demand_assets.forecasting.dataset.models.retraining_thresholds import Retraining
+from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
+from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
+from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, Kind, Money, UnitAmount
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,), "Q": (4,)}
 HORIZONS = {"D": 28, "W": 8, "M": 6, "Q": 4}

@@ -2,19 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from demand_assets.forecasting.dataset.driver_kinds import KINDS, DriverKind, Kind
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
                               "upper_80", "calendar", "limits"})
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
-
-
-class StrictEntry(BaseModel):
-    """Part of the dataset file: what it does not know is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Driver(StrictEntry):

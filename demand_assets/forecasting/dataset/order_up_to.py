@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from demand_assets.forecasting.dataset.attributes import Attribute
-from demand_assets.forecasting.dataset.drivers import Name, StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 Entry = Literal["lead_time", "review_period", "service_level"]
 ENTRIES: tuple[Entry, ...] = ("lead_time", "review_period", "service_level")

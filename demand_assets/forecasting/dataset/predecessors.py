@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
-from demand_assets.forecasting.dataset.drivers import StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
 Kind = Literal["replaces", "similar"]
 LARGEST_SCALE = 1000.0

@@ -6,7 +6,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from demand_assets.forecasting.dataset.attributes import Attribute
-from demand_assets.forecasting.dataset.drivers import Driver, Name, StrictEntry
+from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 Kind = Literal["price", "cost"]
 KINDS: tuple[Kind, ...] = ("price", "cost")

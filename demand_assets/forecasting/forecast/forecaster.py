@@ -15,16 +15,16 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import with_every_driver
-from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.forecast import totals
+from demand_assets.forecasting.forecast.flags import Flagged, flags_of
 from demand_assets.forecasting.forecast.sold_span import SoldSpan
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.boosters import Rows
 from demand_assets.forecasting.model.intervals import Calibration, bounds
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel, ServedBy
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel, ServedBy
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import known_periods, learned
 from demand_assets.forecasting.series.censored_demand import observed_periods
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -280,8 +280,8 @@ class Forecaster:
         if plan is not None:
             units = _held(units, plan, declared_direction(asked.planned, asked.drivers, series.dataset))
         unseen = unseen_values(asked.drivers, model.driver_ranges, model.categories, series.dataset)
-        flags = (*_of_challenger(model), *_unknown(asked, dataset), *_undeclared(asked, series.dataset), *unseen,
-                 *_of_calendar(asked, dataset), *_of_attributes(asked, dataset))
+        flags = flags_of(Flagged(asked.region_item.region, model, series, asked.planned, asked.drivers), dataset,
+                         unseen)
         days = asked.drivers["date"].astype("datetime64[D]")
         is_sold = asked.span.covers(days, dataset.frequency)
         units = np.where(is_sold, units, 0.0)
@@ -439,85 +439,6 @@ def _without_failing(asked: ForecastRequest) -> ForecastRequest:
     if isinstance(plan, ForecastRequest):
         plan = replace(plan, model=served)
     return replace(asked, model=served, plan=plan)
-
-
-def _of_challenger(model: ServingModel) -> tuple[str, ...]:
-    """A sentence where the version's challenger does not forecast."""
-    if not isinstance(model, ForecastModel) or not model.without:
-        return ()
-    return (f"Forecast by the XGBoost model of the same version, with its own interval: the class that was promoted "
-            f"cannot forecast here ({model.without}). The next retrain takes the best class that can.",)
-
-
-def _unknown(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
-    """A sentence for each driver that has no part in the forecast, since what forecasts does not know it.
-
-    Of the baseline, which knows none, only those that a scenario changes.
-    """
-    sentences = []
-    challenger = asked.model.challenger if isinstance(asked.model, ForecastModel) else None
-    for driver in dataset.drivers:
-        if driver.name in asked.model.drivers:
-            if challenger and not challenger.sees_drivers and _is_changed(asked, driver.name):
-                sentences.append(f"{driver.title} is changed without effect: {challenger.title}, which forecasts this "
-                                 "region-item, knows no drivers.")
-            continue
-        is_changed = _is_changed(asked, driver.name)
-        if asked.model.served_by == "baseline":
-            if is_changed:
-                sentences.append(f"{driver.title} is changed without effect: the seasonal-naive baseline repeats past "
-                                 "demand, whatever the drivers.")
-        elif is_changed:
-            sentences.append(f"{driver.title} is changed without effect: the model was trained without that driver and "
-                             "cannot tell what it does. A new pooled model, and a retrain on it, will know it.")
-        else:
-            sentences.append(f"{driver.title} has no part in the forecast: the model was trained without that driver. "
-                             "A new pooled model, and a retrain on it, will know it.")
-    return tuple(sentences)
-
-
-def _undeclared(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
-    """A sentence for each number that a scenario changes and that has no effect which a what-if could be told by."""
-    if asked.model.pooled is None:
-        return ()
-    return tuple(
-        f"{driver.title} is changed, and the dataset file does not say what demand does when it rises: the model may "
-        "take what only came with it for its effect, so that even the sign of the difference is uncertain. Where it is "
-        "known to raise or to lower demand, declare its effect; a new pooled model will tell it by one."
-        for driver in dataset.drivers if driver.kind == "number" and not has_slope(driver)
-        and _is_changed(asked, driver.name))
-
-
-def _is_changed(asked: ForecastRequest, driver: str) -> bool:
-    """Whether the scenario makes something else of a driver than the plan."""
-    before, after = asked.planned[driver], asked.drivers[driver]
-    return before is not after and not pd.Series(before).astype("string").equals(pd.Series(after).astype("string"))
-
-
-def _of_calendar(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
-    """A sentence for each driver that stands for other days than those that the model learned it from."""
-    if asked.model.pooled is None:
-        return ()
-    return tuple(f"{dataset.driver(name).title} stands for other days than when the model was trained, since the "
-                 "calendar in the dataset file was changed: its effect is that of those days. A new pooled model, and "
-                 "a retrain on it, will know it."
-                 for name in asked.model.pooled.other_days(dataset, asked.region_item.region))
-
-
-def _of_attributes(asked: ForecastRequest, dataset: Dataset) -> tuple[str, ...]:
-    """A sentence for each attribute that is not what the model learned of it."""
-    if asked.model.pooled is None:
-        return ()
-    facts, titles = asked.model.pooled.facts, {one.name: one.title for one in dataset.attributes}
-    others = facts.other_attributes(dataset.attributes)
-    unseen = facts.unseen_attributes(asked.series.past.borrowed.known)
-    return (*(f"The model learned the attribute {name.replace('_', ' ')}, which the dataset file "
-              f"{'now declares as something else' if name in titles else 'no longer declares'}; it goes on with what "
-              "was known of it. A new pooled model, and a retrain on it, will know the attributes as they are."
-              for name in others),
-            *(f"The model has not seen the {titles[name]} {value!r} and takes it for one of the rare ones. A new "
-              "pooled model, and a retrain on it, will know it."
-              for name, value in unseen.items() if name not in others))
 
 
 def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:

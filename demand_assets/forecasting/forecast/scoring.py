@@ -16,7 +16,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster, ForecastError
 from demand_assets.forecasting.model.intervals import LEVELS
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario, ScenarioError
 

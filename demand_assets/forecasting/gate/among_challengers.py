@@ -7,12 +7,12 @@ import numpy as np
 
 from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.dataset.attributes import Value
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
-from demand_assets.forecasting.dataset.gate_entries import Gate
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.models.gate_entries import Gate
 from demand_assets.forecasting.gate.contest import contestant
 from demand_assets.forecasting.gate.gate import judge
-from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.challenger import BLEND, BOOSTERS
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.challengers import Choice, compete
 from demand_assets.forecasting.model.training.own_model import Trained
 from demand_assets.forecasting.series.metrics import in_percent

@@ -14,9 +14,9 @@ from demand_assets.forecasting.gate.plugged_rules import heard_rules
 from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.model.training.challengers import windows_again
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS, backtest
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError

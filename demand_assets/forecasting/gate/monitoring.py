@@ -17,8 +17,8 @@ from demand_assets.forecasting.gate.drift import (
     last_period,
     periods_since,
 )
-from demand_assets.forecasting.model.baseline import BASELINE
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import bias, wape

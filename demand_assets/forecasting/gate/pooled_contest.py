@@ -12,7 +12,7 @@ from demand_assets.forecasting.gate.contest import other_drivers
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.metrics import in_percent, recorded, wape
 

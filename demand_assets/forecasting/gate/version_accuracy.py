@@ -11,8 +11,8 @@ from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, wape
 

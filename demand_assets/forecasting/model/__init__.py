@@ -1,1 +1,1 @@
-"""The models, their training, their backtest and their intervals."""
+"""What models are made of; the models that serve; their training."""

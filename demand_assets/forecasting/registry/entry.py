@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
-from demand_assets.forecasting.model.own_model import ModelCard
+from demand_assets.forecasting.model.serving.own_model import ModelCard
 from demand_assets.forecasting.registry.region_item_tags import (
     OLD_ENTRY,
     PIN,

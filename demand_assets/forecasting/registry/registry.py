@@ -22,8 +22,8 @@ import requests
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.model_files import Contents
-from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import CANDIDATE, EXPIRING, PRODUCTION, RegistryEntry, card_of, entry_of
 from demand_assets.forecasting.registry.loadable.origin import Origin, loadable
 from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError, checked_act, held_by_pin

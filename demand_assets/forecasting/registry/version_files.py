@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError
-from demand_assets.forecasting.model.own_model import DETAILS_FILE as OWN_DETAILS
-from demand_assets.forecasting.model.pooled_model import DETAILS_FILE as POOLED_DETAILS
+from demand_assets.forecasting.model.serving.own_model import DETAILS_FILE as OWN_DETAILS
+from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE as POOLED_DETAILS
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

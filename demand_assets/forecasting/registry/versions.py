@@ -15,8 +15,8 @@ from time import time
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import CANDIDATE
 from demand_assets.forecasting.registry.loadable.model_folders import ModelFolder
 from demand_assets.forecasting.registry.loadable.shipped_code import ShippedCode

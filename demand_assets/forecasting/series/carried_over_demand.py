@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Frequency, Ordinals, ordinals, period_dates
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.predecessors import Link
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.stored_drivers import OWN_FROM
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED, PAST, learned
 from demand_assets.forecasting.series.censored_demand import at_least, observed_periods, sold

@@ -8,8 +8,8 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED, PAST, known_periods
 from demand_assets.forecasting.series.driver_values import contradicted_default, in_quotes
 

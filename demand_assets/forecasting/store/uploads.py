@@ -21,8 +21,8 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
+from demand_assets.forecasting.validation.written.dates import read_dates
 
 NAME = "uploaded.csv"
 STAGED = ".uploaded.{}.staged"

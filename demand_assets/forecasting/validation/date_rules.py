@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from demand_assets.forecasting.contract.periods import Dates, Ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
-from demand_assets.forecasting.validation.written_dates import ReadDates
+from demand_assets.forecasting.validation.written.dates import ReadDates
 
 Mask = npt.NDArray[np.bool_]
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Ordinals, ordinals, period_dates
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.driver_values import carried
 from demand_assets.forecasting.validation.date_rules import by_owner
-from demand_assets.forecasting.validation.missing_periods import counted_as_zero
+from demand_assets.forecasting.validation.periods.missing import counted_as_zero
 from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel
 
 Columns = dict[str, npt.NDArray[Any]]

@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.periods import Dates, in_words
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.out_of_stock import stock_column
+from demand_assets.forecasting.validation.periods.out_of_stock import stock_column
 from demand_assets.forecasting.validation.row_rules import ReadPanel
 
 _ENOUGH_DATES = 5

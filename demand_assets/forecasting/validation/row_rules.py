@@ -23,13 +23,13 @@ from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.validation.changed_weeks import accept_weekdays
 from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays
-from demand_assets.forecasting.validation.out_of_stock import read_stock
+from demand_assets.forecasting.validation.periods.changed_weeks import accept_weekdays
+from demand_assets.forecasting.validation.periods.out_of_stock import read_stock
+from demand_assets.forecasting.validation.periods.unfinished import is_running, starts
 from demand_assets.forecasting.validation.several_rows import RowValues, accept_several
-from demand_assets.forecasting.validation.unfinished_periods import is_running, starts
-from demand_assets.forecasting.validation.written_dates import ReadDates, read_dates
-from demand_assets.forecasting.validation.written_values import (
+from demand_assets.forecasting.validation.written.dates import ReadDates, read_dates
+from demand_assets.forecasting.validation.written.values import (
     distinct_values,
     read_categories,
     read_numbers,

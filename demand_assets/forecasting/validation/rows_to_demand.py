@@ -11,25 +11,28 @@ import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
-from demand_assets.forecasting.contract.periods import MONTHS, WORDS, in_words, period_dates
+from demand_assets.forecasting.contract.periods import WORDS, in_words, period_dates
 from demand_assets.forecasting.contract.quarantine import COLUMNS
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
 from demand_assets.forecasting.series.driver_values import (
     ENOUGH_MISSING,
     carried,
-    contradicted_default,
-    in_quotes,
     tells_demand,
 )
-from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
-from demand_assets.forecasting.validation.out_of_stock import sold_while_out
-from demand_assets.forecasting.validation.placeholders import placeholders_among
+from demand_assets.forecasting.validation.odd_values import (
+    ENOUGH_TO_TELL,
+    SURELY,
+    contradicted_defaults,
+    delivered_drivers,
+    stamped_before_midnight,
+    strange_numbers,
+    zero_where_unsold,
+)
+from demand_assets.forecasting.validation.periods.out_of_stock import sold_while_out
 from demand_assets.forecasting.validation.refused_region_items import (
     ended_long_ago,
     much_refused,
@@ -45,15 +48,12 @@ from demand_assets.forecasting.validation.schemas import (
     raw_schema,
     surely_fits,
 )
-from demand_assets.forecasting.validation.suspicions import Suspicions, may_hide_placeholders, suspicions_of
+from demand_assets.forecasting.validation.suspicions import Suspicions, suspicions_of
 
 Floats = npt.NDArray[np.float64]
 
-
 LARGEST = 3
 """How many refused values are told."""
-_ENOUGH_TO_TELL = 5
-"""Periods without demand from which on a driver's value in them may be told to be a placeholder."""
 
 
 class RawDemandError(ValueError):
@@ -319,20 +319,20 @@ def _outcome(whole: _Whole, place: int, region_item: RegionItem, refused: _Refus
     newest = _newest_refused(dataset, panel, rows, last_observed, int(histories.weekday[place]), observed_to, refused
                              ) if suspected.newest[place] else _Newest()
     counts["newest_refused"] = newest.periods
-    stamped = _stamped_before_midnight(dataset, panel, rows) if suspected.midnights[place] else ""
-    problem = ((stamped if stamped.startswith(_SURELY) else "")
+    stamped = stamped_before_midnight(dataset, panel, rows) if suspected.midnights[place] else ""
+    problem = ((stamped if stamped.startswith(SURELY) else "")
                or (wrong_frequency(dataset, panel, rows) if suspected.frequency[place] else "")
                or much_refused(dataset, whole.rows.refused[place], len(rows), quarantine)
                or much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
     problem = problem or ended_long_ago(dataset, int(histories.behind[place]), ended, whole.last_date, newest.words,
                                 counts.get("newest_censored", 0))
-    contradicted = _contradicted(dataset, known_part)
+    contradicted = contradicted_defaults(dataset, known_part)
     counts |= {f"{CONTRADICTED}{name}": 1 for name in contradicted}
     notices = (newest.words, stamped, sold_while_out(dataset, table, counts),
                *whole.told_by_missing.get(number, ()), *contradicted.values(),
-               *_look_like_placeholders(dataset, known_part),
-               *(_stand_for_unknown(dataset, panel, rows) if suspected.placeholders[place] else ()))
+               *zero_where_unsold(dataset, known_part),
+               *(strange_numbers(dataset, panel, rows) if suspected.placeholders[place] else ()))
     made = _part_of(whole.table, mine) if not problem or is_sound else None
     return Validated(region_item, None if problem else made, quarantine, problem, counts, units,
                      tuple(filter(None, notices)), made if problem and is_sound else None)
@@ -447,43 +447,12 @@ def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
                                  f"begins after {ended.date()}.")
 
 
-_SURELY = "Its dates are the UTC"
-_DAY_MINUTES = 24 * 60
-
-
-def _stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
-    """Words where all stamps look like midnight of another time zone, told in UTC; begins with ``_SURELY`` where they
-    hardly can be anything else."""
-    if dataset.columns.time_zone is not None or len(rows) < _ENOUGH_TO_TELL:
-        return ""
-    times = midnights_elsewhere(panel.dates, rows)
-    if not times:
-        return ""
-    is_usual = np.isin(panel.dates.minute[rows], np.array(times) % _DAY_MINUTES)
-    days = panel.days[rows][~np.isnat(panel.days[rows]) & is_usual]
-    is_month_end = dataset.frequency in MONTHS and np.all(
-        (days + np.timedelta64(1, "D")).astype("datetime64[M]") != days.astype("datetime64[M]"))
-    at = " and ".join(f"{time // 60 % 24:02}:{time % 60:02}" for time in times)
-    others = int((~is_usual & ~np.isnat(panel.days[rows])).sum())
-    but = f" but {others}, which are refused" if others else ""
-    cure = ("Name the time zone, as in columns.time_zone = 'Europe/Berlin'; with columns.time_zone = 'UTC' the dates "
-            "count as they are written.")
-    if panel.has_zone[rows].any() or is_month_end or len(times) == 2:
-        return f"{_SURELY} moments at which local days begin: all are stamped {at}{but}. {cure}"
-    return f"Its dates are all stamped {at}{but}, which may be local midnight told in UTC. {cure}"
-
-
-def _delivered(dataset: Dataset) -> list[Driver]:
-    """The drivers that the source delivers."""
-    return [driver for driver in dataset.drivers if driver.future != "calendar"]
-
-
 def _complete_what_tells_demand(dataset: Dataset, periods: _Periods) -> dict[int, list[str]]:
     """Words for each driver whose missing values tell demand, by the number of the region-item; its values are
     completed, so that no model learns that nothing is sold without them."""
     spans, found = periods.spans, dict[int, list[str]]()
     has_row = ~spans.is_filled
-    for driver in _delivered(dataset):
+    for driver in delivered_drivers(dataset):
         missing = np.array(spans.counted(pd.isna(spans.columns[driver.name]) & has_row))
         for number in np.flatnonzero(missing >= ENOUGH_MISSING).tolist():
             mine = spans.of(number)
@@ -498,54 +467,6 @@ def _complete_what_tells_demand(dataset: Dataset, periods: _Periods) -> dict[int
                 "does. Values as they were before are taken instead; deliver the driver "
                 f"{driver.name} for every {WORDS[dataset.frequency][0]}, sold or not.")
     return found
-
-
-def _contradicted(dataset: Dataset, table: Columns) -> dict[str, str]:
-    """Words for each driver whose planned default is not what its last year was, by its name."""
-    return {driver.name: f"{driver.title} is planned as {in_quotes(driver.default, driver)}, but {words}: forecasts "
-            f"will be off by what it does. Set another default for the driver {driver.name}, deliver its plan as rows "
-            "ahead (future = 'known'), or repeat the past (future = 'repeat_season' or 'repeat_last')."
-            for driver in _delivered(dataset)
-            if (words := contradicted_default(table[driver.name], driver, dataset.frequency, dataset.year_length))}
-
-
-def _look_like_placeholders(dataset: Dataset, table: Columns) -> list[str]:
-    """Words for each driver that is 0 where nothing was sold and nowhere else."""
-    units = table["demand"]
-    found = []
-    for driver in dataset.drivers:
-        if not may_hide_placeholders(driver):
-            continue
-        is_zero = table[driver.name] == 0
-        if is_zero.sum() < _ENOUGH_TO_TELL:
-            continue
-        unsold, sold = units == 0, units > 0
-        if unsold.sum() >= _ENOUGH_TO_TELL and sold.sum() >= _ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
-                is_zero[sold].mean() <= 0.01):
-            found.append(f"{driver.title} is 0 in the {in_words(int(unsold.sum()), dataset.frequency)} in which "
-                         f"nothing was sold, and in hardly any other: it looks like \"not known\". Set placeholders = "
-                         f"[0] for the driver {driver.name}, or placeholders = [] if it was really so.")
-    return found
-
-
-def _stand_for_unknown(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> list[str]:
-    """Words for numbers such as -1 and 9999 in demand and drivers that no other value comes near."""
-    found = []
-    if dataset.rules.placeholders is None:
-        found += [f"Demand is {value} {often} times, and nothing else comes near: it looks like \"not known\". Set "
-                  f"rules.placeholders = [{value}] to declare that, or rules.placeholders = [] if it was really so."
-                  for value, often in _strange_numbers(panel.read[rows])]
-    for driver in dataset.drivers:
-        if may_hide_placeholders(driver):
-            found += [f"{driver.title} is {value} {often} times, and nothing else comes near: it looks like \"not "
-                      f"known\". Set placeholders = [{value}] for the driver {driver.name}, or placeholders = [] if it "
-                      "was really so." for value, often in _strange_numbers(panel.read_drivers[driver.name][rows])]
-    return found
-
-
-def _strange_numbers(values: Floats) -> list[tuple[str, int]]:
-    """What looks like a placeholder, with all its digits, and how often it stands there."""
-    return [(as_text(value), often) for value, often in placeholders_among(values)]
 
 
 def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tables: EventTables | None) -> Columns:
@@ -575,7 +496,7 @@ def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]
     weekday = int(panel.weekday[rows[0]])
     end = int(panel.number_of(last_date, weekday))
     is_out = panel.is_out[rows] & ~np.isnan(panel.demand[rows])
-    if (panel.demand[rows[is_out]] > 0).sum() >= _ENOUGH_TO_TELL:
+    if (panel.demand[rows[is_out]] > 0).sum() >= ENOUGH_TO_TELL:
         return None
     ahead = rows[~is_out]
     if len(ahead) and int(panel.number[ahead[0]]) <= end:

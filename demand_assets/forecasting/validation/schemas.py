@@ -12,8 +12,8 @@ from pandera.typing import Series
 from demand_assets.forecasting.contract.periods import Frequency, ordinals
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 
 
 class Demand(pa.DataFrameModel):

@@ -11,7 +11,7 @@ from demand_assets.forecasting.contract.periods import WORDS, Ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.validation.date_rules import by_owner
-from demand_assets.forecasting.validation.written_values import Floats, Mask
+from demand_assets.forecasting.validation.written.values import Floats, Mask
 
 
 @dataclass(frozen=True)

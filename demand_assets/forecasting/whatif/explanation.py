@@ -24,11 +24,11 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import Scale
 from demand_assets.forecasting.features.series_features import SEEN, SeriesFeatures
 from demand_assets.forecasting.model.boosters import Rows, inverse
-from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.model.own_model import ForecastModel
 from demand_assets.forecasting.model.plain_members import plain_ratios
-from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.challenger import Challenger
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from demand_assets.proposals.column_facts import Column, Facts
-from demand_assets.proposals.column_names import called, free_name
-from demand_assets.proposals.column_roles import may_be_dates
+from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.columns.date_columns import may_be_dates
+from demand_assets.proposals.columns.facts import Column, Facts
+from demand_assets.proposals.columns.names import called, free_name
 from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
-from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask
 
 _KINDS = ("demand", "money", "afterwards", "stock", "price", "cost", "promo", "holiday", "open", "closed", "weather",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.proposals.column_facts import LOOKED_AT_ROWS, Column, Facts
+from demand_assets.proposals.columns.facts import LOOKED_AT_ROWS, Column, Facts
 from demand_assets.proposals.draft import Entry
 
 _PART_OF_THE_END = 5

@@ -19,11 +19,11 @@ from demand_assets.forecasting.contract.source import Catalogue, Source, SourceE
 from demand_assets.forecasting.dataset.attributes import AXES, Attribute, Attributes, Axis, Value
 from demand_assets.forecasting.dataset.calendar import Calendar
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.source_entries import AttributeTable, FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.prices_and_costs import Money
-from demand_assets.forecasting.dataset.source_entries import AttributeTable, FileSource
-from demand_assets.forecasting.validation.written_dates import of_unclear_order, read_dates
-from demand_assets.forecasting.validation.written_values import read_categories, read_numbers, read_yes_no
+from demand_assets.forecasting.validation.written.dates import of_unclear_order, read_dates
+from demand_assets.forecasting.validation.written.values import read_categories, read_numbers, read_yes_no
 from demand_assets.sources.beside_demand.side_tables import BROKEN, DescribedTable, SideTable, of_broken
 from demand_assets.sources.columns import WHOLE_AS_FRACTION
 from demand_assets.sources.source_kinds import source_of

@@ -16,9 +16,9 @@ from demand_assets.forecasting.contract.region_item import RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue, Source, SourceError, as_text
 from demand_assets.forecasting.dataset.calendar import DEFAULT, Events
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource, SqlSource
-from demand_assets.forecasting.validation.written_dates import UNCLEAR_ORDER, of_unclear_order, read_dates
-from demand_assets.forecasting.validation.written_values import read_categories
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource, SqlSource
+from demand_assets.forecasting.validation.written.dates import UNCLEAR_ORDER, of_unclear_order, read_dates
+from demand_assets.forecasting.validation.written.values import read_categories
 from demand_assets.sources.beside_demand.side_tables import BROKEN, SideTable, of_broken
 
 T = TypeVar("T")

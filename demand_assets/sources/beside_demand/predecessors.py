@@ -10,10 +10,10 @@ import numpy as np
 
 from demand_assets.forecasting.contract.source import Catalogue, SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.source_entries import PredecessorTable
 from demand_assets.forecasting.dataset.predecessors import BY_TABLE, Link, Predecessors, checked_scale, faults
-from demand_assets.forecasting.dataset.source_entries import PredecessorTable
-from demand_assets.forecasting.validation.written_dates import UNCLEAR_ORDER, of_unclear_order, read_dates
-from demand_assets.forecasting.validation.written_values import read_categories, read_numbers
+from demand_assets.forecasting.validation.written.dates import UNCLEAR_ORDER, of_unclear_order, read_dates
+from demand_assets.forecasting.validation.written.values import read_categories, read_numbers
 from demand_assets.sources.beside_demand.side_tables import BROKEN, SideTable, of_broken
 
 TABLE, ROWS = "[predecessor_table]", "[[predecessors]]"

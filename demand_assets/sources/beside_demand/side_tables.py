@@ -13,8 +13,8 @@ from pydantic import Field
 from demand_assets.forecasting.contract.region_item import RegionItem, in_one_line, known_as
 from demand_assets.forecasting.contract.source import BROKEN_LINE, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource, SqlSource
-from demand_assets.forecasting.validation.written_values import read_categories
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource, SqlSource
+from demand_assets.forecasting.validation.written.values import read_categories
 from demand_assets.sources.columns import THE_ONLY_ONE, WHOLE_AS_FRACTION
 from demand_assets.sources.files import Files
 from demand_assets.sources.sql import Database

@@ -22,7 +22,7 @@ from fsspec import AbstractFileSystem
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.distinct_values import (

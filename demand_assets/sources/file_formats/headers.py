@@ -10,8 +10,8 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.written_dates import SINCE_1970, read_dates
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
+from demand_assets.forecasting.validation.written.dates import SINCE_1970, read_dates
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.spread_columns import (
     NOT_SPREAD,

@@ -10,7 +10,7 @@ from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.file_table import check_columns
 from demand_assets.sources.file_formats.headers import layout_of

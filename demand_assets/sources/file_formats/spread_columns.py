@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from demand_assets.forecasting.contract.periods import WORDS, Frequency
 from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import FileSource
-from demand_assets.forecasting.validation.written_dates import month_number
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
+from demand_assets.forecasting.validation.written.dates import month_number
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.distinct_values import is_bytes, is_text
 

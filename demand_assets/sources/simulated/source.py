@@ -10,7 +10,7 @@ from demand_assets.forecasting.contract.periods import Dates, Ordinals, ordinals
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.source_entries import SimulatedSource as Settings
+from demand_assets.forecasting.dataset.demand.source_entries import SimulatedSource as Settings
 from demand_assets.sources.simulated.world import Floats, World, item_names, region_names
 
 DRIVERS = ("price", "promo", "holiday", "temperature")

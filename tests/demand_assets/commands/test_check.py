@@ -7,7 +7,7 @@ import pytest
 
 from demand_assets.commands.check import main
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.proposals.unused_money import unused_money
+from demand_assets.proposals.columns.unused_money import unused_money
 
 DAYS = [date(2026, 1, 1) + timedelta(days=day) for day in range(84)]
 

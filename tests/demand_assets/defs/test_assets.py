@@ -14,7 +14,7 @@ from demand_assets.defs.resources import PipelineResource
 from demand_assets.forecasting.contract.dagster_names import ASKED_BY_TAG, REQUEST_TAG, run_config
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.journal import FINAL_STEPS, Entry, Journal
 from demand_assets.pipeline.outcomes import RequestedBy

@@ -13,11 +13,11 @@ from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.contract.plugins import MODELS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.model.backtest import REALISED
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 

@@ -6,7 +6,7 @@ import pytest
 
 from demand_assets.defs.metadata import to_metadata
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.pipeline.outcomes import INSPECTED
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage, numbers_of

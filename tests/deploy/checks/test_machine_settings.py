@@ -15,20 +15,10 @@ from urllib.parse import quote
 
 import pytest
 
-from deploy.checks.machine_settings import (
-    BUNDLE,
-    NETRC,
-    NPMRC,
-    OVERRULED,
-    PIP_CONF,
-    PLACE,
-    UV_TOML,
-    BuildSettings,
-    Machine,
-    for_the_build,
-    masked,
-    write,
-)
+from deploy.checks.machine_settings import NETRC, NPMRC, PIP_CONF, UV_TOML, for_the_build, write
+from deploy.checks.package_tools.build_settings import OVERRULED, PLACE, BuildSettings
+from deploy.checks.package_tools.certificates import BUNDLE
+from deploy.checks.package_tools.machine import Machine
 from deploy.settings import PROJECT
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----"
@@ -458,19 +448,6 @@ def test_proxies_are_told_without_their_password(machine):
     assert build.carried == ["pip: proxy=***@proxy.example:1 (PIP_PROXY)",
                              "proxies: HTTPS_PROXY=http://***@proxy.example:1 (environment)",
                              "proxies: no_proxy=localhost (environment)"]
-
-
-@pytest.mark.parametrize(("text", "shown"), [
-    ("https://me:se@cret@index.example/a", "https://***@index.example/a"),
-    ("https://token@index.example/a b:c@d.example", "https://***@index.example/a ***@d.example"),
-    ("https://index.example/simple?token=secret", "https://index.example/simple?***"),
-    ("/opt/python@3.11/wheels", "/opt/python@3.11/wheels"),
-    ("@own:registry", "@own:registry"),
-    ("proxy = 'me:secret@proxy.example:1'", "proxy = '***@proxy.example:1'"),
-    ("npm install -g npm@12", "npm install -g npm@12"),
-])
-def test_masked(text, shown):
-    assert masked(text) == shown
 
 
 # With the tools themselves

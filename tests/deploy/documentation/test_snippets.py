@@ -37,7 +37,7 @@ RUN_BY = {
     ("docs/plugins.md", "python"): "tests/demand_assets/test_examples.py",
     ("docs/plugins.md", "toml"): "tests/demand_assets/test_examples.py",
     ("docs/reference/journal.md", "json"): "tests/deploy/documentation/test_write_reference.py",
-    ("docs/retrains.md", "mermaid"): "tests/webapp/retrains/test_states.py",
+    ("docs/retrains.md", "mermaid"): "tests/webapp/retrains/test_request_and_item_states.py",
     ("docs/scenarios.md", "mermaid"): "tests/webapp/scenarios/test_states.py",
     ("docs/tutorials/add-a-driver.md", "python"): HERE, ("docs/tutorials/add-a-driver.md", "toml"): HERE,
     ("docs/web.md", "python"): HERE,

@@ -11,11 +11,10 @@ from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.predecessors import Link, Predecessors
-from demand_assets.forecasting.store.demand_store import DemandStore
+from tests.webapp.adjustments.builders import find_store_down
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.conftest import DAYS, EMAIL, KETTLE, LAST_DAY, Background, demand_of, page, post, text_of
 from tests.webapp.forecasts.builders import chart_on
-from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file
 from webapp.db.database import db
 from webapp.stored_forecasts.computing import due_keys
@@ -219,13 +218,7 @@ def test_what_the_store_could_not_be_told_is_told_later(client: FlaskClient, app
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     say(client)
 
-    def down(*_: object) -> None:
-        raise OSError("no answer")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(DemandStore, "write_adjustments", down)
-        with app.app_context(), pytest.raises(OSError, match="no answer"):
-            tell_store(background.services.store)
+    find_store_down(app, background, monkeypatch)
     assert links(app)[0].is_due
     background.tell_store()
 

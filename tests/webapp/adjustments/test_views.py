@@ -7,10 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.store.demand_store import DemandStore
-from tests.webapp.adjustments.builders import DAY, DAY_IN_WORDS, PAGE, adjust, remove
+from tests.webapp.adjustments.builders import DAY, DAY_IN_WORDS, PAGE, adjust, find_store_down, remove
 from tests.webapp.conftest import EMAIL, KETTLE, Background, demand_of, page, post, text_of
 from tests.webapp.forecasts.builders import chart_on
-from webapp.adjustments.adjustments import tell_store
 from webapp.db.database import db, writing
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.stored_forecasts.computing import due_keys
@@ -135,13 +134,7 @@ def test_what_the_store_could_not_be_told_is_told_later(client: FlaskClient, app
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
     adjust(client)
 
-    def down(*_: object) -> None:
-        raise OSError("no answer")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(DemandStore, "write_adjustments", down)
-        with app.app_context(), pytest.raises(OSError, match="no answer"):
-            tell_store(background.services.store)
+    find_store_down(app, background, monkeypatch)
     assert made(app)[0].is_due
     background.tell_store()
 

@@ -18,7 +18,7 @@ from tests.webapp.fakes import FakeRegistry
 from tests.webapp.models.builders import ask
 from tests.webapp.scenario_forms import press, saved, send
 from webapp.access import COMMAND, Actor
-from webapp.accounts.first_admin import make_first_admin_link
+from webapp.accounts.sign_in.first_admin import make_first_admin_link
 from webapp.accounts.views import create_user
 from webapp.audit.queries import changes_of
 from webapp.audit.record import OutsideTransactionError, record

@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import OperationalError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.store.checksums import short_digest
 from demand_assets.forecasting.store.journal import Entry, Journal, name_at
@@ -31,7 +31,7 @@ from webapp.background.loops.registry import RegistryLoop
 from webapp.background.loops.store import StoreLoop
 from webapp.background.process import AlreadyRunningError, OnlyOne
 from webapp.db.database import db, now, writing
-from webapp.retrains.states import SETTLING
+from webapp.retrains.request_and_item_states import SETTLING
 from webapp.systems.signs_of_life import note
 from webapp.tables import JournalFile, RegionItemRow, Retrain, RetrainItem, SystemState, Watermark
 from webapp.tables.watermarks import set_watermark

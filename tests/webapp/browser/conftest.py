@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.browser.screens import FAIR, LONG_SALE, RUN, SALE
 from tests.webapp.conftest import (

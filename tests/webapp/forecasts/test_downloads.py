@@ -11,7 +11,7 @@ from openpyxl import Workbook, load_workbook
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import change, chart_on

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.conftest import KETTLE, LAST_DAY, ODD, Background, demand_of, page, text_of

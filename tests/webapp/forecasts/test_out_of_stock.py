@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from tests.webapp.api.conftest import KETTLES, Program, token_for
 from tests.webapp.conftest import KETTLE, LAST_DAY, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.forecasts.builders import chart_on

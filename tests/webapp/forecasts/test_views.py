@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from demand_assets.forecasting.challengers.model_classes import OURS
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.challenger import Challenger
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import ask, change, chart_on

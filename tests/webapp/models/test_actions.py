@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.webapp.conftest import KETTLE, ODD, Background, page, post, text_of
 from tests.webapp.fakes import FakeRegistry

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import (
     KETTLE,

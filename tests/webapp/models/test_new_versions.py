@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.registry import Page, Registry
 from demand_assets.forecasting.registry.session import RegistryDownError

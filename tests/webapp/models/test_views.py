@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.store.journal import Entry

@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from webapp.db.database import db, now, writing
 from webapp.notices.events import Told, tell
 from webapp.notices.sending import send_due
-from webapp.tables import Delivery, Notice
+from webapp.notices.webhooks import make_webhook
+from webapp.tables import Delivery, Notice, Webhook
 
 TOLD = Told("data", "data run-1", "New data of 3 region-items was rejected", "/data/loads/run-1")
 
@@ -91,3 +92,10 @@ def notices(app: Flask, person: str) -> list[str]:
 def seconds_ahead(delivery: Delivery) -> float:
     """How long a delivery waits still."""
     return delivery.next_at.timestamp() - time.time()
+
+
+def hook(app: Flask, url: str, *events: str) -> str:
+    """The secret of a webhook that is told of these events."""
+    with app.app_context():
+        make_webhook(f"hook of {url}", url, list(events or ("data",)))
+        return str(db.session.scalars(db.select(Webhook.secret).order_by(Webhook.id.desc())).first())

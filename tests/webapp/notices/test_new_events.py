@@ -6,7 +6,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, VIEWER, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.notices.builders import notices

@@ -1,52 +1,17 @@
-"""What is sent: signed, once, again after pauses that grow; and nobody waits for a receiver that is dead."""
+"""What is sent: once, again after pauses that grow; and nobody waits for a receiver that is dead."""
 
-import hashlib
-import hmac
 import json
 import socket
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 
-from tests.webapp.conftest import ADMIN, EMAIL
-from tests.webapp.mail_server import Letters, mail_settings, receiving_letters
-from tests.webapp.notices.builders import TOLD, Receiver, deliveries, receiving, say, seconds_ahead, send
-from webapp import create_app
+from tests.webapp.conftest import EMAIL
+from tests.webapp.notices.builders import Receiver, deliveries, hook, say, seconds_ahead, send
 from webapp.db.database import db, writing
-from webapp.notices.events import Told, choose
-from webapp.notices.sending import CUT_OFF, DIGEST_HOUR, MOST_ATTEMPTS, SIGNATURE, give_up_cut_off
-from webapp.notices.webhooks import make_webhook
-from webapp.settings import Settings
-from webapp.tables import Delivery, Webhook
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
-
-
-def hook(app: Flask, url: str, *events: str) -> str:
-    """The secret of a webhook that is told of these events."""
-    with app.app_context():
-        make_webhook(f"hook of {url}", url, list(events or ("data",)))
-        return str(db.session.scalars(db.select(Webhook.secret).order_by(Webhook.id.desc())).first())
-
-
-def test_a_webhook_gets_a_signed_text_with_a_link(app: Flask, receiver: Receiver) -> None:
-    secret = hook(app, f"{receiver.url}/hooks/1?key=a")
-    say(app, EMAIL, ADMIN)
-
-    assert send(app) == 1
-
-    ((path, headers, body),) = receiver.got
-    told = json.loads(body)
-    moment, digest = (part.partition("=")[2] for part in headers[SIGNATURE].split(","))
-    assert path == "/hooks/1?key=a"
-    assert told["text"] == f"{TOLD.text} http://127.0.0.1:8000{TOLD.link}"
-    assert (told["event"], told["delivery"]) == ("data", int(headers["X-Demand-Delivery"]))
-    assert digest == hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+from webapp.notices.events import Told
+from webapp.notices.sending import CUT_OFF, MOST_ATTEMPTS, give_up_cut_off
+from webapp.tables import Delivery
 
 
 def test_nothing_is_sent_twice(app: Flask, receiver: Receiver) -> None:
@@ -63,14 +28,6 @@ def test_events_that_a_webhook_does_not_want_are_not_sent_to_it(app: Flask, rece
     say(app, EMAIL)
 
     assert (send(app), receiver.got) == (0, [])
-
-
-def test_markup_in_a_name_mentions_nobody(app: Flask, receiver: Receiver) -> None:
-    hook(app, receiver.url)
-    say(app, EMAIL, told=Told("data", "x", "<!channel> & <b>", "/data"))
-    send(app)
-
-    assert json.loads(receiver.got[0][2])["text"].startswith("&lt;!channel&gt; &amp; &lt;b&gt; ")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 408, 429])
@@ -103,18 +60,6 @@ def test_a_receiver_that_is_well_again_gets_it(app: Flask, receiver: Receiver) -
     first, second = (json.loads(body)["delivery"] for _, _, body in receiver.got)
     assert first == second  # by which the receiver knows it
     assert (deliveries(app)[0].state, deliveries(app)[0].problem) == ("sent", "")
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 404, 410])
-def test_no_redirect_is_followed_and_a_refusal_is_final(app: Flask, receiver: Receiver, status: int) -> None:
-    hook(app, receiver.url)
-    say(app, EMAIL)
-    receiver.status, receiver.headers = status, {"Location": f"{receiver.url}/elsewhere"}
-    for _ in range(2):
-        send(app, later=True)
-
-    assert [path for path, _, _ in receiver.got] == ["/"]
-    assert deliveries(app)[0].state == "given_up"
 
 
 def test_a_dead_receiver_holds_up_nobody_and_is_asked_once_a_turn(app: Flask, receiver: Receiver) -> None:
@@ -154,59 +99,3 @@ def test_what_was_cut_off_while_it_was_sent_is_not_sent_again(app: Flask, receiv
 
     assert (send(app, later=True), receiver.got) == (0, [])
     assert (deliveries(app)[0].state, deliveries(app)[0].problem) == ("given_up", CUT_OFF)
-
-
-def test_without_an_e_mail_server_no_letter_is_stored(app: Flask) -> None:
-    with app.app_context():
-        choose(EMAIL, {"assigned": "mail", "retrain": "mail", "promoted": "mail", "data": "daily"})
-    say(app, EMAIL)
-
-    assert deliveries(app) == []
-
-
-@pytest.fixture
-def letters() -> Iterator[tuple[Letters, int]]:
-    with receiving_letters() as found:
-        yield found
-
-
-@pytest.fixture
-def with_mail(settings: Settings, letters: tuple[Letters, int]) -> Flask:
-    """An app with a mail server, in which the planner wants a letter of data at once and of retrains daily."""
-    app = create_app(settings.model_copy(update=mail_settings(letters[1])))
-    with app.app_context():
-        choose(EMAIL, {"assigned": "bell", "retrain": "daily", "promoted": "off", "data": "mail"})
-    return app
-
-
-def test_letters_come_at_once_or_daily_in_one_and_each_thing_once(with_mail: Flask,
-                                                                 letters: tuple[Letters, int]) -> None:
-    retrains = [Told("retrain", f"retrain {number}", f"Retrain {number} is over", f"/retrains/{number}")
-                for number in (1, 2)]
-    for told in (TOLD, TOLD, *retrains):
-        say(with_mail, EMAIL, ADMIN, told=told, is_mail_set=True)
-
-    assert send(with_mail) == 1
-    receivers, letter = letters[0].received.get_nowait()
-    assert receivers == [EMAIL]
-    assert f"Subject: {TOLD.text}" in letter
-    assert f"https://demand.example.com{TOLD.link}" in letter
-    assert {one.next_at.hour for one in deliveries(with_mail) if one.way == "daily"} == {DIGEST_HOUR}
-
-    assert send(with_mail, later=True) == 2
-    _, letter = letters[0].received.get_nowait()
-    assert "Subject: 2 notices from Test shop" in letter
-    assert all(f"Retrain {number} is over" in letter for number in (1, 2))
-    assert send(with_mail, later=True) == 0
-    assert letters[0].received.empty()
-
-
-def test_a_mail_server_that_refuses_is_asked_again_later(with_mail: Flask, letters: tuple[Letters, int]) -> None:
-    say(with_mail, EMAIL, is_mail_set=True)
-    letters[0].answer = "451 not now"
-    assert send(with_mail) == 0
-    assert (deliveries(with_mail)[0].state, seconds_ahead(deliveries(with_mail)[0]) > 50) == ("waiting", True)
-    letters[0].answer = "250 OK"
-
-    assert send(with_mail, later=True) == 1
-    assert letters[0].received.get_nowait()[0] == [EMAIL]

@@ -7,7 +7,7 @@ from babel import Locale
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.series.metrics import in_percent
 from tests.webapp.conftest import KETTLE, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry

@@ -7,14 +7,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, hidden, page, post, text_of
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
 from webapp.dagster_client import DagsterDownError, DagsterUnsureError
 from webapp.db.database import db, writing
 from webapp.retrains.dispatch import MOST_RANGES
-from webapp.retrains.states import JUDGING, SETTLING, note_run
+from webapp.retrains.request_and_item_states import JUDGING, SETTLING, note_run
 from webapp.tables import Retrain, RetrainItem
 
 ROWS = "table:not(#decisions)"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.conftest import KETTLE, ODD, Background
 from tests.webapp.fakes import FakeRegistry
 

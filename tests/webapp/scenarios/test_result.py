@@ -9,7 +9,7 @@ from flask import Flask
 
 from demand_assets.forecasting.forecast.totals import Part, by_date, over_all
 from demand_assets.forecasting.model.intervals import ErrorPaths
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.whatif.scenario import ScenarioError
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of
 from tests.webapp.fakes import FakeRegistry

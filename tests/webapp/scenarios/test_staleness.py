@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.adjustments.builders import adjust, remove
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, REGION_ITEMS, Background, demand_of, text_of

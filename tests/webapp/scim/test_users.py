@@ -20,9 +20,9 @@ from tests.webapp.scim.builders import (
     user_of,
 )
 from webapp.access import role_of
-from webapp.accounts.identities import Identity, NotLetInError
-from webapp.accounts.identities import user_of as let_in
 from webapp.accounts.password_links import choose_password, find_link, make_link
+from webapp.accounts.sign_in.identities import Identity, NotLetInError
+from webapp.accounts.sign_in.identities import user_of as let_in
 from webapp.accounts.tokens import actor_of, make_token
 from webapp.accounts.views import create_user
 from webapp.db.database import db, now, writing

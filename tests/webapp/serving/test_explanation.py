@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.challengers.model_classes import OURS
-from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.challenger import Challenger
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.whatif.scenario import PLAN, Change, Scenario
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of
 from tests.webapp.fakes import FakeRegistry

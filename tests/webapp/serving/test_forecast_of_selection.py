@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.demand_assets.damage import CONTENTS, PLACES
 from tests.webapp.conftest import EMAIL, KETTLE, LAST_DAY, ODD, REGION_ITEMS, Background, demand_of, page, post, text_of

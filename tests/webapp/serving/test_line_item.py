@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from tests.webapp.conftest import (
     DATASET,

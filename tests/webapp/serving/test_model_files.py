@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from demand_assets.forecasting.contract.region_item import pooled_name
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.version_files import IDENTITY_FILE
 from tests.demand_assets.damage import CONTENTS, PLACES, flipped
 from tests.webapp.conftest import KETTLE, Background, page, text_of

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from demand_assets.forecasting.forecast.totals import by_date
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry

@@ -16,8 +16,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, demand_of, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from tests.webapp.money_builders import LANDED, declare_money

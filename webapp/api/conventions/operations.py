@@ -11,7 +11,7 @@ from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel
 
 from webapp.access import PEOPLE, actor
-from webapp.accounts.refusals_in_audit_log import note_refused_token
+from webapp.accounts.sign_in.refusals_in_audit_log import note_refused_token
 from webapp.accounts.tokens import SHOWN, actor_of, found_by
 from webapp.api.conventions.etags import tagged
 from webapp.api.conventions.idempotency import answered_once

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select
 
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.region_item import known_as
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.censored_demand import sold
 from demand_assets.forecasting.store.stored_files import NotInStoreError

@@ -26,15 +26,15 @@ from webapp.api.conventions.shapes import (
     TokenPath,
     Yes,
 )
-from webapp.api.resources.forecasts import ChangeRequest, fields_of, refuse_changes
+from webapp.api.resources.forecasts.of_region_items import ChangeRequest, fields_of, refuse_changes
 from webapp.api.resources.overrides import OverridesResponse
 from webapp.http.problems import PREFIX, problem
 from webapp.overrides.wanted_override import OverrideError
 from webapp.pages.long_names import in_full
 from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, UndecidedError, apply
 from webapp.scenarios.applying.situation import OnChanged, OnOverrides
-from webapp.scenarios.driver_changes import MOST_CHANGES
-from webapp.scenarios.editor import check_complete, parse_editor
+from webapp.scenarios.editor.driver_changes import MOST_CHANGES
+from webapp.scenarios.editor.form import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME, archive, by_token, create, duplicate
 from webapp.scenarios.request import ScenarioRequest

@@ -12,7 +12,7 @@ from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.region_item import one_form
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.validation.written_values import said_yes
+from demand_assets.forecasting.validation.written.values import said_yes
 from webapp.language.translations import gettext as _
 from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import Mark, TypedNumberError, decimal_mark_of, read_number

@@ -19,10 +19,10 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError,
 from demand_assets.forecasting.challengers.protocol import Fitted
 from demand_assets.forecasting.contract.plugins import told
 from demand_assets.forecasting.dataset.attributes import Value
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.features.series_features import SeriesFeatures
-from demand_assets.forecasting.model.challenger import BLEND, BOOSTERS, Challenger, answer_of, history_at
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.challenger import BLEND, BOOSTERS, Challenger, answer_of, history_at
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import Trained, Window, forecast_by
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import wape

@@ -25,10 +25,12 @@ from demand_assets.forecasting.model.backtest import (
 )
 from demand_assets.forecasting.model.boosters import Rows, TrainingRows, training_rows
 from demand_assets.forecasting.model.bounded_forecasts import bounded
-from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import LEVELS, Calibration, ErrorPaths, Errors, Scaling
-from demand_assets.forecasting.model.own_model import (
+from demand_assets.forecasting.model.own_share import Evidence, SharePrior
+from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.challenger import Challenger
+from demand_assets.forecasting.model.serving.own_model import (
     ForecastModel,
     ModelCard,
     data_hash,
@@ -37,9 +39,7 @@ from demand_assets.forecasting.model.own_model import (
     own_margin,
     sold_hash,
 )
-from demand_assets.forecasting.model.own_share import Evidence, SharePrior
-from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
-from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints

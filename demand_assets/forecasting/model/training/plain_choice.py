@@ -14,7 +14,7 @@ from demand_assets.forecasting.model.backtest import origins_before, selection_o
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL, SMOOTHED_SEASON, that_may_stand
-from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.training.panel import Member, longest_of
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import rmsse

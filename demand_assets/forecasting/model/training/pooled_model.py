@@ -23,8 +23,8 @@ from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
-from demand_assets.forecasting.model.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.training.aside import Aside
 from demand_assets.forecasting.model.training.panel import Member, members_of
 from demand_assets.forecasting.model.training.plain_choice import ASKED_TOGETHER, settled

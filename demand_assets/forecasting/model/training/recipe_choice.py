@@ -23,10 +23,10 @@ from demand_assets.forecasting.features.driver_effects import has_slope
 from demand_assets.forecasting.features.series_features import is_of_last_year
 from demand_assets.forecasting.model.boosters import TrainingRows, fit_on_all, training_rows, used_columns
 from demand_assets.forecasting.model.bounded_forecasts import bounded
-from demand_assets.forecasting.model.own_model import fit_own, own_factor
 from demand_assets.forecasting.model.own_share import Evidence, SharePrior, prior_of
-from demand_assets.forecasting.model.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
+from demand_assets.forecasting.model.serving.own_model import fit_own, own_factor
+from demand_assets.forecasting.model.serving.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.training.aside import Aside, in_order
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of

@@ -28,7 +28,7 @@ from demand_assets.forecasting.features.total_factors import WHOLE, TotalFactors
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.aside import Aside, in_order
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.planned_drivers import future_drivers

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.model.own_model import BOOSTER_FILE, DETAILS_FILE
+from demand_assets.forecasting.model.serving.own_model import BOOSTER_FILE, DETAILS_FILE
 from demand_assets.forecasting.registry.entry import PRODUCTION
 from demand_assets.forecasting.registry.expiry import models, region_item_of
 from demand_assets.forecasting.registry.loadable.model_folders import ModelFolder

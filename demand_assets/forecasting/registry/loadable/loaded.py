@@ -18,11 +18,11 @@ from demand_assets.forecasting.contract.region_item import RegionItem, pooled_na
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.forecast.scoring import BadFrameError, score
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel, pooled_version
-from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import ForecastModel, pooled_version
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.registry.loadable.shipped_code import DATASET_FILE
 from demand_assets.forecasting.registry.loadable.store_note import DEMAND_STORE, store_url
 from demand_assets.forecasting.registry.version_files import damage_is_told, identified, verified

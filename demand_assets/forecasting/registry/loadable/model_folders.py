@@ -21,10 +21,10 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind
-from demand_assets.forecasting.model.own_model import BOOSTER_FILE
-from demand_assets.forecasting.model.own_model import DETAILS_FILE as OWN_DETAILS
-from demand_assets.forecasting.model.pooled_model import DETAILS_FILE as POOLED_DETAILS
-from demand_assets.forecasting.model.pooled_model import ServedBy
+from demand_assets.forecasting.model.serving.own_model import BOOSTER_FILE
+from demand_assets.forecasting.model.serving.own_model import DETAILS_FILE as OWN_DETAILS
+from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE as POOLED_DETAILS
+from demand_assets.forecasting.model.serving.pooled_model import ServedBy
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

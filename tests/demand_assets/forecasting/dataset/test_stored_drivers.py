@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.dataset.prices_and_costs import Money
-from demand_assets.forecasting.dataset.source_entries import FileSource
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver
 from demand_assets.forecasting.series.carried_over_demand import Other, with_carried
 

@@ -14,7 +14,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.features.borrowed_from_others import PanelFacts
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.pooled_model import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.model.training.panel import panel_of
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import HERE, pooled_over, weekly_demand

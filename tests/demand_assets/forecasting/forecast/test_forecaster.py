@@ -16,12 +16,12 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster
-from demand_assets.forecasting.model import pooled_model as pooled_module
-from demand_assets.forecasting.model.baseline import BASELINE
-from demand_assets.forecasting.model.challenger import Challenger
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving import pooled_model as pooled_module
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.challenger import Challenger
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.planned_drivers import future_drivers

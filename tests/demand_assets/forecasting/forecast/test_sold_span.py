@@ -8,11 +8,11 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE, Attribute
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.predecessors import Link, Predecessors
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.forecast.sold_span import SoldSpan, last_days
-from demand_assets.forecasting.model.baseline import BASELINE
+from demand_assets.forecasting.model.serving.baseline import BASELINE
 from demand_assets.forecasting.series.carried_over_demand import BEGINS, ENDS
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import daily_demand

@@ -5,7 +5,7 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.retraining_thresholds import Retraining
+from demand_assets.forecasting.dataset.models.retraining_thresholds import Retraining
 from demand_assets.forecasting.gate.automatic_retrains import Learned, nominate, standing
 from demand_assets.forecasting.gate.monitoring import Observation
 

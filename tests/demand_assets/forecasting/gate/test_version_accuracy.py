@@ -6,7 +6,7 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.demand_assets.forecasting.conftest import (
     HERE,
     KETTLES,

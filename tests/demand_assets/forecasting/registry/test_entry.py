@@ -11,7 +11,7 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem, escape
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.registry import Registry
 from tests.demand_assets.forecasting.conftest import KETTLES

@@ -9,8 +9,8 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import EXPIRING
 from demand_assets.forecasting.registry.expiry import (
     KeepingRule,

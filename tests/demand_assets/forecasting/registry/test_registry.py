@@ -13,8 +13,8 @@ import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
-from demand_assets.forecasting.model.own_model import ForecastModel
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError, held_by_pin
 from demand_assets.forecasting.registry.registry import Registry

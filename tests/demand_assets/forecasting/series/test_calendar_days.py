@@ -15,8 +15,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster
-from demand_assets.forecasting.model.own_model import data_hash
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.own_model import data_hash
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.series.calendar_days import calendar_values

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.dataset.predecessors import Link
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED, known_periods, learned
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM, Other, why_nothing, with_carried
 

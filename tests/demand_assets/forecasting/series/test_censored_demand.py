@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.automatic_retrains import nominate
 from demand_assets.forecasting.gate.drift import drift_of
 from demand_assets.forecasting.gate.monitoring import observe
 from demand_assets.forecasting.model.backtest import judged_origins
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED
 from demand_assets.forecasting.series.censored_demand import at_least, observed, observed_periods, sold
 from demand_assets.forecasting.series.planned_drivers import future_drivers

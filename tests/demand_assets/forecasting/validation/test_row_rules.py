@@ -9,7 +9,7 @@ import pytest
 
 from demand_assets.forecasting.contract.periods import ordinals, period_dates
 from demand_assets.forecasting.validation.placeholders import placeholders_among
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written.dates import read_dates
 from tests.demand_assets.forecasting.raw_demand import EVENT, PRICE, dataset, days, raw, validate
 
 VISITS = {"name": "visits", "kind": "number"}

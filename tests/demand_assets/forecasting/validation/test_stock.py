@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.validation.rows_to_demand import Validated, validate_panel
 from tests.demand_assets.forecasting.raw_demand import KETTLE, PRICE, TODAY, dataset, days, raw, validate
 

@@ -14,7 +14,7 @@ from demand_assets.forecasting.features.driver_effects import Slopes, driver_eff
 from demand_assets.forecasting.features.inputs import series_inputs
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.pooled_model import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.store.demand_store import DemandStore

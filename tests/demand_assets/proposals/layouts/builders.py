@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
+from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.draft import Draft
 from demand_assets.proposals.proposal import propose_for_files
-from demand_assets.proposals.tables import CannotProposeError
 from demand_assets.proposals.terminal_questions import Ask, default_answers
 from demand_assets.proposals.trial_reading import look_through
 

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.forecasting.dataset.source_entries import SqlSource
+from demand_assets.forecasting.dataset.demand.source_entries import SqlSource
 from demand_assets.sources.beside_demand import side_tables
 from demand_assets.sources.beside_demand.side_tables import SideTable
 

@@ -18,7 +18,7 @@ from demand_assets.forecasting.store.uploads import (
     stage_uploads,
     uploads_folder,
 )
-from demand_assets.forecasting.validation.written_dates import read_dates
+from demand_assets.forecasting.validation.written.dates import read_dates
 from demand_assets.sources import open_source
 from demand_assets.sources.beside_demand.attributes import AttributeReader
 from demand_assets.sources.file_formats.spread_columns import period_numbers

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.conftest import ODD, REGION_ITEMS, Background
 from tests.webapp.fakes import FakeRegistry

@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
-from demand_assets.forecasting.dataset.stock_entries import AT_LEAST
+from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.store.uploads import read_uploads
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source

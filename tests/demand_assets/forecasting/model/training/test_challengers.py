@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.challengers.model_classes import model_class
-from demand_assets.forecasting.dataset.challenger_entries import Challengers, Where
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers, Where
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_of, why
 from demand_assets.forecasting.gate.contest import contest
-from demand_assets.forecasting.model.challenger import history_at
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.challenger import history_at
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.challengers import compete
 from demand_assets.forecasting.model.training.own_model import Trained, train, train_with_windows
 from tests.demand_assets.forecasting.conftest import KETTLES, pooled_over, weekly_demand

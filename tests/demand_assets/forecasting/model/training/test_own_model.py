@@ -11,10 +11,10 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastError
 from demand_assets.forecasting.gate.contest import contest
-from demand_assets.forecasting.model.baseline import BASELINE
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore

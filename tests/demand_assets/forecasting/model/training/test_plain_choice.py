@@ -13,7 +13,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import SMOOTHED, series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.model.plain_members import LAST_YEAR, LEVEL, SMOOTHED_SEASON
-from demand_assets.forecasting.model.pooled_model import DETAILS_FILE, PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE, PooledModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.model.training.plain_choice import WITHOUT_EVIDENCE
 from demand_assets.forecasting.store.demand_store import DemandStore

@@ -13,7 +13,7 @@ from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset,
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.series_features import SeriesFeatures, series_features
 from demand_assets.forecasting.features.total_factors import TotalFactors
-from demand_assets.forecasting.model.pooled_model import PooledModel
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled, train_totals
 from demand_assets.forecasting.model.training.totals import (
     Read,

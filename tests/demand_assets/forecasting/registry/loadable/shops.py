@@ -14,8 +14,8 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.baseline import BASELINE
-from demand_assets.forecasting.model.serving import ServingModel
+from demand_assets.forecasting.model.serving.baseline import BASELINE
+from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.registry.loadable.origin import Origin
 from demand_assets.forecasting.registry.registry import Registry

@@ -21,13 +21,13 @@ from mlflow.models import Model
 from demand_assets.forecasting.challengers.model_classes import OURS
 from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.dataset.calendar import Calendar, Events
-from demand_assets.forecasting.dataset.challenger_entries import Challengers
-from demand_assets.forecasting.dataset.column_entries import Columns
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
+from demand_assets.forecasting.dataset.demand.column_entries import Columns
+from demand_assets.forecasting.dataset.demand.source_entries import AttributeTable, AttributeTables, SqlSource
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.source_entries import AttributeTable, AttributeTables, SqlSource
+from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.forecast.forecaster import Forecaster
-from demand_assets.forecasting.model.challenger import Challenger
+from demand_assets.forecasting.model.serving.challenger import Challenger
 from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
 from demand_assets.forecasting.registry.loadable.shipped_code import described, imported_names, shipped_sources
 from demand_assets.forecasting.registry.version_files import local_path

@@ -1,0 +1,1 @@
+"""What forecasts a region-item: its own model, the pooled one, the baseline, or a challenger that won."""

@@ -1,0 +1,1 @@
+"""Dates, numbers, yes and no, as sources write them."""

@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand_assets.forecasting.validation.written.dates import read_dates
+
+
+def texts(*values):
+    return pd.Series(list(values), dtype=object)
+
+
+def test_a_text_is_read_by_the_frequency_each_time():
+    found = {frequency: str(read_dates(texts("2024-05"), frequency).days[0]) for frequency in ("D", "W", "M", "D")}
+
+    assert found == {"D": "NaT", "W": "2024-01-29", "M": "2024-05-01"}
+
+
+def test_a_text_is_read_by_the_format_and_the_zone_each_time():
+    assert str(read_dates(texts("03/04/2024"), "D", "%d/%m/%Y").days[0]) == "2024-04-03"
+    assert str(read_dates(texts("03/04/2024"), "D", "%m/%d/%Y").days[0]) == "2024-03-04"
+    assert str(read_dates(texts("2024-01-01T23:30Z"), "D").days[0]) == "2024-01-01"
+    assert str(read_dates(texts("2024-01-01T23:30Z"), "D", time_zone="Europe/Berlin").days[0]) == "2024-01-02"
+
+
+@pytest.mark.parametrize("value", ["1900-01-01", "1969-12-31", "1970-01-01", "2200-12-31"])
+def test_days_far_from_today_are_what_they_are(value):
+    assert str(read_dates(texts(value), "D").days[0]) == value
+
+
+@pytest.mark.parametrize("written", ["KW 05/2024", "KW5 2024", "W05-2024", "S05-2024", "Sem. 5 2024", "Week 5, 2024",
+                                     "Semana 5 de 2024", "Semaine 05/2024", "Woche 5 2024", "Uke 5 2024", "2024 KW 05",
+                                     "2024-S05", "2024 Week 5"])
+def test_weeks_with_a_word_before_their_number_are_read(written):
+    assert str(read_dates(texts(written), "W").days[0]) == "2024-01-29"
+
+
+@pytest.mark.parametrize(("written", "date_format"), [
+    ("Mo, 03.03.2025", "%a, %d.%m.%Y"), ("Mo. 03.03.25", "%a %d.%m.%y"), ("Montag 03.03.2025", "%A %d.%m.%Y"),
+    ("lun. 3 mars 2025", "%a %d %B %Y"), ("lunes 3 de marzo de 2025", "%A %d de %B de %Y"),
+    ("mar. 04 mars 2025", "%a %d %B %Y"), ("Mon 03.03.2025", "%a %d.%m.%Y")])
+def test_weekdays_before_a_date_are_read_over_in_other_languages(written, date_format):
+    assert str(read_dates(texts(written), "D", date_format).days[0]) in ("2025-03-03", "2025-03-04")
+
+
+def test_a_word_before_a_date_that_is_no_weekday_is_no_date():
+    assert np.isnat(read_dates(texts("bis 03.03.2025"), "D", "%a %d.%m.%Y").days[0])
+
+
+@pytest.mark.parametrize(("written", "frequency"), [("20240131.0", "D"), ("202401.0", "M"),
+                                                    ("2024-01-31 00:00 +0000 UTC", "D"),
+                                                    ("2024-01-31 00:00:00 UTC", "D")])
+def test_dates_as_programs_write_them(written, frequency):
+    assert str(read_dates(texts(written), frequency).days[0])[:7] == "2024-01"
+
+
+@pytest.mark.parametrize("value", [1704067200, "1704067200", 1704067200000, "1704067200000", "1704067200000.0"])
+def test_seconds_and_milliseconds_since_1970_are_stamps_in_utc(value):
+    read = read_dates(texts(value), "D")
+
+    assert str(read.days[0]) == "2024-01-01"
+    assert read.has_zone[0]
+    assert not read.has_time[0]
+    assert str(read_dates(texts(1704063600000), "D", time_zone="Europe/Berlin").days[0]) == "2024-01-01"
+
+
+@pytest.mark.parametrize("value", ["2024010100", "999999999", "1900000000", "17040672000", 1.5e9 + 0.5])
+def test_other_long_numbers_are_no_stamps(value):
+    assert str(read_dates(texts(value), "D").days[0]) == "NaT"

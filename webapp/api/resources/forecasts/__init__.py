@@ -1,0 +1,1 @@
+"""What is ahead of region-items: forecasts and what-if, totals, explanations, order-up-to quantities."""
