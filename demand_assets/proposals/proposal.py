@@ -28,6 +28,7 @@ from demand_assets.proposals.columns.periods import series_codes
 from demand_assets.proposals.columns.roles import roles_of
 from demand_assets.proposals.columns.stock import take_stock
 from demand_assets.proposals.draft import Draft
+from demand_assets.proposals.rows.counted_up import check_counted_up
 from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period
 from demand_assets.proposals.layouts.columns_of_names import of_names
 from demand_assets.proposals.layouts.columns_of_periods import of_periods
@@ -136,6 +137,7 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask, writte
             group = replace(group, source={**group.source, "name_column": named_by})
         take_finer_keys(facts, roles, counted)
         check_rows(facts, roles, counted)
+        check_counted_up(facts, roles, counted)
     says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
     draft = _begin(name, group, roles, facts, path, written_path, shape)
     draft.left += [*says_nothing, *((name, "it holds another measure of one period") for name in measures)]
@@ -248,6 +250,8 @@ def _begin(name: str, group: Group, roles: Roles, facts: Facts, path: str, writt
         columns["date_start"] = (roles.date_start, roles.reasons["date_start"])
     if roles.time_zone:
         columns["time_zone"] = (roles.time_zone, roles.reasons["time_zone"])
+    if roles.week_dated:
+        columns["week_dated"] = (roles.week_dated, roles.reasons["week_dated"])
     for role in ("region", "item"):
         chosen = getattr(roles, role)
         if role in roles.expressions:

@@ -37,6 +37,7 @@ MAY_HOLD_DEMAND = "and may hold demand too"
 _LARGE_WORKBOOK = 4_000_000
 ROWS_OF_A_SHEET = 20_000
 _HEAD = 1 << 17
+_MOST_TITLES, _ENOUGH_KNOWN = 8, 2
 _SURE = 3
 """Of the first name of a header, that it is that of a date."""
 _COMPRESSED = 6
@@ -256,13 +257,30 @@ def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapp
     if best is None:
         raise CannotProposeError(f"{shown} holds no line with anything in it")
     _, delimiter, number, header = best
+    lines_read = [record for record, _ in first_records(lines[skipped:], delimiter)]
+    number += _below_title(lines_read[number:LOOKED_THROUGH])
+    header = lines_read[number]
     while header and not header[-1].strip() and len(header) > 1:
         header = header[:-1]
-    above = [record for record, _ in first_records(lines[skipped:], delimiter)][:number + 1]
-    names, rows = _with_row_above(above, header)
+    names, rows = _with_row_above(lines_read[:number + 1], header)
     _check_header(names, shown)
     return Table(path, "csv", _with(names, constant), size, encoding, None, delimiter, number + skipped, is_by_name,
                  header_rows=rows)
+
+
+def _below_title(records: Sequence[Sequence[str]]) -> int:
+    """How many lines of a title with the mark between columns in it, as in January 1, 2026, stand above the header: the
+    line below them that is filled as well, and has more words that columns are called, and no digits, as they have."""
+    first = records[0]
+    known = known_words(" ".join(first))
+    if not any(re.search(r"\d", cell) for cell in first):
+        return 0
+    for place, record in enumerate(records[1:_MOST_TITLES], 1):
+        filled = [cell.strip() for cell in record if cell.strip()]
+        if len(filled) >= sum(bool(cell.strip()) for cell in first) and len(set(filled)) == len(filled) and (
+                known_words(" ".join(filled)) >= known + _ENOUGH_KNOWN) and not re.search(r"\d", "".join(filled)):
+            return place
+    return 0
 
 
 def _with_row_above(lines: Sequence[Sequence[str]], header: Sequence[str]) -> tuple[tuple[str, ...], int]:
@@ -345,7 +363,7 @@ def first_rows(file: Any, rows: int) -> dict[str, list[tuple[Any, ...]]]:
 
 def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], unread: list[tuple[str, str]],
              is_folder: bool) -> list[Group]:
-    made = []
+    made, apart = [], 0
     for its in _alike(tables):
         files = sorted({table.path for table in its})
         rest = [(table.path if table.sheet is None else f"{table.path}, sheet {table.sheet!r}",
@@ -376,10 +394,13 @@ def _grouped(filesystem: AbstractFileSystem, given: str, tables: list[Table], un
         reads = _path_of(filesystem, given, files, tables, unread, is_folder)
         others = tuple(f"{name}: {reason}" for name, reason in [*rest, *unread])
         if reads is None:
-            others = (f"no one path reads {len(files)} of the files and nothing else; put them into a folder of their "
-                      "own", *others)
+            apart = max(apart, len(files))
             continue
         made.append(Group(reads, tuple(its), source, others, filesystem))
+    if not made and len({frozenset(table.names) for table in tables}) == 1:
+        why = f", for {unread[0][1]}" if unread else ""
+        raise CannotProposeError(f"no one path reads {apart} of the files of {given} and nothing else{why}; put them "
+                                 "into a folder of their own")
     if not made:
         raise CannotProposeError(f"{given} holds tables with different columns ({_listing(tables)}); put those with "
                                  "demand into a folder of their own, or give FILE= one of them")
@@ -466,5 +487,6 @@ def _filled(record: Sequence[str]) -> int:
 
 
 def _listing(tables: Sequence[Table]) -> str:
-    shown = [f"{PurePosixPath(table.member or table.path).name}: {', '.join(table.names[:4])}" for table in tables[:3]]
-    return "; ".join(shown) + (" …" if len(tables) > 3 else "")
+    each = [*{frozenset(table.names): table for table in reversed(tables)}.values()][::-1]  # one of each kind
+    shown = [f"{PurePosixPath(table.member or table.path).name}: {', '.join(table.names[:4])}" for table in each[:3]]
+    return "; ".join(shown) + (" …" if len(each) > 3 else "")

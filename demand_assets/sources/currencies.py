@@ -35,8 +35,8 @@ def _codes() -> dict[str, str]:
 def _patterns() -> tuple[str, str]:
     names = "|".join(re.escape(name) for name in sorted(_codes(), key=lambda one: (-len(one), one)))
     mark = rf"(?P<mark>{names}|\p{{Sc}})"
-    return (rf"^(?P<sign>[+\-−–(]?){_SPACE}{mark}{_SPACE}(?P<number>[+\-−–]?{_NUMBER}[-)]?)$",
-            rf"^(?P<sign>[+\-−–(]?){_SPACE}(?P<number>{_NUMBER}[-−–]?){_SPACE}{mark}\)?$")
+    return (rf"^(?P<sign>[+\-−–(]?){_SPACE}{mark}{_SPACE}(?P<number>[+\-−–]?{_NUMBER}(?:[-)]|[-−–—]{{1,2}})?)$",
+            rf"^(?P<sign>[+\-−–(]?){_SPACE}(?P<number>{_NUMBER}[-−–—]{{0,2}}){_SPACE}{mark}\)?$")
 
 
 def currencies_of(values: pa.ChunkedArray) -> frozenset[str]:

@@ -174,7 +174,7 @@ class Files:
         catalogue = replace(catalogue, notices=(*catalogue.notices, *told), skipped=tuple(
             (self._environment.without_secrets(name), reason) for name, reason in skipped))
         if not numbers:
-            region, item, reason, _ = catalogue.refused[0]
+            region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
             raise SourceError(f"{self._shown} has no region-item that can be used; the first is region {region!r}, "
                               f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
         self._loaded = _Loaded(fingerprint, today, tuple(tables), catalogue, numbers, _by_number(owner),

@@ -111,7 +111,7 @@ class Plugged:
         one_number = builder.put_together()
         catalogue, numbers_of = builder.catalogue()
         if not numbers_of:
-            region, item, reason, _ = catalogue.refused[0]
+            region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
             raise SourceError(f"{self._plugin.words} has no region-item that can be used; the first is region "
                               f"{region!r}, item {item!r}: {reason}. Correct the names, or columns.region and "
                               "columns.item.")

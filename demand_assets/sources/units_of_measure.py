@@ -22,7 +22,7 @@ _OF_MEASURES = {
 _AFTER_A_SPACE = {"t": "t", "m": "m"}
 """Of which ``5t`` and ``5m`` may be thousands or millions."""
 _NUMBER = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
-_MORE_THAN_A_NUMBER = r"\d.*[^\d.,'’\p{Zs}()%+-]"
+_MORE_THAN_A_NUMBER = r"\d.*[^\d.,'’\p{Zs}()%+−–—-]"
 _BARE = r"^[^\p{L}]*[1-9][^\p{L}]*$"
 
 
@@ -36,7 +36,7 @@ def _units() -> dict[str, str]:
 @cache
 def _patterns() -> tuple[str, str]:
     words = "|".join(sorted(_units(), key=lambda word: (-len(word), word)))
-    start = rf"^(?P<number>[(+\-−–]?\p{{Zs}}*{_NUMBER}[-−–]?\)?)"
+    start = rf"^(?P<number>[(+\-−–]?\p{{Zs}}*{_NUMBER}[-−–—]{{0,2}}\)?)"
     return (rf"(?i){start}\p{{Zs}}*(?P<unit>{words})\.?(?P<end>\)?)$",
             rf"{start}\p{{Zs}}+(?P<unit>{'|'.join(_AFTER_A_SPACE)})\.?(?P<end>\)?)$")
 

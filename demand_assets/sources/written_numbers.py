@@ -17,6 +17,8 @@ _SIGN = "^[+\u2212-]?"
 _SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
 _DIGITS = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
 _SPACES = r"[\p{Zs}'’]"
+_NO_DECIMALS = r"(\d[.,])\p{Zs}?[-−–—]{1,2}$"
+"""As prices are written in German: 12,- or 12.– for 12.00."""
 _AS_FORMULA = r'^="([^"]*)"$'
 _ZEROS = "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u1040\u17e0\uff10"
 """The digit 0 in Arabic, Persian, Hindi, Bengali … and in full width; the other nine follow on it."""
@@ -268,10 +270,12 @@ def _in_plain_digits(written: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _with_sign_before(written: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers with a plain minus before them: −12, 12- as SAP writes it, (12) as bookkeepers do."""
-    if not pc.any(pc.match_substring_regex(written, "^[−–(]|[-−–]$")).as_py():
+    """Numbers with a plain minus before them: −12, - 12, 12- as SAP writes it, (12) as bookkeepers do. A dash behind
+    the mark before decimals is none: 12,- and 12.– are 12."""
+    if not pc.any(pc.match_substring_regex(written, r"^[−–(]|^-\p{Zs}|[-−–—]$")).as_py():
         return written
-    for pattern in (r"^[−–]([\d.,].*)$", rf"^({_DIGITS})\p{{Zs}}*[-−–]$", rf"^\(({_DIGITS})\)$"):
+    written = pc.replace_substring_regex(written, _NO_DECIMALS, r"\1")
+    for pattern in (r"^[-−–]\p{Zs}*([\d.,].*)$", rf"^({_DIGITS})\p{{Zs}}*[-−–]$", rf"^\(({_DIGITS})\)$"):
         written = pc.replace_substring_regex(written, pattern, r"-\1")
     return written
 

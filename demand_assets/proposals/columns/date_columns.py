@@ -12,7 +12,7 @@ from demand_assets.forecasting.validation.written.dates import read_dates
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import plain, quoted, spaced
+from demand_assets.proposals.columns.names import is_called_end, plain, quoted, spaced
 from demand_assets.proposals.columns.periods import (
     Reading,
     are_short_periods,
@@ -20,6 +20,7 @@ from demand_assets.proposals.columns.periods import (
     day_and_month_differ,
     first_period,
     frequency_of,
+    read_in_one_way,
     readings_of,
     series_codes,
     time_zone_of,
@@ -172,8 +173,10 @@ def read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]],
         ways = [str(one.date_format) for one in found]
         chosen = ask(f"How is the date {value!r} written?", ways, "")
         if not chosen:
+            alone = read_in_one_way(found, column.distinct)
+            settles = f"{alone[0]!r} alone says which" if alone else "nothing in the column settles it"
             raise CannotProposeError(f"the dates in {column.name!r}, as {value!r}, may be {' or '.join(ways)}, and "
-                                     "nothing in the column settles it; write them as 2024-01-31")
+                                     f"{settles}; write them as 2024-01-31")
         reading = found[ways.index(chosen)]
     if are_short_periods(reading):
         raise CannotProposeError(f"{column.name!r} counts up to 13 in each year, as {column.example()!r}: periods of "
@@ -190,6 +193,9 @@ def read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]],
         roles.reasons["time_zone"] = (f"all stamps, as {column.example()!r}, are midnight there; any zone with the "
                                       "same clock gives the same dates")
     roles.frequency, roles.reasons["frequency"] = frequency_found(roles, facts, reading.by)
+    if roles.frequency == "W" and reading.by == "D" and is_called_end(column.name):
+        roles.week_dated = "last_day"
+        roles.reasons["week_dated"] = f"{column.name!r} says that a week is dated on its last day"
 
 
 def _days_of(column: Column, reading: Reading) -> Dates:

@@ -23,6 +23,7 @@ class Roles:
     date_format: str | None = None
     date_start: str | None = None
     time_zone: str | None = None
+    week_dated: str | None = None
     expressions: dict[str, str] = field(default_factory=dict)
     parts: list[str] = field(default_factory=list)
     """Columns of which expressions make the region or the item."""

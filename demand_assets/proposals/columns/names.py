@@ -71,6 +71,9 @@ MONTH = "month monat mois mes mese maand manad maned miesiac mesic месяц �
 WEEK = "week woche kw kalenderwoche semaine semana settimana tydzien tyden viikko vecka uke неделя 週 周 hafta wk"
 DAY = "day tag jour dia giorno dag dzien den день 日 일 gun dayofmonth"
 
+END = """end ending ended ends ende endend endet endedatum wochenende fin finissant fine fim einde slut koniec konec
+ bis weekending weekend weekenddate weekendingdate"""
+
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _APART = re.compile(r"[^\w]+|_+")
 _LISTS = {"date": DATE, "region": REGION, "item": ITEM, "weak item": WEAK_ITEM, "demand": DEMAND, "money": MONEY,
@@ -88,6 +91,7 @@ def plain(word: str) -> str:
 
 
 _WORDS = {kind: frozenset(map(plain, words.split())) for kind, words in _LISTS.items()}
+_ENDS = frozenset(END.split())
 _ALL = frozenset().union(*_WORDS.values())
 _LONG = {kind: tuple(word for word in words if len(word) >= 5 or not word.isascii())
          for kind, words in _WORDS.items()}
@@ -111,6 +115,12 @@ def called(name: str, kind: str) -> int:
 def known_words(text: str) -> int:
     """How many words of columns stand in a text."""
     return sum(plain(part) in _ALL for part in re.split(r"[^\w]+|_", text) if part)
+
+
+def is_called_end(name: str) -> bool:
+    """Whether the name of a column of weeks says that they are dated on their last day, as in Week ending and W/E."""
+    words = [plain(word) for word in re.split(r"[\W_\d]+", spaced(name)) if word]
+    return any(word in _ENDS for word in words) or "".join(words) in ("we", "wedate")
 
 
 def quoted(name: str) -> str:

@@ -20,7 +20,8 @@ FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y
            "%d de %B de %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d%b%Y",
            "%a %d %b %Y", "%a, %d %b %Y", "%A, %d %B %Y", "%A, %B %d, %Y", "%Y-%b-%d", "%d/%b/%Y",
            "%Y年%m月%d日", "%Y년 %m월 %d일", "%Y年%m月", "%Y년 %m월",
-           "%b %Y", "%b-%Y", "%b-%y", "%b %y", "%B %Y", "%B-%Y", "%Y %b", "%Y-%b", "%Y %B", "%m/%Y", "%m.%Y", "%m-%Y",
+           "%b %Y", "%b-%Y", "%b-%y", "%b %y", "%b/%Y", "%b/%y", "%b'%y", "%b '%y", "%B %Y", "%B-%Y", "%B, %Y",
+           "%B de %Y", "%Y %b", "%Y-%b", "%Y %B", "%m/%Y", "%m.%Y", "%m-%Y",
            "%YM%m", "%Y-M%m", "%Y.%m",
            "%V/%Y", "%Y/%V", "KW %V/%Y", "KW%V/%Y", "KW %V %Y", "KW%V %Y", "KW%V-%Y", "%Y KW%V", "%Y-KW%V", "%Y/KW%V",
            "W%V %Y", "W%V/%Y", "W%V-%Y", "S%V %Y", "S%V/%Y", "%YS%V", "%Y-S%V", "Week %V %Y", "Week %V, %Y",
@@ -93,9 +94,7 @@ _PERIODS_OF_A_YEAR = 13
 def readings_of(values: Sequence[str]) -> list[Reading]:
     """The ways in which nearly all of these texts can be read as dates, the likeliest first; more than one only where
     day and month may be either."""
-    values = list(dict.fromkeys(values))
-    if len(values) > _MOST_VALUES:
-        values = [*values[:_MOST_VALUES // 2], *values[-_MOST_VALUES // 2:]]
+    values = _looked_at(values)
     if not values or np.mean([_may_be_date(value.strip()) for value in values[:_FIRST]]) < _ENOUGH_READ:
         return []  # without asking every format, which takes long for hundreds of columns
     plain = [reading for frequency in ("D", "M", "W", "Q")
@@ -123,6 +122,12 @@ def readings_of(values: Sequence[str]) -> list[Reading]:
     if len(found) > 1 and found[0].regularity >= found[1].regularity + _CLEARER:
         return found[:1]
     return found
+
+
+def _looked_at(values: Sequence[str]) -> list[str]:
+    """The distinct ones of these texts; of very many the first and the last."""
+    values = list(dict.fromkeys(values))
+    return values if len(values) <= _MOST_VALUES else [*values[:_MOST_VALUES // 2], *values[-_MOST_VALUES // 2:]]
 
 
 def _may_be_date(value: str) -> bool:
@@ -264,5 +269,12 @@ def first_period(newest: int, frequency: Frequency, today: pd.Timestamp) -> str:
 def day_and_month_differ(readings: Sequence[Reading], values: Sequence[str]) -> str:
     """A value that two ways of reading dates take for different days, to show."""
     first, second = readings[0].days, readings[1].days
-    place = int(np.flatnonzero(first != second)[0]) if (first != second).any() else 0
-    return str(list(dict.fromkeys(values))[place]) if values else ""
+    differ = ~np.isnat(first) & ~np.isnat(second) & (first != second)
+    place = int(np.flatnonzero(differ)[0]) if differ.any() else 0
+    return str(_looked_at(values)[place]) if values else ""
+
+
+def read_in_one_way(readings: Sequence[Reading], values: Sequence[str]) -> list[str]:
+    """The values that one of two ways of reading dates can read, and the other cannot."""
+    first, second = np.isnat(readings[0].days), np.isnat(readings[1].days)
+    return [value for value, is_told in zip(_looked_at(values), first != second, strict=True) if is_told]

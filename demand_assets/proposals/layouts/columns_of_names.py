@@ -10,7 +10,7 @@ import pandas as pd
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.date_columns import may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
-from demand_assets.proposals.columns.names import called, free_name
+from demand_assets.proposals.columns.names import called, free_name, plain
 from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
 from demand_assets.proposals.terminal_questions import Ask
 
@@ -18,6 +18,10 @@ _KINDS = ("demand", "money", "afterwards", "stock", "price", "cost", "promo", "h
           "calendar", "date")
 """What columns of numbers may hold beside demand; their names say so."""
 _TO_DECLARE = ("price", "cost", "promo", "holiday", "open", "closed", "weather")
+_MEASURE_WORDS = """gross net returned return refunded cancelled ordered shipped delivered received opening
+ closing planned actual budget forecast brutto netto retour plan ist brut bruto neto lordo"""
+_MEASURES = frozenset(_MEASURE_WORDS.split())
+"""What tells apart columns that count one thing in several ways: gross_qty, return_qty, net_qty."""
 _APART = re.compile(r"[\s_\-./:]+")
 _NUMBERED = re.compile(r" \(\d+\)$")
 """The end of the names of columns that have one name."""
@@ -121,7 +125,8 @@ def _called_alike(numbers: Sequence[Column]) -> tuple[str, list[str], str]:
 
 def _is_measure(name: str) -> bool:
     """Whether what is left of a column's name says what was counted, or where, as ``returned`` of units_returned."""
-    return any(called(name, kind) == _SURE for kind in (*_KINDS, "region", "item", "weak item"))
+    return plain(name) in _MEASURES or any(called(name, kind) == _SURE for kind in (
+        *_KINDS, "region", "item", "weak item"))
 
 
 def _kind(column: Column) -> str:

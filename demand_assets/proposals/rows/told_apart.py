@@ -10,14 +10,17 @@ import pandas as pd
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import plain, quoted, spaced
+from demand_assets.proposals.columns.names import called, plain, quoted, spaced
 from demand_assets.proposals.columns.periods import readings_of, series_codes
 from demand_assets.sources.units_of_measure import unit_named
 
 _NOT_SOLD_WORDS = """cancelled canceled cancellation cancel void voided refund refunded refunds return returned
  returns reversal reversed rejected storno storniert stornierung stornos retoure retouren ruckgabe rueckgabe annule
  annulee retour retours rembourse devolucion devoluciones devuelto anulado cancelado reso resi annullato devolucao
- estorno geannuleerd zwrot anulowane anulowany возврат отмена iade iptal 返品 キャンセル 退货 取消 반품 취소"""
+ estorno geannuleerd zwrot anulowane anulowany возврат отмена iade iptal 返品 キャンセル 退货 取消 반품 취소 gutschrift
+ gutschriften avoir"""
+_NOT_SOLD_PHRASES = frozenset(["sales return", "sales returns", "customer return", "item return", "return order",
+                               "credit note", "credit memo", "nota de credito", "note de credit", "nota di credito"])
 _VERSION_WORDS = """version revision rev updated modified changed corrected loaded extracted ingested snapshot asof
  ladedatum geandert aktualisiert korrigiert fassung"""
 _UNIT_WORDS = """unit units uom unitofmeasure measure me mengeneinheit einheit basiseinheit unite unidad unita um
@@ -165,18 +168,22 @@ def check_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> N
 
     Raises: CannotProposeError: a column says that some were returned or cancelled, or are in another unit.
     """
+    by_content = {name for kind, name in (("region", roles.region), ("item", roles.item)) if name and not called(
+        name, kind)}  # that tells rows apart, and may be no name of a region or an item
     for column in facts.columns:
-        if column.name in roles.used or not 1 < len(column.distinct) <= _FEW_VALUES:
+        is_named = column.name in roles.used - by_content
+        if is_named or not 1 < len(column.distinct) <= _FEW_VALUES:
             continue
         _check_sold(column, demand)
         if _words(column.name) & _UNIT:
-            _check_units(column, series_codes(roles.keys(facts), facts.rows))
+            keys = [key for key in roles.keys(facts) if key.name != column.name]
+            _check_units(column, series_codes(keys, facts.rows))
 
 
 def _check_sold(column: Column, demand: npt.NDArray[np.float64]) -> None:
     is_flag = column.is_yes_no and _words(column.name) & _NOT_SOLD
     values = [value for value in column.distinct if plain(value) in (
-        ("1", "yes", "true", "y", "ja", "oui", "si", "x") if is_flag else _NOT_SOLD)]
+        ("1", "yes", "true", "y", "ja", "oui", "si", "x") if is_flag else _NOT_SOLD | _NOT_SOLD_PHRASES)]
     for value in values:
         its = demand[column.codes[0] == column.distinct.index(value)]
         if (its > 0).any():

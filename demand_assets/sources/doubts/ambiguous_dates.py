@@ -8,7 +8,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.written.dates import swapped_dates, swapped_format, unmarked_periods
+from demand_assets.forecasting.validation.written.dates import swapped_dates, swapped_format, unmarked_periods, week_53_of
 
 _ENOUGH_SWAPPED = 2
 """So many dates with day and month in each other's place are no slip of the pen."""
@@ -17,6 +17,11 @@ _TEN = 10
 _ENOUGH_WEEKS = 2
 """So many dates with a number above 12 tell weeks from months; one may be a slip of the pen."""
 _WEEKS_SHARE = 0.1
+_PERIODS = 13
+"""Of four weeks each in a year."""
+_ENOUGH_YEARS = 2
+"""In so many years a number that no calendar year has is no slip of the pen."""
+_QUARTERS = frozenset(range(1, 5))
 _AS_NUMBER = re.compile(r"(\d{4})\.(\d{1,2})")
 """A year and a month or a week as a spreadsheet may take them for a number: 2024.1 was 2024.1 or 2024.10."""
 
@@ -29,6 +34,7 @@ class DateDoubts:
         self._swapped: set[str] = set()
         self._unmarked: dict[str, tuple[int, str, str]] = {}
         self._as_numbers: set[str] = set()
+        self._other_weeks: dict[int, str] = {}
 
     def see(self, distinct: "pd.Series", is_read: npt.NDArray[np.bool_]) -> None:
         """Take note of some dates as the source writes them.
@@ -42,16 +48,53 @@ class DateDoubts:
             self._unmarked |= unmarked_periods(distinct)
         if self._dataset.frequency in ("W", "M"):
             self._as_numbers |= {value for value in distinct if isinstance(value, str) and _AS_NUMBER.fullmatch(value)}
+        if self._dataset.frequency == "W" and not is_read.all():
+            self._other_weeks |= week_53_of(distinct[~is_read])
         if written is not None and not is_read.all():
             self._swapped |= swapped_dates(distinct[~is_read], written)
 
     def check(self) -> None:
         """Nothing, where the dates can mean one thing only.
 
-        Raises: SourceError: they may be weeks or months, are written in two orders, or have lost a zero at their end.
+        Raises: SourceError: they may be weeks or months, or quarters, are of another calendar, are written in two
+            orders, or have lost a zero at their end.
         """
+        self._check_calendar()
         self._check_periods()
         self._check_zeros()
+
+    def _check_calendar(self) -> None:
+        """Nothing, where periods may be those of the calendar year. Raises: SourceError."""
+        if len(self._other_weeks) >= _ENOUGH_YEARS:
+            year, text = min(self._other_weeks.items())
+            raise SourceError(f"The date {text!r} is no week of the ISO calendar, whose year {year} has 52, and "
+                              f"{len(self._other_weeks)} years have such a week: they are counted otherwise. Write the "
+                              "date on which each week begins at the source, as in 2024-01-31.")
+        of_years: dict[int, set[int]] = {}
+        for text, (number, *_) in self._unmarked.items():
+            of_years.setdefault(int(max(re.findall(r"\d+", text), key=len)[:4]), set()).add(number)
+        if self._last_in(of_years, _PERIODS):
+            text, are_weeks = self._numbered(_PERIODS), self._dataset.frequency == "W"
+            first = f", or columns.date_format = {self._unmarked[text][1]!r} if they are the ISO year's first weeks"
+            raise SourceError(f"The dates count up to {_PERIODS} in each year, as {text!r}: periods of four weeks, no "
+                              f"{'weeks' if are_weeks else 'months'} of the calendar. Deliver demand by week or by day "
+                              "at the source, dated as in 2024-01-31, and set frequency = 'W' or 'D'"
+                              f"{first if are_weeks else ''}.")
+        if self._dataset.frequency == "M" and self._last_in(of_years, max(_QUARTERS)) and all(
+                re.fullmatch(r"\d{4}\D\d|\d\D\d{4}", text) for text in self._unmarked):
+            text = self._numbered(max(_QUARTERS))
+            as_month = self._unmarked[text][2]
+            raise SourceError(f"The date {text!r} may be a month or a quarter: no year has a number above 4. Write "
+                              "quarters as 2024-Q4 at the source and set frequency = 'Q', or set columns.date_format = "
+                              f"{as_month!r} in the dataset file if they are months.")
+
+    def _last_in(self, of_years: dict[int, set[int]], last: int) -> bool:
+        """Whether periods are counted up to that number in several years, and no further in any."""
+        return max((max(numbers) for numbers in of_years.values()), default=0) == last and sum(
+            numbers >= set(range(1, last + 1)) for numbers in of_years.values()) >= _ENOUGH_YEARS
+
+    def _numbered(self, number: int) -> str:
+        return min(text for text, (of_text, *_) in self._unmarked.items() if of_text == number)
 
     def _check_periods(self) -> None:
         written = self._dataset.columns.date_format or ""

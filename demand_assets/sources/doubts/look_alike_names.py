@@ -38,16 +38,17 @@ def same_in_words(ours: str, same: Mapping[str, str]) -> list[str]:
 
 
 def look_alike(ours: str, names: Collection[str]) -> list[str]:
-    """Words for names that differ in capitals or in zeros before a number only, which a spreadsheet leaves out."""
+    """Words for names that differ in capitals, in the number of spaces between words, or in zeros before a number only,
+    which a spreadsheet leaves out."""
     alike: dict[str, list[str]] = {}
     for name in sorted(names):
-        alike.setdefault(name.casefold().lstrip("0") or "0", []).append(name)
+        alike.setdefault(" ".join(name.casefold().split()).lstrip("0") or "0", []).append(name)
     pairs = [several for several in alike.values() if len(several) > 1]
     if not pairs:
         return []
     shown = "; ".join(" and ".join(map(repr, several)) for several in pairs[:_SHOWN])
     more = f"; and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
-    return [f"These {ours}s differ in capitals or in zeros before a number only and are taken for different ones: "
+    return [f"These {ours}s differ in capitals, spaces or zeros before a number only and are taken for different ones: "
             f"{shown}{more}. If they are one, write them alike at the source."]
 
 

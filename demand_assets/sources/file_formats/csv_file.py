@@ -239,7 +239,7 @@ class CsvTable:
                 while head.names and not head.names[-1] and len(head.names) > 1:
                     head.names.pop()
                 extra = max((len(record) - len(head.names) for record in below), default=0)
-                is_trailing = below and all(not any(record[len(head.names):]) for record in below)
+                is_trailing = below and all(not any(map(str.strip, record[len(head.names):])) for record in below)
                 taken = sum(count for _, count in records[:number + 1])
                 offset = sum(len(line) for line in lines[:skipped + taken])
                 head = _Head(head.names, mark_between, max(extra, 0) if is_trailing else 0, len(mark), offset,
@@ -383,7 +383,7 @@ class CsvTable:
     def _repaired(self, text: str) -> dict[str, str]:
         """The row of a line with too many or too few values."""
         values = self._split(text)
-        if len(values) >= self._width and not any(values[self._width:]):
+        if len(values) >= self._width and not any(map(str.strip, values[self._width:])):
             return {name: values[int(place)] for name, place in self._places.items()}
         return self._refused(values, f"{BROKEN_LINE} ({len(values)} values, {self._width} columns): {text}")
 

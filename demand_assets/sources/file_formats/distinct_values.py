@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from demand_assets.sources.file_formats.file_table import Positions
 
 CODED = pa.dictionary(pa.int32(), pa.string())
+NUL_SHOWN = "\ufffd"
+"""What a NUL in a text is read as."""
 _MOST_HELD = 1 << 16
 """Distinct texts of a column that stay in memory as Python has them."""
 
@@ -106,3 +108,12 @@ def is_bytes(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return is_bytes(kind.value_type)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind))
+
+
+def without_nul(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column with U+FFFD for each NUL in its texts, of which pandas compares only what stands before it."""
+    values = [chunk.dictionary for chunk in column.chunks] if pa.types.is_dictionary(column.type) else [column]
+    if not any(pc.any(pc.match_substring(some, "\0")).as_py() for some in values):
+        return column
+    plain = pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    return pc.replace_substring(plain, "\0", NUL_SHOWN)

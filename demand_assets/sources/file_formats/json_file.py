@@ -12,6 +12,7 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.file_formats.distinct_values import NUL_SHOWN
 from demand_assets.sources.file_formats.file_table import check_columns
 from demand_assets.sources.file_formats.headers import layout_of
 from demand_assets.sources.file_formats.unpacking import check_values, opened
@@ -122,4 +123,5 @@ def _flat(record: Record, within: str) -> Iterator[tuple[str, Any]]:
         if isinstance(value, dict):
             yield from _flat(value, f"{within}{name}.")
         else:
-            yield f"{within}{name}", json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+            shown = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+            yield f"{within}{name}", shown.replace("\0", NUL_SHOWN) if isinstance(shown, str) else shown

@@ -13,7 +13,7 @@ from fsspec import AbstractFileSystem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
-from demand_assets.sources.file_formats.distinct_values import is_bytes, is_text
+from demand_assets.sources.file_formats.distinct_values import is_bytes, is_text, without_nul
 from demand_assets.sources.file_formats.file_table import ROWS_A_PIECE, Positions, check_columns
 from demand_assets.sources.file_formats.unpacking import check_values
 from demand_assets.sources.written_numbers import (
@@ -237,6 +237,8 @@ def as_pandas(table: pa.Table, names: Collection[str | None] = ()) -> pd.DataFra
             except pa.ArrowInvalid as error:
                 raise SourceError(f"The column {field.name!r} holds bytes that are no text in UTF-8. Write it as text."
                                   ) from error
+        if is_text(table.schema.field(place).type):
+            table = table.set_column(place, field.name, without_nul(table[place]))
         if field.name in names and pa.types.is_floating(field.type):
             largest = pc.max(pc.abs(table[field.name])).as_py()
             if largest is not None and largest > _EXACT_UP_TO[field.type]:

@@ -93,7 +93,8 @@ class SheetTable:
                                       plan.plain("demand") or "demand", where.removesuffix(","))
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
         for name in plan.name_columns() & set(self._table.columns):
-            self._table[name] = self._table[name].map(_id, na_action="ignore").astype(object)
+            self._table[name] = pd.Series([value if value is None else _id(value) for value in self._table[name]],
+                                          dtype=object)  # map() would make fractions of long numbers beside a null
             if unstored := next((value for value in self._table[name] if str(value).endswith(UNSTORED)), None):
                 raise SourceError(f"The column {name!r} has formulas whose values are not in the file, as {unstored}.")
 

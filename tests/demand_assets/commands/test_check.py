@@ -38,3 +38,28 @@ def test_a_column_that_looks_like_a_cost_is_proposed_while_nobody_uses_it(
                                     {"kind": "file", "path": "nowhere.csv"}, {"kind": "file", "path": "s3://b/a.csv"}])
 def test_of_other_sources_nothing_is_proposed(source: dict[str, str]) -> None:
     assert unused_money(Dataset.model_validate({"name": "shop", "frequency": "D", "source": source})) == []
+
+
+@pytest.mark.parametrize(("layout", "names"), [("items", ("tea", "rain jacket")), ("regions", ("north", "south"))])
+def test_a_column_beside_those_of_items_that_may_be_none_is_named_and_the_advice_works(
+        layout: str, names: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = {"items": 'region = ""', "regions": 'item = ""'}[layout]
+    rows = [f"{day},{place % 9 + 4},{place % 5 + 2},{15 + place % 8}" for place, day in enumerate(DAYS)]
+    (tmp_path / "sales.csv").write_text("\n".join([f"date,{','.join(names)},temperature", *rows, ""]))
+    described = ('frequency = "D"\nhorizon = 7\n[source]\nkind = "file"\npath = "sales.csv"\n'
+                 f'layout = "{layout}"\n[columns]\n{other}\n')
+    (tmp_path / "sales.toml").write_text(described)
+
+    assert main(["--dataset", str(tmp_path / "sales.toml")]) == 0
+    told = capsys.readouterr().out
+    assert told.count("is read as the demand of") == 1
+    advice = told.partition("the column 'temperature' is read as the demand of")[2].partition("or set ")[2]
+    key, _, value = advice.splitlines()[0].partition(" = ")
+
+    for entries in (f"[rules]\n{key.removeprefix('rules.')} = {value}\n",
+                    '[[drivers]]\nname = "temperature"\nkind = "number"\n'):
+        (tmp_path / "sales.toml").write_text(described + entries)
+        assert main(["--dataset", str(tmp_path / "sales.toml")]) == 0
+        told = capsys.readouterr().out
+        assert "2 region-items" in told
+        assert "is read as the demand of" not in told

@@ -222,11 +222,15 @@ def test_files_of_a_folder_with_other_columns_are_read_or_told(header: str, is_r
 _MONTHS = {"pl": ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"],
            "tr": ["Ocak", "Şubat", "Mart", "NİSAN", "Mayıs", "Haziran", "Temmuz", "Ağustos", "Eylül", "Ekim", "KASIM",
                   "Aralık"],
+           "pt": ["jan", "fev", "mar", "abr", "mai", "jun", "jul", "ago", "set", "out", "nov", "dez"],
+           "es": ["enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre",
+                  "noviembre", "diciembre"],
            "ru": ["янв", "фев", "март", "апр", "май", "июнь", "июль", "авг", "сент", "окт", "нояб", "дек"]}
 
 
 @pytest.mark.parametrize("form", [
-    "{0:%m/%d/%Y}", "{0:%d/%m/%Y}", "{0:%m/%y}", "{pl} {0:%Y}", "{tr} {0:%Y}", "{ru} {0:%y}", "{0:%d}-{pl}-{0:%y}"])
+    "{0:%m/%d/%Y}", "{0:%d/%m/%Y}", "{0:%m/%y}", "{pl} {0:%Y}", "{tr} {0:%Y}", "{ru} {0:%y}", "{0:%d}-{pl}-{0:%y}",
+    "{pt}/{0:%y}", "{pt}/{0:%Y}", "{es} de {0:%Y}", "{0:%b}'{0:%y}", "{0:%b} '{0:%y}", "{0:%B}, {0:%Y}"])
 def test_months_of_several_years_are_told_by_their_dates(form: str, tmp_path: Path) -> None:
     """01/11/2024 is no 11 January where all dates would be of January."""
     months = [date(2023 + place // 12, place % 12 + 1, 1) for place in range(36)]
@@ -240,6 +244,35 @@ def test_months_of_several_years_are_told_by_their_dates(form: str, tmp_path: Pa
     dataset = load_dataset(tmp_path / "sales.toml")
     assert dataset.frequency == "M"
     assert [*_units(dataset).values()] == [{f"{month} 00:00:00": place + 5 for place, month in enumerate(months)}]
+
+
+@pytest.mark.parametrize(("name", "is_last"), [
+    ("Week Ending", True), ("week_end_date", True), ("W/E", True), ("WeekEnding", True), ("Woche bis", True),
+    ("Week", False), ("Week beginning", False), ("Wochentag", False), ("Legende", False)])
+def test_weeks_that_are_called_by_their_end_are_dated_on_their_last_day(name: str, is_last: bool, tmp_path: Path
+                                                                        ) -> None:
+    sundays = [date(2025, 2, 9) + timedelta(weeks=week) for week in range(40)]
+    rows = [f"{day:%m/%d/%Y};Tee;{place + 5}" for place, day in enumerate(sundays)]
+    (tmp_path / "sales.csv").write_text("\n".join([f"{name};item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    (found,) = _units(load_dataset(tmp_path / "sales.toml")).values()
+    back = timedelta(days=6 if is_last else 0)
+    assert found == {f"{day - back} 00:00:00": place + 5 for place, day in enumerate(sundays)}
+
+
+def test_a_date_that_alone_tells_the_order_of_day_and_month_is_named(tmp_path: Path,
+                                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    days = [date(2025, month, day) for month in range(1, 13) for day in range(1, 13)]
+    rows = [f"{day:%m/%d/%Y},Tee,{place}" for place, day in enumerate([*days, date(2026, 1, 13)])]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand", *rows[:-1], ""]))
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 2
+    assert "nothing in the column settles it" in capsys.readouterr().err
+
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand", *rows, ""]))
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 2
+    assert "'01/13/2026' alone says which; write them as 2024-01-31" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("header", "form", "frequency"), [

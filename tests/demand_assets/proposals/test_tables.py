@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
@@ -86,3 +87,27 @@ def test_of_a_large_file_a_sample_is_looked_at(suffix: str, tmp_path: Path, monk
 
     assert "a sample of" in draft.looked_at
     assert read_units(dataset) == true_units(SOLD)
+
+
+@pytest.mark.parametrize("title", ["January 1, 2026 - April 30, 2026", "Sales, 2026, of the north", "Printed,1,of,3"])
+def test_a_title_with_the_mark_between_columns_is_no_header(title: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(f"Kite Ltd\n{title}\n\n{SOLD.to_csv(index=False)}")
+
+    assert read_units(proposed(tmp_path / "a.csv")[1]) == true_units(SOLD)
+
+
+def test_a_file_that_keeps_a_folder_from_being_read_is_named(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (tmp_path / name).write_text(SOLD.to_csv(index=False))
+    (tmp_path / "b.csv").write_text("")
+
+    assert "b.csv is empty: 0 bytes; put them into a folder of their own" in refusal(tmp_path)
+
+
+def test_of_files_with_other_columns_one_of_each_kind_is_named(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "a.zip", "w") as packed:
+        for month in range(1, 6):
+            packed.writestr(f"{month}.csv", SOLD.to_csv(index=False))
+        packed.writestr("readme.txt", "made by hand")
+
+    assert "(1.csv: date, region, item, demand; readme.txt: made by hand)" in refusal(tmp_path / "a.zip")

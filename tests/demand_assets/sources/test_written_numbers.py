@@ -107,7 +107,7 @@ def test_a_sign_settles_nothing(tmp_path, sign):
         read(written(tmp_path, [f"{sign}1.234", "9"]))
 
 
-@pytest.mark.parametrize("form", ["-{0}", "−{0}", "–{0}", "{0}-", "{0} −", "({0})"])
+@pytest.mark.parametrize("form", ["-{0}", "−{0}", "–{0}", "- {0}", "{0}-", "{0} −", "({0})"])
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
 def test_a_minus_is_read_wherever_it_is_written(tmp_path, form, suffix):
     path = tmp_path / f"a.{suffix}"
@@ -117,6 +117,14 @@ def test_a_minus_is_read_wherever_it_is_written(tmp_path, form, suffix):
     {"csv": table.to_csv, "xlsx": table.to_excel, "parquet": table.to_parquet}[suffix](path, index=False)
 
     assert list(map(float, read(path))) == [-1500, -12, -7.5, -3, 1500, 12, 7.5]
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    (["12,-", "7,50"], [12, 7.5]), (["12.–", "7.50"], [12, 7.5]), (["12,--", "1.234,-"], [12, 1234]),
+    (["12,- €", "-7,50 €"], [12, -7.5]), (["CHF 12.–", "CHF 7.50"], [12, 7.5]), (["12,- Stk", "7"], [12, 7]),
+    (["-12,-", "12,50-"], [-12, -12.5])])
+def test_a_dash_in_place_of_decimals_is_no_minus(tmp_path, values, expected):
+    assert read(written(tmp_path, values)) == expected
 
 
 @pytest.mark.parametrize("form", ["{0} €", "€{0}", "{0}EUR", "CHF {0}", "R$ {0}", "{0} zł", "₺{0}", "Rs. {0}",

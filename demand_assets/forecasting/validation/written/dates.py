@@ -25,7 +25,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{1,2})\2(\d{1,2})(?:[T ](.*))?", re.ASCII)
 _MONTH = re.compile(r"(\d{4})[-/. ]?(\d{1,2})", re.ASCII)
-_WEEK_WORDS = r"(?:W|KW|CW|WK|Week|Woche|S|Sem|Semaine|Semana|Settimana|Uge|Uke|Vecka|Tydzień|Týden|Hét)?"
+_WEEK_WORDS = r"(?:W|KW|CW|WK|Week|Woche|S|Sem|Semaine|Semana|Settimana|Uge|Uke|Vecka|V|Tydzień|Tydz|Týden|Hét)?"
 _WEEK = re.compile(rf"(\d{{4}})[-/. ]?{_WEEK_WORDS}[. ]?[ ]?(\d{{1,2}})(?:-?([1-7]))?", re.ASCII | re.IGNORECASE)
 _WEEK_FIRST = re.compile(rf"{_WEEK_WORDS}[. ]?[ ]?(\d{{1,2}})(?:[-/. ]|, | de | of )(\d{{4}})",
                          re.ASCII | re.IGNORECASE)
@@ -35,6 +35,8 @@ _DAY_CELL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]00:00:00)?", re.ASCII)
 _UNMARKED = re.compile(r"(\d{4})([-/. ]?)(\d{1,2})|(\d{1,2})([-/. ])(\d{4})", re.ASCII)
 _NUMBER_WITH_FRACTION = re.compile(r"(\d{6}|\d{8})\.0+", re.ASCII)
 """20240131.0, as programs write whole numbers of a column in which one is missing."""
+_END_OF_DAY = re.compile(r"(?<![\d:.])24[:.]00(?!\d)(?:[:.]00(?:[.,]0+)?(?!\d))?", re.ASCII)
+"""24:00, the end of the day that is written."""
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
 SINCE_1970 = re.compile(r"(1[0-8]\d{8})(\d{3})?(?:\.0+)?", re.ASCII)
 """Seconds or milliseconds since 1970, as programs write stamps in UTC, of the years 2001 to 2030."""
@@ -51,6 +53,9 @@ _QUARTER = re.compile(
     r"|(?:[QTK]|Quartal |Quarter |Qtr\.? ?)(?P<first>[1-4])[-/,. ']*(?P<later>\d{4}|\d{2})", re.ASCII | re.IGNORECASE)
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4}
 _WEEK_OF_FORMAT = re.compile(r"%[VWU]")
+_FIELD = re.compile("(%.)")
+_OF_ISO_WEEK = {"%y": r"(?P<year>\d{2})", "%Y": r"(?P<year>\d{4})", "%G": r"(?P<year>\d{4})",
+                "%V": r"(?P<week>\d{1,2})"}
 _MONTH_OF_FORMAT = re.compile("%[bB]")
 _WEEKDAY_FIRST, _WORD_FIRST = re.compile(r"%[aA][.,]*[ ]*"), re.compile(r"([^\W\d_]+)[.,]*[ ]*")
 _LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk",
@@ -159,6 +164,18 @@ def unmarked_periods(column: "pd.Series[Any]") -> dict[str, tuple[int, str, str]
     return found
 
 
+def week_53_of(column: "pd.Series[Any]") -> dict[int, str]:
+    """The values of a column that name week 53 of a year to which the ISO calendar gives 52, by year."""
+    found = {}
+    for value in pd.unique(column.astype(object)):
+        text = str(int(value)) if is_whole(value) else str(value).strip()
+        first, later = _WEEK.fullmatch(text), _WEEK_FIRST.fullmatch(text)
+        year, week = first.groups()[:2] if first else (later[2], later[1]) if later else ("", "")
+        if week == "53" and date(int(year), 12, 28).isocalendar().week < int(week):  # in the last week of its year
+            found[int(year)] = text
+    return found
+
+
 def swapped_dates(column: "pd.Series[Any]", date_format: str) -> set[str]:
     """The texts of a column that are dates only if day and month change places in the format."""
     swapped = swapped_format(date_format)
@@ -255,6 +272,7 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
             if not separator and len(text.split("T")[0].split(" ")[0]) != 8:
                 return _month_of(text) if frequency == "M" else _week_of(text) if frequency == "W" else None
             time = (time or "00:00").removesuffix("UTC").strip()
+            time = "00:00" if _END_OF_DAY.fullmatch(time) else time  # it counts for that day
             time += "+00:00" if (match[5] or "").endswith("UTC") and not _OFFSET.search(time) else ""
             return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{time}")
         if frequency == "W" and (week := _week_of(text)) is not None:
@@ -270,14 +288,17 @@ def _written_as(text: str, date_format: str) -> datetime:
     Raises: ValueError.
     """
     if _WEEK_OF_FORMAT.search(date_format) and not _DAY_OF_FORMAT.search(date_format):
-        if "%V" in date_format and "%y" in date_format:
-            return _short_week(text, date_format)
+        fields = _FIELD.findall(date_format)
+        if len(fields) == len({*fields, "%V"}) == 2 and {*fields} <= set(_OF_ISO_WEEK):  # a year and its week
+            return _iso_week(text, date_format)
         if "%V" in date_format:
             date_format = date_format.replace("%Y", "%G")
         return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
     try:
         return datetime.strptime(text, date_format)
     except ValueError:
+        if "%H" in date_format and _END_OF_DAY.search(text):
+            return _written_as(_END_OF_DAY.sub(lambda time: f"00{time[0][2:]}", text), date_format)
         if (weekday := _WEEKDAY_FIRST.match(date_format)) and (word := _WORD_FIRST.match(text)) and (
                 _plain(word[1]) in _weekday_names()):
             return _written_as(text[word.end():], date_format[weekday.end():])
@@ -338,19 +359,21 @@ def _plain(word: str) -> str:
     return word.rstrip(".").casefold().replace("\u0131", "i").replace("\u0307", "")
 
 
-def _short_week(text: str, date_format: str) -> datetime:
-    """The first day of a week of the ISO calendar whose year has two digits.
+def _iso_week(text: str, date_format: str) -> datetime:
+    """The first day of a week of the ISO calendar, of a year of two digits or four; ``strptime`` takes the week 53 of a
+    year that has 52 for the first of the next.
 
     Raises: ValueError.
     """
-    parts = re.split(r"(%y|%V)", date_format)
-    fields = {"%y": r"(?P<year>\d{2})", "%V": r"(?P<week>\d{1,2})"}
-    pattern = "".join(fields.get(part, re.escape(part)) for part in parts)
-    match = re.fullmatch(pattern, text, re.ASCII)
+    pattern = "".join(_OF_ISO_WEEK.get(part) or re.escape(part).replace(r"\ ", r"\s+")
+                      for part in _FIELD.split(date_format))
+    match = re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE)
     if match is None:
         raise ValueError(f"{text!r} is not written as {date_format}")
     year = int(match["year"])
-    return datetime.fromisocalendar(year + (1900 if year >= _CENTURY_FROM else 2000), int(match["week"]), 1)
+    if year < 100:
+        year += 1900 if year >= _CENTURY_FROM else 2000
+    return datetime.fromisocalendar(year, int(match["week"]), 1)
 
 
 def _week_of(text: str) -> datetime | None:

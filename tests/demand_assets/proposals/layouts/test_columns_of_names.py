@@ -204,3 +204,15 @@ def test_columns_that_add_up_to_the_demand_are_no_drivers(tmp_path: Path) -> Non
 
     _, items = proposed(written(table.drop(columns="demand"), tmp_path / "again.csv"))
     assert read_units(items) == true_units(SOLD[SOLD["item"].isin(["Kettle", "Jug"])])
+
+
+def test_columns_that_count_one_thing_in_several_ways_are_no_items(tmp_path: Path) -> None:
+    table = sales(["tea"], ["all"]).drop(columns="region").rename(columns={"demand": "net_qty"})
+    table["return_qty"] = table.index % 3
+    table["gross_qty"] = table["net_qty"] + table["return_qty"]
+
+    draft, dataset = proposed(written(table, tmp_path / "sales.csv"))
+
+    assert dataset.columns.demand in ("gross_qty", "net_qty")
+    assert "'gross_qty'" in draft.columns["demand"][1]
+    assert dataset.source.layout == "auto"  # type: ignore[union-attr]

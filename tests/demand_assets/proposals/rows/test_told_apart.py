@@ -167,6 +167,29 @@ def test_rows_that_were_not_sold_are_told(name: str, usual: str, other: str, tmp
     assert read(seen) == sold(row[:4] for row in netted)
 
 
+@pytest.mark.parametrize(("name", "values", "words"), [
+    ("type", ("Sale", "Return"), "as 'Return', and"), ("Beleg", ("Rechnung", "Gutschrift"), "as 'Gutschrift', and"),
+    ("kind", ("Invoice", "Credit note"), "as 'Credit note', and"), ("UoM", ("ST", "KAR"), "convert them to one")])
+def test_what_tells_rows_apart_is_no_region_where_it_says_what_they_are(name: str, values: Sequence[str], words: str,
+                                                                         tmp_path: Path) -> None:
+    rows = [(row[0], *row[2:], value) for row in ROWS if row[1] == "Ulm" for value in values]
+
+    assert words in refusal(write(tmp_path / "sales.csv", f"date,item,demand,{name}", rows))
+
+
+@pytest.mark.parametrize(("days", "word"), [(DAYS, "month"), (
+    [date(2021 + month // 12, month % 12 + 1, 1) for month in range(40)], "year")])
+def test_numbers_that_count_up_are_no_demand(days: Sequence[date], word: str, tmp_path: Path) -> None:
+    rows, so_far = [], 0
+    for place, day in enumerate(days):
+        so_far = 5 + place % 7 + (0 if getattr(day, {"month": "day", "year": "month"}[word]) == 1 else so_far)
+        rows.append((day, "tea", so_far))
+
+    assert f"grows within each {word} and begins anew" in refusal(write(tmp_path / "a.csv", "date,item,units", rows))
+    single = [(day, item, 5 + place % 7) for place, (day, item, _) in enumerate(rows)]
+    assert proposed(write(tmp_path / "b.csv", "date,item,units", single), tmp_path)[0].columns.demand == "units"
+
+
 def test_amounts_in_several_units_of_measure_are_told(tmp_path: Path) -> None:
     rows = [(*row, "PCE" if row[0].day % 2 else "CAR") for row in ROWS]
 

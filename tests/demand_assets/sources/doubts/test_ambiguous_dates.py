@@ -39,6 +39,57 @@ class TestWeeksAndMonths:
         assert self.source(tmp_path / "a.csv", [*months, form.format(2024, 22)], "M").catalogue().last_date == (
             pd.Timestamp("2024-12-01"))
 
+    @pytest.mark.parametrize("form", ["{0}-{1:02}", "{0}{1:02}", "{1:02}.{0}"])
+    @pytest.mark.parametrize("frequency", ["W", "M"])
+    def test_thirteen_periods_in_each_year_are_refused(self, tmp_path, form, frequency):
+        dates = [form.format(year, number) for year in (2022, 2023, 2024) for number in range(1, 14)]
+
+        with pytest.raises(SourceError, match="periods of four weeks, no ") as refused:
+            self.source(tmp_path / "a.csv", dates, frequency).catalogue()
+
+        if frequency == "W":
+            advice = re.search(r"date_format = '([^']+)'", str(refused.value))[1]
+            assert self.source(tmp_path / "a.csv", dates, "W", date_format=advice).catalogue().last_date == (
+                pd.Timestamp("2024-03-25"))
+
+    def test_one_period_too_many_is_a_slip_of_the_pen(self, tmp_path):
+        dates = [f"{year}-{month:02}" for year in (2022, 2023) for month in range(1, 13)]
+
+        found = self.source(tmp_path / "a.csv", [*dates[:12], "2022-13", *dates[12:]], "M").catalogue()
+
+        assert found.last_date == pd.Timestamp("2023-12-01")
+
+    @pytest.mark.parametrize("form", ["{0}-{1}", "{0}/{1}", "{1}.{0}"])
+    def test_quarters_without_a_q_are_no_months(self, tmp_path, form):
+        dates = [form.format(year, quarter) for year in range(2020, 2025) for quarter in range(1, 5)]
+
+        with pytest.raises(SourceError, match="may be a month or a quarter") as refused:
+            self.source(tmp_path / "a.csv", dates, "M").catalogue()
+        advice = re.search(r"date_format = '([^']+)'", str(refused.value))[1]
+
+        assert self.source(tmp_path / "a.csv", dates, "M", date_format=advice).catalogue().last_date == (
+            pd.Timestamp("2024-04-01"))
+        as_quarters = [f"{year}-Q{quarter}" for year in range(2020, 2025) for quarter in range(1, 5)]
+        assert self.source(tmp_path / "a.csv", as_quarters, "Q").catalogue().last_date == pd.Timestamp("2024-10-01")
+
+    def test_first_months_of_years_are_months_where_they_are_written_so(self, tmp_path):
+        for dates in ([f"{year}-{month:02}" for year in (2022, 2023, 2024) for month in range(1, 5)],
+                      [f"{year}-{month}" for year in (2022, 2023, 2024) for month in range(1, 6)]):
+            assert self.source(tmp_path / "a.csv", dates, "M").catalogue().last_date.year == 2024
+
+    @pytest.mark.parametrize(("form", "written"), [
+        ("{0}-W{1:02}", None), ("{0}{1:02}", None), ("{1:02}/{0}", None), ("{0}-{1:02}", "%G-%V")])
+    def test_a_week_53_that_several_years_do_not_have_is_of_another_calendar(self, tmp_path, form, written):
+        dates = [form.format(year, week) for year in (2022, 2023) for week in range(1, 54)]
+        named = {"date_format": written} if written else {}
+
+        with pytest.raises(SourceError, match="whose year 2022 has 52"):
+            self.source(tmp_path / "a.csv", dates, "W", **named).catalogue()
+        assert self.source(tmp_path / "a.csv", dates[:-1], "W", **named).catalogue().last_date == (
+            pd.Timestamp("2023-12-25"))
+        of_2020 = [form.format(year, week) for year in (2020, 2026) for week in range(1, 54)]
+        assert self.source(tmp_path / "a.csv", of_2020, "W", **named).catalogue().region_items
+
     def test_weeks_that_say_so_are_read(self, tmp_path):
         dates = [f"2024-W{week:02}" for week in range(1, 9)]
 

@@ -17,9 +17,9 @@ def test_a_number_is_one_name_however_its_files_write_it(tmp_path, other):
     assert source.catalogue().notices == (f"The item '10' is also written {other!r}; both are read as '10'.",)
 
 
-def test_names_that_differ_in_zeros_or_capitals_only_are_told(tmp_path):
-    write_items(tmp_path / "a.csv", "007", "7", "Pear", "PEAR", "apple")
+def test_names_that_differ_in_zeros_capitals_or_spaces_only_are_told(tmp_path):
+    write_items(tmp_path / "a.csv", "007", "7", "Pear", "PEAR", "apple", "green tea", "green  tea")
 
     notice = open_source(file_dataset(tmp_path / "a.csv", drivers=False)).catalogue().notices[0]
 
-    assert "'007' and '7'; 'PEAR' and 'Pear'." in notice
+    assert "'007' and '7'; 'PEAR' and 'Pear'; 'green  tea' and 'green tea'." in notice

@@ -108,16 +108,18 @@ def test_a_line_names_the_delimiter(tmp_path):
     assert sold(tmp_path / "a.csv") == SOLD
 
 
-@pytest.mark.parametrize(("header_tail", "tail"), [("", ";"), (";", ";"), (";", ""), (";;;", ";"), ("", ";;;")])
+@pytest.mark.parametrize(("header_tail", "tail"), [("", ";"), (";", ";"), (";", ""), (";;;", ";"), ("", ";;;"),
+                                                  ("", "; ;"), ("; ", ";\t")])
 def test_empty_values_beyond_the_header_are_none(tmp_path, header_tail, tail):
     (tmp_path / "a.csv").write_text(text(tail=tail, header_tail=header_tail))
 
     assert sold(tmp_path / "a.csv") == SOLD
 
 
-def test_a_delimiter_at_the_end_of_some_lines_only(tmp_path):
+@pytest.mark.parametrize("tail", [";", "; "])
+def test_a_delimiter_at_the_end_of_some_lines_only(tmp_path, tail):
     lines = text().splitlines()
-    (tmp_path / "a.csv").write_text("\n".join(line + ";" * (place % 2) for place, line in enumerate(lines)))
+    (tmp_path / "a.csv").write_text("\n".join(line + tail * (place % 2) for place, line in enumerate(lines)))
 
     assert sold(tmp_path / "a.csv") == SOLD
 

@@ -98,3 +98,27 @@ def test_the_advice_for_another_orientation_works(tmp_path: Path) -> None:
     pd.DataFrame(RECORDS).astype({"item": str}).to_json(tmp_path / "a.json", orient="records")
 
     assert set(values(dataset(tmp_path / "a.json"))) == set(READ)
+
+
+def test_long_numbers_keep_their_digits_beside_a_null_and_the_reason_of_most_rows_is_told(tmp_path: Path) -> None:
+    items = [90071992547409931, 90071992547409932, None]
+    records = [{"date": f"2024-01-{day:02}", "item": item, "demand": day} for day in (1, 2) for item in items]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(records))
+
+    assert list(values(dataset(path, {"region": ""}))) == [f"all · {item}" for item in items[:2]]
+
+    path.write_text(json.dumps([{**record, "item": "a" * 1001 if record["item"] else None} for record in records]))
+    with pytest.raises(SourceError, match="is too long: 1,001 characters"):
+        values(dataset(path, {"region": ""}))
+
+
+def test_texts_are_told_apart_behind_a_nul_too(tmp_path: Path) -> None:
+    items = ["tea", "tea\0green", "tea\0black"]
+    records = [{"date": f"2024-01-{day:02}", "item": item, "demand": day * 10 + place}
+               for day in (1, 2) for place, item in enumerate(items)]
+    (tmp_path / "a.json").write_text(json.dumps(records))
+
+    assert values(dataset(tmp_path / "a.json", {"region": ""})) == {
+        f"all · {item}": {"2024-01-01": 10 + place, "2024-01-02": 20 + place}
+        for item, place in (("tea", 0), ("tea\ufffdblack", 2), ("tea\ufffdgreen", 1))}

@@ -58,3 +58,18 @@ def test_rows_are_the_same_whatever_pieces_they_are_read_in(tmp_path: Path, chan
         positions = np.array(some, dtype=np.int64)
         found, expected = (written_out(each.rows(positions)) for each in (pieces, whole))
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
+def test_texts_are_told_apart_behind_a_nul_too(tmp_path: Path, kind: pa.DataType) -> None:
+    """Texts are compared up to a NUL by pandas, where all of a column are texts."""
+    path = tmp_path / "sales.parquet"
+    offers = ["yes", "yes\0", "yes\0no", "no"]
+    pq.write_table(pa.table({**COLUMNS, "offer": pa.array([offers[n % 4] for n in range(ROWS)]).cast(kind),
+                             "sold": pa.array([f"{n}\0{n}" if n % 50 == 0 else f"{n}" for n in range(ROWS)])}), path)
+
+    rows = written_out(opened(path, ROWS).rows(np.arange(ROWS)))
+
+    assert pd.unique(rows["offer"]).tolist() == ["yes", "yes\ufffd", "yes\ufffdno", "no"]
+    assert pd.factorize(rows["sold"])[0].tolist() == list(range(ROWS))
+    assert rows["sold"][50] == "50\ufffd50"

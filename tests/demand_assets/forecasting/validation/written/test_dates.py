@@ -29,7 +29,7 @@ def test_days_far_from_today_are_what_they_are(value):
 
 @pytest.mark.parametrize("written", ["KW 05/2024", "KW5 2024", "W05-2024", "S05-2024", "Sem. 5 2024", "Week 5, 2024",
                                      "Semana 5 de 2024", "Semaine 05/2024", "Woche 5 2024", "Uke 5 2024", "2024 KW 05",
-                                     "2024-S05", "2024 Week 5"])
+                                     "2024-S05", "2024 Week 5", "v.5 2024", "2024v05", "Tydz. 5/2024"])
 def test_weeks_with_a_word_before_their_number_are_read(written):
     assert str(read_dates(texts(written), "W").days[0]) == "2024-01-29"
 
@@ -66,3 +66,18 @@ def test_seconds_and_milliseconds_since_1970_are_stamps_in_utc(value):
 @pytest.mark.parametrize("value", ["2024010100", "999999999", "1900000000", "17040672000", 1.5e9 + 0.5])
 def test_other_long_numbers_are_no_stamps(value):
     assert str(read_dates(texts(value), "D").days[0]) == "NaT"
+
+
+@pytest.mark.parametrize(("written", "date_format"), [
+    ("2024-01-31 24:00", None), ("2024-01-31T24:00:00", None), ("20240131 24:00", None),
+    ("31.01.2024 24:00", "%d.%m.%Y %H:%M"), ("31/01/2024 24.00.00", "%d/%m/%Y %H.%M.%S")])
+def test_the_end_of_a_day_counts_for_it(written, date_format):
+    read = read_dates(texts(written), "D", date_format)
+
+    assert str(read.days[0]) == "2024-01-31"
+    assert not read.has_time[0]
+
+
+@pytest.mark.parametrize("written", ["2024-01-31 24:01", "2024-01-31 25:00", "2024-01-31 24:00:01"])
+def test_other_times_that_no_clock_shows_are_none(written):
+    assert str(read_dates(texts(written), "D").days[0]) == "NaT"
