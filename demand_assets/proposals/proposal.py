@@ -28,12 +28,12 @@ from demand_assets.proposals.columns.periods import series_codes
 from demand_assets.proposals.columns.roles import roles_of
 from demand_assets.proposals.columns.stock import take_stock
 from demand_assets.proposals.draft import Draft
-from demand_assets.proposals.rows.counted_up import check_counted_up
 from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period
 from demand_assets.proposals.layouts.columns_of_names import of_names
 from demand_assets.proposals.layouts.columns_of_periods import of_periods
 from demand_assets.proposals.layouts.columns_of_year_names import of_year_names
 from demand_assets.proposals.layouts.reshaped import Reshaped
+from demand_assets.proposals.rows.counted_up import check_counted_up
 from demand_assets.proposals.rows.several_in_a_period import check_key_measures, gaps, several_rows, totals
 from demand_assets.proposals.rows.told_apart import (
     SharedPeriods,

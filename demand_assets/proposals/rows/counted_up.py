@@ -5,10 +5,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WORDS
+from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.periods import series_codes
-from demand_assets.proposals.cannot_propose import CannotProposeError
 
 _FEWEST_STEPS, _FEWEST_TURNS = 20, 2
 _MOSTLY, _NEARLY_ALL = 0.5, 0.99

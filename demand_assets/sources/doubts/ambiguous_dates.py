@@ -8,7 +8,12 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.validation.written.dates import swapped_dates, swapped_format, unmarked_periods, week_53_of
+from demand_assets.forecasting.validation.written.dates import (
+    swapped_dates,
+    swapped_format,
+    unmarked_periods,
+    week_53_of,
+)
 
 _ENOUGH_SWAPPED = 2
 """So many dates with day and month in each other's place are no slip of the pen."""
