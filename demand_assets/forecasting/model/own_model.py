@@ -22,7 +22,7 @@ from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import AS_PLANNED
-from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows
+from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows, seen_by
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.challenger import Challenger
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
@@ -320,7 +320,7 @@ class OwnFits:
     """
 
     def __init__(self, rows: TrainingRows, columns: tuple[int, ...], constraints: tuple[int, ...]) -> None:
-        self.rows, self._features = rows, rows.features[:, list(columns)]
+        self.rows, self._features = rows, seen_by(rows.features, columns)
         self._signs = str(tuple(constraints[place] for place in columns))
         self._matrix: xgb.DMatrix | None = None
         self._rows_of_bins = 0
@@ -374,7 +374,7 @@ def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], sha
 
 def own_margin(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...]) -> Floats:
     """The logarithm of ``own_factor`` at full share; shape (n,)."""
-    return np.asarray(booster.inplace_predict(rows[:, list(columns)], predict_type="margin").astype(np.float64))
+    return np.asarray(booster.inplace_predict(seen_by(rows, columns), predict_type="margin").astype(np.float64))
 
 
 def data_hash(series: SeriesFeatures) -> str:
