@@ -244,7 +244,7 @@ def _asked(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, orig
         of_latest = rows.date <= latest
         learned, *ratios = _split(
             pooled.ratio(np.concatenate([rows.features[of_latest], *(own for _, own in of_fit)]), fit),
-            [np.count_nonzero(of_latest), *(len(own) for _, own in of_fit)])
+            [int(np.count_nonzero(of_latest)), *(len(own) for _, own in of_fit)])
         for ((origin, date, _, starts, leads), own), ratio in zip(of_fit, ratios, strict=True):
             known = rows.date <= date
             asked.append(_Asked(origin, starts, leads, fit, known, learned[known[of_latest]], own, ratio))
