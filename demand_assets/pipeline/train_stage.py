@@ -104,6 +104,7 @@ class TrainStage:
             return
         with clock("read demand"):
             demand = self.store.read("demand", region_item)
+        with clock("load pooled"):
             pooled = self.registry.load_pooled(task.pooled_version)
         try:
             trained = train_with_windows(demand, self.dataset, pooled, region_item, clock)

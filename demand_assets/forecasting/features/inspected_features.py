@@ -23,8 +23,8 @@ def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionIt
     there = drivers_in(demand, dataset)
     dataset = dataset.model_copy(update={"drivers": tuple(one for one in dataset.drivers if one.name in there)})
     series = series_features(demand, dataset, PanelFacts.without_categories(dataset), region_item)
-    plain = {"date": series.dates, "demand": series.sold, **series.past.calendar, "level": series.level}
-    rest = {**series.past.origin, **{f"recent:{name}": values for name, values in series.past.recent.items()},
+    plain = {"date": series.dates, "demand": series.sold, **series.past.as_given.calendar, "level": series.level}
+    rest = {**series.past.origin, **{f"recent:{name}": values for name, values in series.past.as_given.recent.items()},
             **{f"target:{name}": values for name, values in series.drivers.items()}}
     columns = plain | {name: values if name in _EXACT else values.astype(np.float32)
                        for name, values in rest.items() if not name.endswith("=(other)") and name not in plain}

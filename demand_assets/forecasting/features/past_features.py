@@ -73,6 +73,63 @@ class Borrowed:
 
 
 @dataclass(frozen=True)
+class AsGiven:
+    """What the inputs tell as they are, whichever way demand is cleared: both ways share it."""
+
+    inputs: SeriesInputs
+
+    @cached_property
+    def calendar(self) -> dict[str, Floats]:
+        """Features of each period's date, by name; each of shape (periods,)."""
+        dates = self.inputs.dates
+        columns = {"month": dates.month}
+        if self.inputs.dataset.frequency == "D":
+            columns |= {"day_of_week": dates.dayofweek, "day_of_month": dates.day, "day_of_year": dates.dayofyear}
+        elif self.inputs.dataset.frequency == "W":
+            columns |= {"week_of_year": (dates.dayofyear - 1) // 7, "day_of_month": dates.day}
+        else:
+            columns |= {"days_in_month": dates.days_in_month}
+        return {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
+
+    @cached_property
+    def recent(self) -> dict[str, Floats]:
+        """The mean of each driver over the level's window."""
+        means = {}
+        for name, values in self.inputs.drivers.items():
+            total, count = trailing_sum(values, LEVEL_WINDOW[self.inputs.dataset.frequency])
+            means[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return means
+
+    @cached_property
+    def usual(self) -> dict[str, Floats]:
+        """The median of each number driver over the last year: a shelf price without its promos."""
+        return {driver.name: pd.Series(self.inputs.drivers[driver.name]).rolling(
+                    self.inputs.dataset.year_length, min_periods=1).median().to_numpy()
+                for driver in self.inputs.dataset.drivers if driver.kind == "number"}
+
+    def usual_at(self, name: str, origins: Ints) -> Floats:
+        """``usual`` at these origins; a single one, as when forecasting, needs no median of every other period."""
+        if "usual" in self.__dict__ or not len(origins) or (origins != origins[0]).any():
+            return self.usual[name][origins]
+        end = int(origins[0]) + 1
+        if (name, end) not in self._usual_until:
+            year = self.inputs.drivers[name][max(end - self.inputs.dataset.year_length, 0): end]
+            known = year[~np.isnan(year)]
+            self._usual_until[name, end] = float(np.median(known)) if len(known) else np.nan
+        return np.full(len(origins), self._usual_until[name, end])
+
+    @cached_property
+    def _usual_until(self) -> dict[tuple[str, int], float]:
+        """Driver and end of a year -> its median, of those that were asked for."""
+        return {}
+
+    @cached_property
+    def plans(self) -> Plans:
+        """What would have been planned of drivers at each origin."""
+        return Plans(self.inputs)
+
+
+@dataclass(frozen=True)
 class Past:
     """What is looked up at origins and earlier, or has nothing to do with drivers: no scenario changes it.
 
@@ -81,6 +138,13 @@ class Past:
 
     inputs: SeriesInputs
     borrowed: Borrowed
+    shared: AsGiven | None = None
+    """``as_given``, where it is there already."""
+
+    @cached_property
+    def as_given(self) -> AsGiven:
+        """What does not depend on how demand is cleared."""
+        return self.shared or AsGiven(self.inputs)
 
     def logarithms(self, drivers: dict[str, Floats]) -> dict[str, Floats]:
         """As ``driver_effects.logarithms``, of these drivers by the item's effects."""
@@ -90,7 +154,7 @@ class Past:
     @cached_property
     def seen(self) -> "Past | None":
         """The same past, not cleared, of boosters that see the drivers; None where none are asked beside others."""
-        return Past(self.inputs, self.borrowed.seen) if self.borrowed.seen else None
+        return Past(self.inputs, self.borrowed.seen, self.as_given) if self.borrowed.seen else None
 
     @cached_property
     def planned_logarithms(self) -> dict[str, Floats]:
@@ -139,19 +203,6 @@ class Past:
         return largest_so_far(self.inputs.demand)
 
     @cached_property
-    def calendar(self) -> dict[str, Floats]:
-        """Features of each period's date, by name; each of shape (periods,)."""
-        dates = self.inputs.dates
-        columns = {"month": dates.month}
-        if self.inputs.dataset.frequency == "D":
-            columns |= {"day_of_week": dates.dayofweek, "day_of_month": dates.day, "day_of_year": dates.dayofyear}
-        elif self.inputs.dataset.frequency == "W":
-            columns |= {"week_of_year": (dates.dayofyear - 1) // 7, "day_of_month": dates.day}
-        else:
-            columns |= {"days_in_month": dates.days_in_month}
-        return {name: np.asarray(values, dtype=np.float64) for name, values in columns.items()}
-
-    @cached_property
     def origin(self) -> dict[str, Floats]:
         """Features of the recent past of cleared demand, as of the end of each period."""
         cleared, level = self.cleared[self.in_stock], self.level[self.in_stock]
@@ -176,38 +227,6 @@ class Past:
         columns["level"] = np.log(level)
         return {name: values[self._last_in_stock] for name, values in columns.items()}
 
-    @cached_property
-    def recent(self) -> dict[str, Floats]:
-        """The mean of each driver over the level's window."""
-        means = {}
-        for name, values in self.inputs.drivers.items():
-            total, count = trailing_sum(values, LEVEL_WINDOW[self.inputs.dataset.frequency])
-            means[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        return means
-
-    @cached_property
-    def usual(self) -> dict[str, Floats]:
-        """The median of each number driver over the last year: a shelf price without its promos."""
-        return {driver.name: pd.Series(self.inputs.drivers[driver.name]).rolling(
-                    self.inputs.dataset.year_length, min_periods=1).median().to_numpy()
-                for driver in self.inputs.dataset.drivers if driver.kind == "number"}
-
-    def usual_at(self, name: str, origins: Ints) -> Floats:
-        """``usual`` at these origins; a single one, as when forecasting, needs no median of every other period."""
-        if "usual" in self.__dict__ or not len(origins) or (origins != origins[0]).any():
-            return self.usual[name][origins]
-        end = int(origins[0]) + 1
-        if (name, end) not in self._usual_until:
-            year = self.inputs.drivers[name][max(end - self.inputs.dataset.year_length, 0): end]
-            known = year[~np.isnan(year)]
-            self._usual_until[name, end] = float(np.median(known)) if len(known) else np.nan
-        return np.full(len(origins), self._usual_until[name, end])
-
-    @cached_property
-    def _usual_until(self) -> dict[tuple[str, int], float]:
-        """Driver and end of a year -> its median, of those that were asked for."""
-        return {}
-
     def lags(self, origins: Ints, leads: Ints) -> dict[str, Floats]:
         """Seasonal lags relative to the target that are known at the origin, over the level at the origin."""
         if len(leads) and (origins == self.inputs.known - 1).all() and leads.max() <= self.inputs.dataset.horizon:
@@ -226,7 +245,7 @@ class Past:
         for season in self.inputs.dataset.season_lengths:
             nearest = origins + leads - season * (-(-leads // season))
             is_year = season >= self.inputs.dataset.year_length
-            values = np.stack([at(self.cleared, nearest - season * back) for back in range(2 if is_year else 8)])
+            values = at(self.cleared, nearest - season * np.arange(2 if is_year else 8)[:, np.newaxis])
             for back in range(2 if is_year else 4):
                 columns[f"season_{season}_lag_{back + 1}"] = values[back] / level
             for depth in (2,) if is_year else (4, 8):
@@ -234,12 +253,9 @@ class Past:
         year = self.inputs.dataset.year_length
         years_back = year * (-(-leads // year))
         reach = SMOOTHING[self.inputs.dataset.frequency] // 2
-        shapes = []
-        for older in range(0, 3 * year, year):
-            around = np.stack([np.where(leads - years_back + shift <= 0,
-                                        at(self.cleared, origins + leads - years_back - older + shift), np.nan)
-                               for shift in range(-reach, reach + 1)])
-            shapes.append(mean_known(around) / at(self.level, origins - year - older))
+        around = leads - years_back + np.arange(-reach, reach + 1)[:, np.newaxis]
+        shapes = [mean_known(np.where(around <= 0, at(self.cleared, origins + around - older), np.nan))
+                  / at(self.level, origins - year - older) for older in range(0, 3 * year, year)]
         columns["last_year_shape"] = shapes[0]
         columns["years_shape"] = mean_known(np.stack(shapes))
         return columns
@@ -255,7 +271,7 @@ class Past:
         """
         dataset = self.inputs.dataset
         periods = np.arange(len(self.inputs.dates)) if periods is None else periods
-        weekday = self.calendar["day_of_week"][periods] if dataset.frequency == "D" else np.zeros(len(periods))
+        weekday = self.as_given.calendar["day_of_week"][periods] if dataset.frequency == "D" else np.zeros(len(periods))
         codes = weekday.astype(np.int64)
         for name in self.switches:
             codes = (codes * 2 + (np.nan_to_num(drivers[name]) > 0)) % _STATES
@@ -267,11 +283,6 @@ class Past:
         return tuple(
             driver.name for driver in self.inputs.dataset.drivers if driver.name not in self.borrowed.effects
             and (driver.kind == "yes_no" or (driver.kind == "number" and driver.default == 0)))
-
-    @cached_property
-    def plans(self) -> Plans:
-        """What would have been planned of drivers at each origin."""
-        return Plans(self.inputs)
 
     @cached_property
     def planned_states(self) -> Ints:

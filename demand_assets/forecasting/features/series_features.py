@@ -157,7 +157,7 @@ class SeriesFeatures:
         return self.future.as_planned
 
     def _seen(self, as_planned: bool) -> Self:
-        as_planned = as_planned and not self.past.plans.is_what_came
+        as_planned = as_planned and not self.past.as_given.plans.is_what_came
         if as_planned == self.future.as_planned:
             return self
         return replace(self, future=replace(self.future, as_planned=as_planned))
@@ -173,7 +173,7 @@ class SeriesFeatures:
 
         Yes/no drivers of the periods before and after the target are free: after a promo less may be sold.
         """
-        return tuple(self._direction(name) for name in self.names)
+        return constraints_of(self.names, self.dataset)
 
     def rows(self, origins: Ints, leads: Ints) -> npt.NDArray[np.float32]:
         """The features of pairs of an origin and a lead.
@@ -232,7 +232,7 @@ class SeriesFeatures:
                 "lead": leads.astype(np.float64), "item_level": self.past.borrowed.item_level * ones,
                 "region_level": self.past.borrowed.region_level * ones,
                 **{name: value * ones for name, value in self.past.borrowed.attributes.items()},
-                **{name: values[target] for name, values in self.past.calendar.items()},
+                **{name: values[target] for name, values in self.past.as_given.calendar.items()},
                 **{name: values[origins] for name, values in self.past.origin.items()},
                 **self.past.lags(origins, leads), **self.future.unmoved.means_of_states(origins, leads),
                 **self.future.seen.at_targets(origins, leads), **self._beside(origins, leads),
@@ -257,15 +257,6 @@ class SeriesFeatures:
             return {}
         return {SMOOTHED: self.past.smoothed_season.at(origins, leads) / self.level[origins]}
 
-    def _direction(self, column: str) -> int:
-        if not column.startswith("target:"):
-            return 0
-        name, *rest = column.removeprefix("target:").split(":")
-        driver = self.dataset.driver(name.split("=")[0])
-        if driver.kind != "number" and rest in (["before"], ["after"]):
-            return 0
-        return {"increasing": 1, "decreasing": -1, "none": 0}[driver.effect]
-
 
 def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | None = None,
                     region_item: RegionItem | None = None) -> SeriesFeatures:
@@ -284,6 +275,19 @@ def series_features(demand: pd.DataFrame, dataset: Dataset, facts: PanelFacts | 
     inputs = series_inputs(demand, dataset, facts.categories, facts.common)
     return SeriesFeatures.of(inputs, Borrowed.of(facts, region_item, attributes, bool(np.isnan(inputs.demand).all())),
                              facts.factors_of_total(region_item, attributes), facts.has_smoothed)
+
+
+def constraints_of(names: Sequence[str], dataset: Dataset) -> tuple[int, ...]:
+    """``SeriesFeatures.constraints`` of columns of these names."""
+    return tuple(_direction(name, dataset) if name.startswith("target:") else 0 for name in names)
+
+
+def _direction(column: str, dataset: Dataset) -> int:
+    name, *rest = column.removeprefix("target:").split(":")
+    driver = dataset.driver(name.split("=")[0])
+    if driver.kind != "number" and rest in (["before"], ["after"]):
+        return 0
+    return {"increasing": 1, "decreasing": -1, "none": 0}[driver.effect]
 
 
 def drivers_of(columns: Sequence[str]) -> dict[str, Kind]:

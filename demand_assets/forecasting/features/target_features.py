@@ -97,12 +97,14 @@ class Future:
 
     def values(self, column: str, origins: Ints, periods: Ints) -> Floats:
         """A column of ``drivers`` in these periods, as it is seen from these origins; shape (n,)."""
-        return self.past.plans.values(column, origins, periods) if self.as_planned else self.drivers[column][periods]
+        if self.as_planned:
+            return self.past.as_given.plans.values(column, origins, periods)
+        return self.drivers[column][periods]
 
     def logarithms_at(self, origins: Ints, targets: Ints) -> dict[str, Floats]:
         """``logarithms`` in these periods, as they are seen from these origins; each of shape (n,)."""
         if self.as_planned:
-            return self.past.logarithms(self.past.plans.every(origins, targets))
+            return self.past.logarithms(self.past.as_given.plans.every(origins, targets))
         if self.is_planned or "logarithms" in self.__dict__:
             return {name: values[targets] for name, values in self.logarithms.items()}
         drivers, planned = ({name: values[targets] for name, values in each.items()}
@@ -127,7 +129,7 @@ class Future:
     def states_at(self, origins: Ints, targets: Ints) -> Ints:
         """``states`` in these periods, as they are seen from these origins; shape (n,)."""
         if self.as_planned:
-            return self.past.states(self.past.plans.every(origins, targets), targets)
+            return self.past.states(self.past.as_given.plans.every(origins, targets), targets)
         if self.is_planned or "states" in self.__dict__:
             return self.states[targets]
         return self.past.states({name: values[targets] for name, values in self.drivers.items()}, targets)
@@ -167,7 +169,7 @@ class Future:
             if "=" in name:
                 continue
             is_ratio = name in past.borrowed.positive
-            recent = past.recent[name][origins]
+            recent = past.as_given.recent[name][origins]
             before, after = (self.values(name, origins, beside) for beside in (
                 np.maximum(target - 1, 0), np.minimum(target + 1, last)))
             then = at(values, target - season * (-(-leads // season)))
@@ -178,7 +180,7 @@ class Future:
             columns[f"target:{name}:before"] = _against(before, recent, True) if is_ratio else before
             columns[f"target:{name}:after"] = _against(after, recent, True) if is_ratio else after
             if dataset.driver(name).kind == "number":
-                usual = past.usual_at(name, origins)
+                usual = past.as_given.usual_at(name, origins)
                 if name in past.borrowed.usual_elsewhere:
                     usual = np.where(np.isnan(usual), past.borrowed.usual_elsewhere[name], usual)
                 columns[f"target:{name}:against_usual"] = _against(now, usual, is_ratio)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Backtest:
         if self.realised is not None:
             tables[REALISED] = self.realised
         return {"origins": [str(series.dates[origin].date()) for origin in self.origins], "judged_with": AS_PLANNED,
-                **{name: [[None if np.isnan(value) else round(float(value), 4) for value in row] for row in table]
+                **{name: [[None if isnan(value) else round(value, 4) for value in row] for row in table.tolist()]
                    for name, table in tables.items()}}
 
     def report(self, series: SeriesFeatures) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Backtest:
         history = series.demand[: int(self.origins[0]) + 1]
         seasonal, squared = seasonal_naive_error(history, series.dataset.season_length), naive_squared_error(history)
 
-        def measures(shape: tuple[int, ...]) -> dict[str, dict[str, Floats]]:
+        def measures(shape: tuple[int, ...]) -> dict[str, dict[str, list[float]]]:
             actual = self.actual.reshape(shape)
             found = {name: measures_of_columns(actual, table.reshape(shape), seasonal, squared)
                      for name, table in (("forecast", self.forecast), ("seasonal_naive", self.seasonal_naive))}
@@ -77,10 +77,11 @@ class Backtest:
                 bounds = self.lower[level].reshape(shape), self.upper[level].reshape(shape)
                 found["forecast"] |= {f"{measure}_{level * 100:.0f}": values for measure, values in
                                       interval_measures_of_columns(actual, *bounds, level).items()}
-            return found
+            return {name: {measure: values.tolist() for measure, values in each.items()}
+                    for name, each in found.items()}
 
-        def told(found: dict[str, dict[str, Floats]], place: int) -> dict[str, Any]:
-            return {name: {measure: round(value, 5) if isfinite(value := float(values[place])) else None
+        def told(found: dict[str, dict[str, list[float]]], place: int) -> dict[str, Any]:
+            return {name: {measure: round(values[place], 5) if isfinite(values[place]) else None
                            for measure, values in each.items()} for name, each in found.items()}
 
         by_lead = measures(self.actual.shape)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.challengers.model_classes import ChallengerError
@@ -21,7 +22,7 @@ from demand_assets.forecasting.dataset.driver_kinds import Kind
 from demand_assets.forecasting.features.inputs import Categories
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.model.backtest import AS_PLANNED
-from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows
+from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows, seen_by
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
 from demand_assets.forecasting.model.model_files import Contents, ModelFilesError, booster_of, content_of, save_booster
@@ -39,6 +40,8 @@ BOOSTER_FILE = "model.ubj"
 OWN_DEPTH, OWN_CHILD_WEIGHT = 2, 10.0
 OWN_STEPS = 2.0
 """Rounds times the learning rate: fewer rounds take larger steps, so that they come as far."""
+BINS_SERVE = 2
+"""Bins of features serve a fit on up to so many times the rows that they were found on."""
 
 
 @dataclass(frozen=True)
@@ -309,31 +312,59 @@ def details_of(folder: Path, contents: Contents | None) -> Details:
         raise _damaged(folder, error) from error
 
 
+class OwnFits:
+    """Fits small boosters of one region-item on what was known of its rows at one date after another.
+
+    Bins of features are found on the rows of the first fit and serve later ones, until far more are known: to find them
+    takes nearly half of so small a fit. Rows that are not known yet weigh nothing, in the bins and in the fit.
+    """
+
+    def __init__(self, rows: TrainingRows, columns: tuple[int, ...], constraints: tuple[int, ...]) -> None:
+        self.rows, self._features = rows, seen_by(rows.features, columns)
+        self._signs = str(tuple(constraints[place] for place in columns))
+        self._matrix: xgb.DMatrix | None = None
+        self._rows_of_bins = 0
+
+    def fit(self, fit: Fit, recipe: Recipe, known: npt.NDArray[np.bool_], ratio: Floats) -> "xgb.Booster":
+        """A small booster that goes on where the pooled fit ends; its margin is added to the logarithm of the pooled
+        forecast.
+
+        Args:
+            known: which rows it may see, some.
+            ratio: what ``pooled.ratio`` says of those by the fit.
+        """
+        import xgboost as xgb
+
+        rows, count = self.rows, int(np.count_nonzero(known))
+        weight = np.where(known, rows.level / rows.level[known].mean(), 0.0)
+        margin = np.zeros(len(rows.ratio))
+        margin[known] = np.log(ratio / fit.correction)
+        if self._matrix is None or count > BINS_SERVE * self._rows_of_bins:
+            # On so few rows a plain matrix has the same bins as a quantile matrix and is made many times faster.
+            self._matrix = xgb.DMatrix(self._features, rows.ratio, weight=weight, nthread=1, base_margin=margin)
+            self._rows_of_bins = count
+        else:
+            self._matrix.set_info(weight=weight, base_margin=margin)
+        booster = xgb.Booster({
+            "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist",
+            "max_bin": BINS, "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_STEPS / recipe.own_rounds,
+            "min_child_weight": OWN_CHILD_WEIGHT, "subsample": recipe.subsample, "colsample_bytree": recipe.columns,
+            "lambda": recipe.regularisation, "base_score": 1.0, "monotone_constraints": self._signs,
+        }, [self._matrix])
+        for tree in range(recipe.own_rounds):
+            booster.update(self._matrix, tree)
+        return booster
+
+
 def fit_own(rows: TrainingRows, pooled: PooledModel, fit: Fit, recipe: Recipe,
             constraints: tuple[int, ...], ratio: Floats | None = None) -> "xgb.Booster":
-    """A small booster that goes on where the pooled fit ends, on the region-item's rows up to the fit's date.
-
-    Its margin is added to the logarithm of the pooled forecast.
+    """A small booster on all of the region-item's rows, as ``OwnFits.fit``.
 
     Args:
         ratio: what ``pooled.ratio`` says of the rows by the fit, where it was asked already.
     """
-    import xgboost as xgb
-
-    # On so few rows a plain matrix has the same bins as a quantile matrix and is made many times faster.
-    matrix = xgb.DMatrix(
-        rows.features[:, list(pooled.columns)], rows.ratio, weight=rows.level / rows.level.mean(),
-        nthread=1, base_margin=np.log((pooled.ratio(rows.features, fit) if ratio is None else ratio) / fit.correction))
-    booster = xgb.Booster({
-        "objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER, "tree_method": "hist", "max_bin": BINS,
-        "nthread": 1, "seed": 0, "max_depth": OWN_DEPTH, "eta": OWN_STEPS / recipe.own_rounds,
-        "min_child_weight": OWN_CHILD_WEIGHT, "subsample": recipe.subsample, "colsample_bytree": recipe.columns,
-        "lambda": recipe.regularisation,
-        "base_score": 1.0, "monotone_constraints": str(tuple(constraints[place] for place in pooled.columns)),
-    }, [matrix])
-    for tree in range(recipe.own_rounds):
-        booster.update(matrix, tree)
-    return booster
+    return OwnFits(rows, pooled.columns, constraints).fit(
+        fit, recipe, np.ones(len(rows.ratio), dtype=bool), pooled.ratio(rows.features, fit) if ratio is None else ratio)
 
 
 def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], share: float) -> Floats:
@@ -343,7 +374,7 @@ def own_factor(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...], sha
 
 def own_margin(booster: "xgb.Booster", rows: Rows, columns: tuple[int, ...]) -> Floats:
     """The logarithm of ``own_factor`` at full share; shape (n,)."""
-    return np.asarray(booster.inplace_predict(rows[:, list(columns)], predict_type="margin").astype(np.float64))
+    return np.asarray(booster.inplace_predict(seen_by(rows, columns), predict_type="margin").astype(np.float64))
 
 
 def data_hash(series: SeriesFeatures) -> str:

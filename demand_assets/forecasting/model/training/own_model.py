@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.series_features import SeriesFeatures
+from demand_assets.forecasting.features.series_features import SeriesFeatures, constraints_of
 from demand_assets.forecasting.model.backtest import (
     AS_PLANNED,
     Backtest,
@@ -33,6 +33,7 @@ from demand_assets.forecasting.model.serving.challenger import Challenger
 from demand_assets.forecasting.model.serving.own_model import (
     ForecastModel,
     ModelCard,
+    OwnFits,
     data_hash,
     driver_ranges,
     fit_own,
@@ -104,14 +105,14 @@ def train_with_windows(demand: pd.DataFrame, dataset: Dataset, pooled: PooledMod
     started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
     with clock("features"):
         series = pooled.series_of(demand, dataset, region_item)
-        pooled.check(tuple(series.names))
-        rows = training_rows(series, region_item, OWN_ROWS)
+        rows = training_rows(series, region_item, OWN_ROWS, pooled.rows_of)
     with clock("backtest"):
         judged, windows = backtest(series.as_planned, rows, pooled, recipe)
     prior = SharePrior.from_card(recipe.own_share, pooled.card)
     recipe = replace(recipe, own_share=prior.share(_evidence(series, windows, series.known - 1)))
     with clock("fit"):
-        booster = fit_own(rows, pooled, pooled.latest, recipe, series.constraints)
+        booster = fit_own(rows, pooled, pooled.latest, recipe,
+                          constraints_of(pooled.feature_names, series.dataset))
     kind = demand_class(series.demand[: series.known])
     errors = Errors.joined([_errors(series, window) for window in windows])
     assert pooled.latest.calibration is not None  # the last fit is always calibrated
@@ -161,10 +162,11 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
     judged = judged_origins(series) if origins is None else origins
     earlier = selection_origins(int(judged[0]), dataset.horizon)
     prior = SharePrior.from_card(recipe.own_share, pooled.card)
+    own = OwnFits(rows, pooled.columns, constraints_of(pooled.feature_names, dataset))
     windows: list[Window] = []
     for asked in _asked(series, rows, pooled, [int(origin) for origin in (*earlier, *judged)]):
         share = prior.share(_evidence(series, windows, asked.origin))
-        windows.append(_window(series, pooled, replace(recipe, own_share=share), asked))
+        windows.append(_window(series, pooled, own, rows, replace(recipe, own_share=share), asked))
     return judged_windows(series, windows, int(judged[0])), windows
 
 
@@ -206,10 +208,10 @@ class _Asked:
     starts: Ints
     leads: Ints
     fit: Fit
-    known: TrainingRows
-    """Those before it."""
+    known: npt.NDArray[np.bool_]
+    """Which training rows lie before it."""
     learned: Floats
-    """What the pooled fit says of them, as demand over level."""
+    """What the pooled fit says of those, as demand over level."""
     features: Rows
     """Of its own pairs, then of its own horizon with the drivers that came, where those are not what was planned."""
     ratio: Floats
@@ -239,12 +241,13 @@ def _asked(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, orig
     for _, same in groupby(zip(found, features, strict=True), key=lambda window: window[0][2].seen):
         of_fit = list(same)
         (_, latest, fit, *_), _ = of_fit[-1]
-        known = rows.before(latest)
-        learned, *ratios = _split(pooled.ratio(np.concatenate([known.features, *(own for _, own in of_fit)]), fit),
-                                  [len(known.ratio), *(len(own) for _, own in of_fit)])
+        of_latest = rows.date <= latest
+        learned, *ratios = _split(
+            pooled.ratio(np.concatenate([rows.features[of_latest], *(own for _, own in of_fit)]), fit),
+            [int(np.count_nonzero(of_latest)), *(len(own) for _, own in of_fit)])
         for ((origin, date, _, starts, leads), own), ratio in zip(of_fit, ratios, strict=True):
-            before = known.date <= date
-            asked.append(_Asked(origin, starts, leads, fit, known.where(before), learned[before], own, ratio))
+            known = rows.date <= date
+            asked.append(_Asked(origin, starts, leads, fit, known, learned[known[of_latest]], own, ratio))
     return asked
 
 
@@ -258,13 +261,13 @@ def _split(values: npt.NDArray[Value], lengths: Sequence[int]) -> list[npt.NDArr
     return np.split(values, np.cumsum(lengths[:-1]))
 
 
-def _window(series: SeriesFeatures, pooled: PooledModel, recipe: Recipe, asked: _Asked) -> Window:
+def _window(series: SeriesFeatures, pooled: PooledModel, own: OwnFits, rows: TrainingRows, recipe: Recipe,
+            asked: _Asked) -> Window:
     """One window. Without a training row before it, it is the pooled model's alone."""
-    fit, starts, leads, known = asked.fit, asked.starts, asked.leads, asked.known
+    fit, starts, leads = asked.fit, asked.starts, asked.leads
     margin = np.zeros(len(asked.features))
-    if len(known.ratio):
-        booster = fit_own(known, pooled, fit, recipe, series.constraints, asked.learned)
-        margin = own_margin(booster, asked.features, pooled.columns)
+    if asked.known.any():
+        margin = own_margin(own.fit(fit, recipe, asked.known, asked.learned), asked.features, pooled.columns)
     (base, base_as_came), (margin, margin_as_came) = (np.split(each, [len(starts)]) for each in (asked.ratio, margin))
 
     def units(ratio: Floats, margin: Floats, share: float) -> Floats:
@@ -274,7 +277,7 @@ def _window(series: SeriesFeatures, pooled: PooledModel, recipe: Recipe, asked: 
     realised = (units(base_as_came, margin_as_came, recipe.own_share) if series.is_as_planned
                 else served[:series.dataset.horizon])
     return Window(asked.origin, starts, leads, bounded(base, series, starts, leads), units(base, margin, 1.0), served,
-                  realised, fit, np.append(known.date, fit.seen).max())
+                  realised, fit, np.append(rows.date[asked.known], fit.seen).max())
 
 
 def _evidence(series: SeriesFeatures, windows: Sequence[Window], until: int) -> Evidence:

@@ -157,7 +157,7 @@ def test_every_yes_no_driver_makes_a_state_however_many_there_are(daily: Dataset
     for number, driver in enumerate(drivers):
         demand[driver.name] = (np.arange(count + 1) == number).astype(float)
     series = series_features(demand, dataset)
-    weekdays = series.past.calendar["day_of_week"]
+    weekdays = series.past.as_given.calendar["day_of_week"]
 
     states = series.past.states(series.drivers)
 

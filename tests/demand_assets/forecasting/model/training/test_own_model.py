@@ -1,8 +1,10 @@
 """From demand to a candidate: leak-free, never negative, better than seasonal naive where there is a pattern."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -11,10 +13,11 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster, ForecastError
 from demand_assets.forecasting.gate.contest import contest
+from demand_assets.forecasting.model.boosters import training_rows
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.baseline import BASELINE
-from demand_assets.forecasting.model.serving.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel, OwnFits, fit_own
 from demand_assets.forecasting.model.training.own_model import train
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
@@ -63,6 +66,41 @@ def test_demand_after_the_first_window_does_not_reach_its_forecast(demand: pd.Da
 
     assert again.backtest["forecast"][0] == model.backtest["forecast"][0]
     assert again.backtest["forecast"][1] != model.backtest["forecast"][1]
+
+
+def test_rows_that_are_not_known_yet_reach_neither_bins_nor_fits_of_an_own_booster(
+        demand: pd.DataFrame, weekly: Dataset, model: ForecastModel) -> None:
+    pooled, series = model.pooled, model.series_of(demand, weekly, KETTLES)
+    rows = training_rows(series, KETTLES, 300)
+    known = rows.date <= np.quantile(rows.date.astype(np.int64), 0.6).astype("datetime64[D]")
+    ratio = pooled.ratio(rows.features)[known]
+
+    def booster(which: npt.NDArray[np.bool_]) -> bytearray:
+        """Fitted where these rows hold something else."""
+        other = replace(rows, features=np.where(which[:, np.newaxis], np.float32(17), rows.features),
+                        ratio=np.where(which, 99.0, rows.ratio), level=np.where(which, 1e6, rows.level))
+        own = OwnFits(other, pooled.columns, series.constraints)
+        return own.fit(pooled.latest, model.recipe, known, ratio).save_raw()
+
+    assert 0.5 * len(known) < np.count_nonzero(known) < 0.7 * len(known)
+    assert booster(~known) == booster(np.zeros_like(known))
+    assert booster(known & (np.arange(len(known)) % 9 == 0)) != booster(np.zeros_like(known))
+
+
+@pytest.mark.parametrize(("first", "are_new"), [(0.3, True), (0.8, False)])
+def test_bins_of_own_boosters_are_found_anew_when_far_more_rows_are_known(
+        demand: pd.DataFrame, weekly: Dataset, model: ForecastModel, first: float, are_new: bool) -> None:
+    pooled, series = model.pooled, model.series_of(demand, weekly, KETTLES)
+    rows = training_rows(series, KETTLES, 300)
+    ratio, every = pooled.ratio(rows.features), np.ones(len(rows.ratio), dtype=bool)
+    few = np.arange(len(every)) < first * len(every)
+    own = OwnFits(rows, pooled.columns, series.constraints)
+
+    own.fit(pooled.latest, model.recipe, few, ratio[few])
+    later = own.fit(pooled.latest, model.recipe, every, ratio)
+
+    alone = fit_own(rows, pooled, pooled.latest, model.recipe, series.constraints)
+    assert (later.save_raw() == alone.save_raw()) is are_new
 
 
 def test_the_same_demand_gives_the_same_model(demand: pd.DataFrame, weekly: Dataset, model: ForecastModel) -> None:

@@ -1,20 +1,22 @@
 """Which way drivers work: by the scores of each, small is good, and by what the dataset file pins."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.model.boosters import TrainingRows
-from demand_assets.forecasting.model.training import own_model, recipe_choice
-from demand_assets.forecasting.model.training.own_model import OWN_ROWS
+from demand_assets.forecasting.model.own_model import OwnFits
+from demand_assets.forecasting.model.pooled_model import Fit
+from demand_assets.forecasting.model.training.own_model import OWN_ROWS, train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, is_mean
+from demand_assets.forecasting.series.gapped import Floats
 from tests.demand_assets.forecasting.conftest import HERE, weekly_demand
 
 SHOPS = {RegionItem("north", item): weekly_demand(130, seed=seed) for seed, item in enumerate(("kettle", "toaster"))}
@@ -92,20 +94,21 @@ def test_the_share_is_tried_out_with_boosters_as_they_will_serve(monkeypatch: py
     tables = {one: weekly_demand(400, seed=seed) for seed, one in enumerate(SHOPS)}
     dataset = Dataset(name="shop", frequency="W", horizon=4, source=HERE, drivers=(PRICE, PROMO),
                       training=Pins(scale="log", year_features=True, rounds=5, drivers="boosted"))
-    learned: dict[str, list[float]] = {"tried": [], "served": []}
+    tried, served = list[float](), list[float]()
 
-    def noting(where: str, fit: Callable[..., Any]) -> Callable[..., Any]:
-        def noted(rows: TrainingRows, *args: Any) -> Any:
-            learned[where].append(float(rows.ratio.sum()))
-            assert len(rows.ratio) <= OWN_ROWS
-            return fit(rows, *args)
+    def noting(learned: list[float]) -> Any:
+        def noted(own: OwnFits, fit: Fit, recipe: Recipe, known: npt.NDArray[np.bool_], ratio: Floats) -> Any:
+            learned.append(float(own.rows.ratio[known].sum()))
+            assert np.count_nonzero(known) <= OWN_ROWS
+            return fitted(own, fit, recipe, known, ratio)
         return noted
 
-    monkeypatch.setattr(recipe_choice, "fit_own", noting("tried", recipe_choice.fit_own))
-    monkeypatch.setattr(own_model, "fit_own", noting("served", own_model.fit_own))
+    fitted = OwnFits.fit
+    monkeypatch.setattr(OwnFits, "fit", noting(tried))
     pooled = train_pooled(list(tables), tables.__getitem__, dataset).with_version(1)
+    monkeypatch.setattr(OwnFits, "fit", noting(served))
     for one, table in tables.items():
-        own_model.train(table, dataset, pooled, one)
+        train(table, dataset, pooled, one)
 
-    assert len(learned["tried"]) == len(SHOPS)
-    assert set(learned["tried"]) <= set(learned["served"])  # the first window's
+    assert len(tried) == len(SHOPS)
+    assert set(tried) <= set(served)  # the first window's
