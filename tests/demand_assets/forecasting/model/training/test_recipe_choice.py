@@ -11,8 +11,8 @@ from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Backtesting, Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.model.own_model import OwnFits
-from demand_assets.forecasting.model.pooled_model import Fit
+from demand_assets.forecasting.model.serving.own_model import OwnFits
+from demand_assets.forecasting.model.serving.pooled_model import Fit
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS, train
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, is_mean
