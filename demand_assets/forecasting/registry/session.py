@@ -146,11 +146,12 @@ class Session:
             self.set_alias(name, alias, version)
             return self.date(name)
         try:
-            return self.rows.promote(name, alias, str(version), key, value)
+            dated: RegisteredModel = self.models.promote(name, alias, str(version), key, value)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise NotRegisteredError(f"{name} has no version {version}") from error
             raise
+        return dated
 
     @staticmethod
     def _settled(change: Callable[[], object]) -> None:
