@@ -4,6 +4,7 @@ Dagster's own storage opens a connection for every event. Named in ``deploy/dags
 ``DAGSTER_STORAGE=stock``; the private parts of Dagster that it leans on are listed in ``private_parts``.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as db
@@ -11,6 +12,7 @@ from dagster import EventLogEntry
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 
+from demand_assets.dagster_instance.events_together import StoresTogether
 from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
 
 KEPT = 2
@@ -19,7 +21,7 @@ which are closed again."""
 RENEWED_SECONDS = 1800
 
 
-class PooledPostgresEventLogStorage(PlansManyPartitions, PostgresEventLogStorage):
+class PooledPostgresEventLogStorage(StoresTogether, PlansManyPartitions, PostgresEventLogStorage):
     """The same tables and events as Dagster's own, through a kept connection that is tried before it is used."""
 
     def __init__(self, postgres_url: str, should_autocreate_tables: bool = True,
@@ -35,11 +37,18 @@ class PooledPostgresEventLogStorage(PlansManyPartitions, PostgresEventLogStorage
         return cls(config_value["postgres_url"], config_value.get("should_autocreate_tables", True), inst_data)
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event."""
+        """Store an event; at the end of a block of events that are stored together, where it is one of those."""
+        if self.is_to_wait(event):
+            return
         if is_of_many(event):
             self.store_planned(event)
         else:
             super().store_event(with_its_partition(event))
+
+    def store_all(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of one run, each of which is of a kind that waits, in a few statements."""
+        with self.index_transaction() as connection:
+            self.add_to_index(connection, events, self.rows_of_events(events))
 
     def dispose(self) -> None:
         """Close the kept connections."""

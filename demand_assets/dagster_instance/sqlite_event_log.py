@@ -6,7 +6,7 @@ are listed in ``private_parts``.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import Any
 import sqlalchemy as db
 from dagster import EventLogEntry
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
 from demand_assets.dagster_instance.at_rest.sqlite_storages import identity
+from demand_assets.dagster_instance.events_together import StoresTogether
 from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
 from demand_assets.forecasting.store.waiting_for_room import tried_until_there_is_room
 
@@ -33,7 +35,7 @@ _looked_at: dict[Path, tuple[int, int]] = {}
 """Index -> the file that it was when this process looked at its tables."""
 
 
-class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
+class PooledSqliteEventLogStorage(StoresTogether, PlansManyPartitions, SqliteEventLogStorage):
     """The same tables and events as Dagster's own; one kept connection for each of the last databases used."""
 
     waits_for_room = False
@@ -42,6 +44,7 @@ class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._tables: set[str] = set()
+        self._is_dated = False
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -51,11 +54,29 @@ class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store an event."""
+        """Store an event; at the end of a block of events that are stored together, where it is one of those."""
+        if not self.is_to_wait(event):
+            self._done(lambda: self._store_event(event))
+
+    def store_all(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events of one run, each of which is of a kind that waits, in a few statements."""
+        rows = self.rows_of_events(events)
+        self._done(lambda: self._add_to_run(events[0].run_id, rows))
+        self._done(lambda: self._add_to_index(events, rows))
+
+    def _done(self, work: Callable[[], None]) -> None:
         if self.waits_for_room:
-            tried_until_there_is_room(lambda: self._store_event(event))
+            tried_until_there_is_room(work)
         else:
-            self._store_event(event)
+            work()
+
+    def _add_to_run(self, run_id: str, rows: list[dict[str, Any]]) -> None:
+        with self.run_connection(run_id) as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+
+    def _add_to_index(self, events: Sequence[EventLogEntry], rows: list[dict[str, Any]]) -> None:
+        with self.index_transaction() as connection:
+            self.add_to_index(connection, events, rows)
 
     def _store_event(self, event: EventLogEntry) -> None:
         if not is_of_many(event):
@@ -99,6 +120,11 @@ class PooledSqliteEventLogStorage(PlansManyPartitions, SqliteEventLogStorage):
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
+
+    def _has_asset_key_index_cols_on_connection(self, conn: Connection) -> bool:  # nor the columns for each event
+        if not self._is_dated:
+            self._is_dated = bool(super()._has_asset_key_index_cols_on_connection(conn))
+        return self._is_dated
 
     @cached_property
     def supports_asset_checks(self) -> bool:  # Dagster looks into the database's schema for each check

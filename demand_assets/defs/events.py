@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from demand_assets.dagster_instance.partition_reports import report_failed_partitions, report_planned_partitions
+from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.defs.checks import evaluations
 from demand_assets.defs.metadata import data_version, is_nothing_served, to_metadata
 from demand_assets.defs.resources import PipelineResource
@@ -59,23 +60,24 @@ def _carried(context: dg.OpExecutionContext, resource: PipelineResource, keys: S
     summary, clock = RunSummary(), Clock()
     is_pooled_told = False
     context.log.info(f"{len(keys)} region-items, the first: {keys[0]}")
-    for outcome in told_in(context.log, pipeline.carry([RegionItem.from_key(key) for key in keys], assets,
-                                                       asked, clock)):
-        summary.add(outcome)
-        with clock("dagster events"):
-            if outcome.status == "failed":
-                failed.append(outcome)
-                context.log.error(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}\n{outcome.trace}")
-                continue
-            yield from evaluations(outcome)
-            if outcome.status == "quarantined":
-                context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
-                continue
-            if outcome.asset == CANDIDATE_MODEL and not is_pooled_told:
-                yield from _untold_pooled(context.instance, settings, pipeline.dataset.name,
-                                          outcome.details["pooled_version"])
-                is_pooled_told = True
-            yield event_of(outcome, settings, pipeline.dataset.name)
+    for outcomes in told_in(context.log, pipeline.carry_together([RegionItem.from_key(key) for key in keys], assets,
+                                                                 asked, clock)):
+        with clock("dagster events"), reported_together(context.instance):
+            for outcome in outcomes:
+                summary.add(outcome)
+                if outcome.status == "failed":
+                    failed.append(outcome)
+                    context.log.error(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}\n{outcome.trace}")
+                    continue
+                yield from evaluations(outcome)
+                if outcome.status == "quarantined":
+                    context.log.warning(f"{outcome.region_item.key}: {outcome.asset}: {outcome.reason}")
+                    continue
+                if outcome.asset == CANDIDATE_MODEL and not is_pooled_told:
+                    yield from _untold_pooled(context.instance, settings, pipeline.dataset.name,
+                                              outcome.details["pooled_version"])
+                    is_pooled_told = True
+                yield event_of(outcome, settings, pipeline.dataset.name)
     last = next(asset for asset in reversed(RETRAINED_ASSETS) if asset in assets)
     yield dg.AssetObservation(last, description="what became of the region-items, and where the run's time went",
                               metadata={**summary.metadata, SECONDS: dg.MetadataValue.json({

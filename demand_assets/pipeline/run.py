@@ -95,7 +95,14 @@ class Pipeline:
 
     def carry(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: RequestedBy,
               clock: Clock | None = None) -> Iterator[Outcome]:
-        """Carry region-items through the stages that make these assets; one that fails a stage goes no further.
+        """Each outcome of ``carry_together``, by itself."""
+        for outcomes in self.carry_together(region_items, assets, asked, clock):
+            yield from outcomes
+
+    def carry_together(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: RequestedBy,
+                       clock: Clock | None = None) -> Iterator[Sequence[Outcome]]:
+        """Carry region-items through the stages that make these assets; one that fails a stage goes no further. What
+        became of some, as soon as it is known.
 
         Where something of the machine is used up, those that have not come to their end wait for it and are begun
         again; what they have registered is gone on with.
@@ -109,10 +116,10 @@ class Pipeline:
         while True:
             ended = set[RegionItem]()
             try:
-                for outcome in self._carry(going, assets, asked, clock):
-                    yield outcome
-                    if outcome.asset == last or (outcome.status != "done" and outcome.asset != INSPECTED):
-                        ended.add(outcome.region_item)
+                for outcomes in self._carry(going, assets, asked, clock):
+                    yield outcomes
+                    ended |= {one.region_item for one in outcomes
+                              if one.asset == last or (one.status != "done" and one.asset != INSPECTED)}
             except Exception as error:
                 if not patience.waits_for(error):
                     raise
@@ -121,7 +128,7 @@ class Pipeline:
                 return
 
     def _carry(self, region_items: Sequence[RegionItem], assets: Collection[str], asked: RequestedBy,
-               clock: Clock) -> Iterator[Outcome]:
+               clock: Clock) -> Iterator[Sequence[Outcome]]:
         going = list(region_items)
         stages: tuple[tuple[tuple[Asset, ...], Callable[..., Iterator[Part]]], ...] = (
             (TAKING_IN, self._take_in), (TRAINING, self._train))
@@ -135,7 +142,7 @@ class Pipeline:
                 for part in self._past_what_is_mended(stage, going, wanted, asked, clock):
                     clock.add(part.seconds)
                     told(part.outcomes)
-                    yield from part.outcomes
+                    yield part.outcomes
                     reached += [outcome.region_item for outcome in part.outcomes
                                 if outcome.asset in last and outcome.status == "done"]
                 going = sorted(set(reached))

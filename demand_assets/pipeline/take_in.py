@@ -15,7 +15,7 @@ from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import written_out
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.features.inspected_features import features_table
+from demand_assets.forecasting.features.inspected_features import features_columns
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.checksums import short_digest
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
@@ -126,9 +126,9 @@ class TakeInStage:
 
     def _store_features(self, region_item: RegionItem) -> Outcome:
         demand = self.store.read("demand", region_item)
-        table = features_table(demand, self.dataset, region_item)
-        self.store.write(FEATURES_FOLDER, region_item, table)
-        return Outcome(region_item, INSPECTED, details={"rows": len(table), "columns": len(table.columns)})
+        columns = features_columns(demand, self.dataset, region_item)
+        self.store.write(FEATURES_FOLDER, region_item, columns)
+        return Outcome(region_item, INSPECTED, details={"rows": len(columns["date"]), "columns": len(columns)})
 
 
 def numbers_of(validated: Validated) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """The table of features that Dagster shows: what is known at the end of each period."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -15,7 +18,12 @@ _EXACT = frozenset(DemandFeatures.to_schema().columns)
 
 
 def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> pd.DataFrame:
-    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures.
+    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures."""
+    return pd.DataFrame(features_columns(demand, dataset, region_item))
+
+
+def features_columns(demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> dict[str, npt.NDArray[Any]]:
+    """The columns of the table: of so many, to make one table costs as much as all features.
 
     For people to look at: a category driver is one column of texts, not one column for each value, and a driver that
     the demand was taken in without is left out.
@@ -28,6 +36,6 @@ def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionIt
             **{f"target:{name}": values for name, values in series.drivers.items()}}
     columns = plain | {name: values if name in _EXACT else values.astype(np.float32)
                        for name, values in rest.items() if not name.endswith("=(other)") and name not in plain}
-    return pd.DataFrame(columns | {
-        f"target:{driver.name}": demand[driver.name].astype("string").fillna("").to_numpy(dtype=object)
-        for driver in dataset.drivers if driver.kind == "category"})
+    texts = {f"target:{driver.name}": demand[driver.name].astype("string").fillna("").to_numpy(dtype=object)
+             for driver in dataset.drivers if driver.kind == "category"}
+    return {name: np.asarray(values) for name, values in (columns | texts).items()}

@@ -380,8 +380,7 @@ class Registry:
             self.session.date(name)
             return decision
         replaced = before.previous if before.production == version else before.production
-        self._promoted(name, version, Promotion(at=iso_now(), replaced=replaced))
-        after = self.session.date(name)
+        after = self._promoted(name, version, Promotion(at=iso_now(), replaced=replaced))
         self._forget_promotions(after)
         now = entry_of(after, self.dataset)
         pinned = now and now.pinned_version
@@ -416,10 +415,11 @@ class Registry:
             if EXPIRING in self.session.version(entry.name, version).tags:
                 raise ActRefusedError(f"v{version} is being removed, as it is old and nothing stands on it; choose "
                                       "another version, or retrain")
-            self._promoted(entry.name, version, Promotion(at=now, replaced=replaced, by=by, reason=reason))
+            after = self._promoted(entry.name, version, Promotion(at=now, replaced=replaced, by=by, reason=reason))
             if entry.pinned_by:
                 self._write(entry.name, PIN, Pin(at=now))
-            self._forget_promotions(self.session.date(entry.name))
+                after = self.session.date(entry.name)
+            self._forget_promotions(after)
 
     def pin(self, region_item: RegionItem, version: int, by: str, reason: str) -> None:
         """Let the gate keep the version in production whatever comes, until it is unpinned.
@@ -465,10 +465,9 @@ class Registry:
         if again is not None and again.description == described:
             self.session.models.update_registered_model(name, "")
 
-    def _promoted(self, name: str, version: int, promotion: Promotion) -> None:
-        """Write down how the version comes to be in production, and then put it there."""
-        self._write(name, f"{PROMOTION}{version}", promotion)
-        self.session.set_alias(name, PRODUCTION, version)
+    def _promoted(self, name: str, version: int, promotion: Promotion) -> "RegisteredModel":
+        """Write down how the version comes to be in production, put it there, and date the model; as it is then."""
+        return self.session.promote(name, PRODUCTION, version, f"{PROMOTION}{version}", promotion.written())
 
     def _write(self, name: str, key: str, fact: Fact) -> None:
         self.session.set_tag(name, key, fact.written())

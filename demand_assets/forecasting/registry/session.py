@@ -100,11 +100,12 @@ class Session:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_model_version(name, str(version))
+            found: ModelVersion = (self.rows or self.client).get_model_version(name, str(version))
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise NotRegisteredError(f"{name} has no version {version}") from error
             raise
+        return found
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -131,6 +132,26 @@ class Session:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 raise NotRegisteredError(f"{name} has no version {version}") from error
             raise
+
+    def promote(self, name: str, alias: str, version: int, key: str, value: str) -> "RegisteredModel":
+        """Set a tag of a registered model, let an alias name a version and date the model, in this order; the model as
+        it is then. At once where the database is at hand.
+
+        Raises: NotRegisteredError: there is no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if not self.rows:
+            self.set_tag(name, key, value)
+            self.set_alias(name, alias, version)
+            return self.date(name)
+        try:
+            dated: RegisteredModel = self.models.promote(name, alias, str(version), key, value)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                raise NotRegisteredError(f"{name} has no version {version}") from error
+            raise
+        return dated
 
     @staticmethod
     def _settled(change: Callable[[], object]) -> None:

@@ -125,10 +125,10 @@ class TrainingBatch:
     def _numbered(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str]) -> int:
         from mlflow.exceptions import MlflowException
 
-        client, rows = self.session.client, self.session.rows
         tags = {**tags, SEALED: "in the files", **({PYFUNC: self.folder.code} if self.folder else {})}
-        if rows:
+        if rows := self.session.rows:
             return rows.add_version(name, identity, f"{self.artifact_uri}/{path}", self.run_id, tags)
+        client = self.session.client  # not before: a worker that needs none is spared what it imports
         if not is_known:
             try:
                 client.create_registered_model(name, tags=identity)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, Literal, cast
 
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -110,10 +111,17 @@ class DemandStore(StoredFiles):
         """Without the attributes, which each process reads once."""
         return self.__dict__ | {"_attributes": _NEVER}
 
-    def write(self, stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> str:
-        """Replace the region-item's table of that stage; the checksum of its file, the same for the same table."""
+    def write(self, stage: Stage, region_item: RegionItem,
+              table: pd.DataFrame | Mapping[str, npt.NDArray[Any]]) -> str:
+        """Replace the region-item's table of that stage; the checksum of its file, the same for the same table.
+
+        Args:
+            table: or its columns, where nothing but their values is to be kept: numbers, dates and texts.
+        """
         buffer, name = io.BytesIO(), self._table(stage, region_item)
-        found = pa.Table.from_pandas(table, preserve_index=False)
+        # threads cost more than so small a table
+        found = (pa.Table.from_pandas(table, preserve_index=False, nthreads=1) if isinstance(table, pd.DataFrame)
+                 else pa.table({column: pa.array(values, from_pandas=True) for column, values in table.items()}))
         found = found.replace_schema_metadata({**(found.schema.metadata or {}), b"checksum": BLANK.encode()})
         # Measured values hardly repeat, and nobody skips within so small a file: both would only cost time.
         texts = [column.name for column in found.schema if pa.types.is_string(column.type)
@@ -182,7 +190,7 @@ class DemandStore(StoredFiles):
                                   f"{region_item.key!r}.") from None
         try:
             is_whole = is_sealed(name, content)
-            read = pq.read_table(pa.BufferReader(content), use_threads=False)  # threads cost more than so small a table
+            read = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)  # read_table takes twice as long
             table = cast(pd.DataFrame, read.to_pandas(use_threads=False))
             if not is_whole:
                 _check_foreign(stage, region_item, table)

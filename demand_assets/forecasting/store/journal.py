@@ -19,7 +19,7 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -95,6 +95,9 @@ class Entry:
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
     asked_by: str = ""
     """Who or what asked for the run, as its tag in Dagster says."""
+
+
+_FIELDS = tuple(each.name for each in fields(Entry))
 
 
 class Journal:
@@ -246,7 +249,8 @@ def is_missed(name: str, last: str) -> bool:
 
 
 def _lines(entries: Iterable[Entry]) -> bytes:
-    return "\n".join(_sealed(json.dumps({**asdict(entry), "region_item": entry.region_item.key}, ensure_ascii=False))
+    return "\n".join(_sealed(json.dumps({**{name: getattr(entry, name) for name in _FIELDS},
+                                         "region_item": entry.region_item.key}, ensure_ascii=False))
                      for entry in entries).encode()
 
 

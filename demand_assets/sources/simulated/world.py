@@ -27,6 +27,8 @@ _DAYS = {"D": 1.0, "W": 7.0, "M": 30.4, "Q": 91.3}
 _LAUNCH_CYCLE_DAYS = 6 * 365
 _SHORTEST_LIFE_DAYS = 120
 _FIRST_YEAR = 2000
+_KEPT = 256
+"""Regions and spans of time whose weather and holidays are kept."""
 
 
 @dataclass(frozen=True)
@@ -210,12 +212,23 @@ class World:
         return np.asarray(factors[np.searchsorted(breaks, dates, side="right")])
 
     def _temperature(self, region: str, dates: Dates) -> Floats:
+        return self._weather(region, dates.astype("datetime64[D]").tobytes()).copy()
+
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 - as above
+    def _weather(self, region: str, days: bytes) -> Floats:
+        """The temperature of a region on these days, which all of its items have in common."""
+        dates = np.frombuffer(days, dtype="datetime64[D]")
         numbers = ordinals(dates, self._frequency)
         noise = sum((weight * self._normal(("weather", region), numbers - back)
                      for back, weight in enumerate((1.6, 1.2, 0.9, 0.6, 0.4))), np.zeros(len(dates)))
         return np.round(self.climate(region, dates) + noise, 1)
 
     def _holidays(self, dates: Dates) -> Floats:
+        return self._days_off(dates.astype("datetime64[D]").tobytes()).copy()
+
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 - as above
+    def _days_off(self, days_asked: bytes) -> Floats:
+        dates = np.frombuffer(days_asked, dtype="datetime64[D]")
         numbers = ordinals(dates, self._frequency)
         years = np.unique(dates.astype("datetime64[Y]").astype(int) + 1970)
         days = _holidays_of(int(years.min()), int(years.max()) + 1)

@@ -1,5 +1,6 @@
 """A workspace of Dagster's with a few partitioned assets, in this process: backfills without a server."""
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -10,8 +11,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as db
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
+from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.settings import Settings
 
 KEYS = [f"north|item {number:03}" for number in range(12)]
@@ -107,3 +110,49 @@ def recorded(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     runs = [dg.materialize([thing], instance=instance, partition_key=key) for key in ("a", "b")]
     return [(event.event_type_value, event.partition or "") for run in runs
             for event in (entry.dagster_event for entry in instance.all_logs(run.run_id)) if event]
+
+
+PARTS = dg.StaticPartitionsDefinition(["a", "b", 'c"\\é'])
+TABLES = ("event_logs", "asset_keys", "asset_event_tags", "asset_check_executions")
+
+
+@dg.multi_asset(specs=[dg.AssetSpec("demand", skippable=True), dg.AssetSpec("model", skippable=True)],
+                check_specs=[dg.AssetCheckSpec("planned", asset="demand")], partitions_def=PARTS, name="several")
+def several(context: dg.AssetExecutionContext) -> Iterator[object]:
+    """What the pipeline tells of some partitions at once, with all that makes a difference to how it is stored."""
+    yield dg.AssetCheckResult(asset_key="demand", check_name="planned", passed=True)
+    with reported_together(context.instance):
+        yield dg.AssetMaterialization("demand", partition="a", metadata={"rows": 3}, tags={"dagster/data_version": "7"})
+        yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("demand"), check_name="planned", passed=False)
+        yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("demand"), check_name="holds", passed=True, partition="b")
+        yield dg.AssetMaterialization("demand", partition='c"\\é', metadata={"rows": 4}, tags={"of": "c"})
+        context.log.warning("said in between")
+        yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("demand"), check_name="holds", passed=False, partition="b")
+        yield dg.AssetMaterialization("model", partition="a")
+        yield dg.AssetObservation("demand", partition="a", metadata={"what": "became of it"})
+        yield dg.AssetCheckEvaluation(asset_key=dg.AssetKey("model"), check_name="holds", passed=False, partition="a",
+                                      severity=dg.AssetCheckSeverity.WARN)
+        yield dg.AssetMaterialization("model", partition="b")
+
+
+def rows_of_several(instance: dg.DagsterInstance) -> dict[str, list[tuple[object, ...]]]:
+    """Table -> the rows that a run of ``several`` leaves in it, without what is another each time, in their order."""
+    run_id = dg.materialize([several], instance=instance, partition_key="a").run_id
+    storage: Any = instance.event_log_storage
+
+    def rows(connection: Any, table: str) -> list[tuple[object, ...]]:
+        of_run = "" if table in ("asset_keys", "asset_event_tags") else f" where run_id = '{run_id}'"
+        number = "asset_key" if table == "asset_keys" else "event_id" if table == "asset_event_tags" else "id"
+        return [tuple(_without_what_varies(str(value), run_id) for value in row)
+                for row in connection.execute(db.text(f"select * from {table}{of_run} order by {number}"))]
+
+    with storage.run_connection(run_id) as connection:
+        found = {"of the run": rows(connection, "event_logs")}
+    with storage.index_connection() as connection:
+        return found | {table: rows(connection, table) for table in TABLES}
+
+
+def _without_what_varies(text: str, run_id: str) -> str:
+    text = re.sub(r'"(timestamp|pid|duration_ms)": [\d.e+-]+', r'"\1": 0', text.replace(run_id, "RUN"))
+    text = re.sub(r'\b[\d.]+(ms|s)\b|(?<="log_key": ")\w+', "…", text)
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?", "AT", text)

@@ -11,7 +11,7 @@ from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.postgres_event_log import PooledPostgresEventLogStorage
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
-from tests.demand_assets.dagster_instance.conftest import planned_and_failed, recorded, thing
+from tests.demand_assets.dagster_instance.conftest import planned_and_failed, recorded, rows_of_several, thing
 
 OWN = "storage: {{postgres: {{postgres_url: '{url}'}}}}\ntelemetry: {{enabled: false}}\n"
 
@@ -37,6 +37,18 @@ def test_the_same_events_are_recorded(url, tmp_path: Path):
         assert type(own.event_log_storage) is PostgresEventLogStorage
         assert recorded(pooled) == recorded(own)
         assert pooled.get_materialized_partitions(thing.key) == {"a", "b"}
+
+
+def test_events_that_are_stored_together_leave_the_same_rows(services, tmp_path: Path):
+    told = []
+    for storage in ("pooled", "stock"):
+        services.add_databases(f"together_{storage}_")
+        prepare_home(tmp_path / storage, settings(
+            services.environment(f"together_{storage}_")["DAGSTER_DATABASE_URL"], storage))
+        with open_instance(tmp_path / storage) as instance:
+            told.append(rows_of_several(instance))
+
+    assert told[0] == told[1]
 
 
 def test_events_share_a_connection(url, tmp_path: Path):

@@ -121,7 +121,7 @@ def test_on_stock_parts_nothing_that_leans_on_private_ones_is_needed(
         monkeypatch.setenv(*switch.split("="))
     for module in ("sqlite_event_log", "postgres_event_log", "runs.celery_launcher", "runs.local_launcher",
                    "runs.runs_lost_before_start", "runs.run_process", "planned_partitions",
-                   "backfills"):  # as though they could not be imported
+                   "events_together", "backfills"):  # as though they could not be imported
         monkeypatch.setitem(sys.modules, f"demand_assets.dagster_instance.{module}", None)
     from demand_assets.dagster_instance.instance import open_instance, prepare_home
     from demand_assets.defs.partitions import sync_partitions

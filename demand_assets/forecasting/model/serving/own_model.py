@@ -237,7 +237,7 @@ class ForecastModel:
         found = {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
                  "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
                  "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
-                 "paths": asdict(self.paths)}
+                 "paths": {"origins": self.paths.origins, "scaled": self.paths.scaled}}  # no copy of each number
         if self.challenger and self.boosters:
             found |= {"challenger": self.challenger.to_json(), "boosters": self.boosters.details()}
         return found

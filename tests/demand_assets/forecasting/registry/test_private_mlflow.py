@@ -70,6 +70,30 @@ def test_rows_are_those_that_mlflows_client_writes(database: str) -> None:
     assert dict(mine.tags) == dict(its.tags)
     assert [dict(one) for one in mine.latest_versions] == [dict(one) for one in its.latest_versions]
     assert {**dict(mine), "latest_versions": 0} == {**dict(its), "latest_versions": 0}
+    for number in ("1", "2"):
+        assert dict(rows.get_model_version(ours, number)) == dict(client.get_model_version(ours, number))
+
+
+def test_a_promotion_is_a_tag_an_alias_and_a_date_or_nothing(database: str) -> None:
+    client, rows = MlflowClient(database, database), RegistryRows(database)
+    theirs, ours = f"{NAME}.promoted.theirs", f"{NAME}.promoted.ours"
+    for name in (theirs, ours):
+        for number in (1, 2):
+            rows.add_version(name, IDENTITY, f"file:///{number}", "0" * 32, {"a": "b"})
+    before = client.get_registered_model(ours).last_updated_timestamp
+
+    for number in ("1", "2", "1"):
+        client.set_registered_model_tag(theirs, f"promotion.{number}", "how")
+        client.set_registered_model_alias(theirs, "production", number)
+        after = rows.promote(ours, "production", number, f"promotion.{number}", "how")
+
+    assert all_rows(database, ours) == all_rows(database, theirs)
+    assert after.aliases == {"production": 1}
+    assert after.last_updated_timestamp >= before
+    assert dict(after.tags) == dict(client.get_registered_model(ours).tags)
+    with pytest.raises(MlflowException):
+        rows.promote(ours, "production", "7", "promotion.7", "how")
+    assert all_rows(database, ours) == all_rows(database, theirs)
 
 
 def test_a_model_that_is_dated_is_the_newest_and_keeps_its_name(database: str) -> None:
@@ -98,6 +122,9 @@ def test_what_is_not_there_is_said_as_mlflow_says_it(database: str) -> None:
         for act, arguments in ((does.set_registered_model_alias, (name, "candidate", "2")),
                                (does.set_registered_model_alias, (name, "candidate", "7")),
                                (does.set_registered_model_tag, ("nobody", "a", "b")),
+                               (does.get_model_version, (name, "2")),
+                               (does.get_model_version, (name, "7")),
+                               (does.get_model_version, ("nobody", "1")),
                                (does.update_registered_model, ("nobody", "a")),
                                (does.rename_registered_model, ("nobody", "nobody")),
                                (does.get_registered_model, ("nobody",))):

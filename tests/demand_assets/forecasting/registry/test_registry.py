@@ -317,7 +317,8 @@ def test_a_promotion_that_was_cut_off_is_done_again_and_the_old_one_serves_until
                                                                                       model: ForecastModel) -> None:
     promoted(registry, KETTLES, model)
     before, version = registry.entry(KETTLES), register(registry, KETTLES, model)
-    for steps in (1, 2):
+    # By MLflow's client a note, the alias, and a date, one after the other; by our statements all at once or nothing.
+    for steps, is_moved in ((1, False), (2, True)) if registry.session.stock else ((0, False),):
         models = registry.session.models
         registry.session.models = Interrupted(models, steps, cut_off)
         with pytest.raises(CutOffError):
@@ -325,9 +326,9 @@ def test_a_promotion_that_was_cut_off_is_done_again_and_the_old_one_serves_until
         registry.session.models = models
         entry = registry.entry(KETTLES)
         assert entry.problem == ""
-        assert (entry.production, entry.previous) == ((1, None) if steps == 1 else (2, 1))
-        assert entry.decided == (None if steps == 1 else 2)
-        assert steps == 2 or entry.promoted_at == before.promoted_at
+        assert (entry.production, entry.previous) == ((2, 1) if is_moved else (1, None))
+        assert entry.decided == (2 if is_moved else None)
+        assert is_moved or entry.promoted_at == before.promoted_at
 
     registry.record_decision(KETTLES, version, PROMOTE, "r1")
     assert (registry.entry(KETTLES).production, registry.entry(KETTLES).previous) == (2, 1)
