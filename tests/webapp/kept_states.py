@@ -16,8 +16,8 @@ from webapp.services import Services
 
 DATABASE = "app.db"
 COMPARED = {"user_session": "digest", "watermark": "name, CASE WHEN name LIKE 'revision:%' THEN '' ELSE value END"}
-"""Table -> what of it makes another state, where that is not all: a session is one, whenever it was last used; revisions
-are drawn at random."""
+"""Table -> what of it makes another state, where that is not all: a session is one, whenever it was last used, and
+revisions are drawn at random."""
 
 
 @dataclass(frozen=True)

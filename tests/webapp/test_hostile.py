@@ -196,8 +196,7 @@ def rule_of(app: Flask, target: Target) -> str:
 
 
 class RunningAttributes(HTMLParser):
-    """Attributes that run a script, as an HTML parser finds them; a tree of the page would take longer than the page.
-    """
+    """Attributes that run a script, as an HTML parser finds them; a tree would take longer than the page."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -290,8 +290,8 @@ def silent(_row: RegionItemRow) -> None:
     db.session.add(SystemState(name="dagster", is_up=False, checked_at=now(), since=now(), message="gone"))
 
 
-CHANGES = (status, total, judged, retrained, moved_before, to_do, overridden, adjusted, carried, carried_on, starred, saved,
-           told, announced, silent, gone)
+CHANGES = (status, total, judged, retrained, moved_before, to_do, overridden, adjusted, carried, carried_on, starred,
+           saved, told, announced, silent, gone)
 """One after the other; what is gone is on no page, so it goes last."""
 
 
