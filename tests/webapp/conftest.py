@@ -35,6 +35,7 @@ from demand_assets.forecasting.store.journal import Entry, Journal
 from deploy.services import Services as Servers
 from tests.services import copy_database
 from tests.webapp.fakes import FakeDagster, FakeRegistry, keys_of
+from tests.webapp.kept_states import KeptStates
 from webapp import create_app
 from webapp.accounts.views import SECURITY_SETTINGS, create_user
 from webapp.adjustments.adjustments import tell_store
@@ -419,11 +420,30 @@ class Background:
     app: Flask
     dagster: FakeDagster
     registry: FakeRegistry
+    kept_states: KeptStates | None = None
 
     @property
     def services(self) -> Services:
         found: Services = self.app.extensions["services"]
         return found
+
+    def once(self, make: Callable[[], None], *of: object) -> None:
+        """Have what a function makes of the state that there is; made by the first test of all that begin with this
+        state, copied for those after it.
+
+        Args:
+            make: a function of a module or of a fixture, of which no two have one name. What it does depends on the
+                state alone, so no test may have replaced what it calls.
+            of: what it depends on besides.
+        """
+        if self.kept_states is None:
+            make()
+        else:
+            self.kept_states.reach(f"{make.__module__}.{make.__qualname__} {of}", self.app, self.registry, make)
+
+    def have_stored_forecasts(self) -> None:
+        """As ``make_stored_forecasts`` makes them, ``once``."""
+        self.once(self.make_stored_forecasts)
 
     def start_again(self) -> None:
         """As another worker has it, which has loaded no model yet."""
@@ -488,28 +508,41 @@ class Background:
                 pooled.forget_others()
 
 
+@pytest.fixture(scope="session")
+def kept_states(tmp_path_factory: pytest.TempPathFactory) -> KeptStates:
+    return KeptStates(tmp_path_factory.mktemp("kept"))
+
+
 @pytest.fixture
-def background(app: Flask, dagster: FakeDagster, registry: FakeRegistry) -> Background:
-    return Background(app, dagster, registry)
+def background(app: Flask, dagster: FakeDagster, registry: FakeRegistry, kept_states: KeptStates) -> Background:
+    return Background(app, dagster, registry, kept_states)
 
 
 @pytest.fixture
 def furnished(client: FlaskClient, app: Flask, background: Background, registry: FakeRegistry,
               model: ForecastModel) -> Flask:
     """The app with something on every page."""
-    from tests.webapp.furnished import furnish  # which leans on what stands here
+    from tests.webapp.furnished import HAND_OVER_FOLDER, furnish  # which leans on what stands here
 
-    return furnish(client, app, background, registry, model)
+    def make() -> None:
+        furnish(client, app, background, registry, model)
+
+    background.once(make)
+    background.services.settings.web_hand_over_folder = HAND_OVER_FOLDER
+    return app
 
 
 @pytest.fixture
 def three(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
     """Versions 1 to 3 of the kettles' model; 3 is in production."""
-    for version in (1, 2, 3):
-        registry.promote(KETTLE, model)
-        background.journal(Entry(KETTLE, "trained", numbers={"version": version, "wape": 0.2}),
-                           Entry(KETTLE, "promoted", reason="better", numbers={"version": version}))
-    background.watch(sweep=True)
+    def make() -> None:
+        for version in (1, 2, 3):
+            registry.promote(KETTLE, model)
+            background.journal(Entry(KETTLE, "trained", numbers={"version": version, "wape": 0.2}),
+                               Entry(KETTLE, "promoted", reason="better", numbers={"version": version}))
+        background.watch(sweep=True)
+
+    background.once(make)
 
 
 def page(response: TestResponse) -> BeautifulSoup:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,7 @@ class FakeRegistry:
     """The registry's entries and files, in a folder."""
 
     def __init__(self, folder: Path, dataset: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._dataset = dataset
         self._entries: dict[str, tuple[int, RegistryEntry]] = {}
         self._clock = 1_700_000_000_000
@@ -122,6 +123,26 @@ class FakeRegistry:
         self.made: dict[tuple[str, str], list[RegisteredVersion]] = {}
         """Tag and its value -> versions that bear it, besides those that are promoted and kept here."""
         self.requests_asked: list[tuple[str, str, str]] = []
+
+    def contents(self) -> dict[str, Any]:
+        """All that it knows, but for where its files are."""
+        return {name: value for name, value in vars(self).items() if name != "folder"}
+
+    def become(self, other: "FakeRegistry") -> None:
+        """Know what the other knows, and have copies of its files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if other.folder.exists():
+            shutil.copytree(other.folder, self.folder)
+        vars(self).update(deepcopy({name: value for name, value in vars(other).items() if name != "folder"}))
+        self._entries = {name: (clock, other._with_files_in(self.folder, entry))
+                         for name, (clock, entry) in self._entries.items()}
+
+    def _with_files_in(self, folder: Path, entry: RegistryEntry) -> RegistryEntry:
+        """The entry, as if this registry's files were in another folder."""
+        if entry.files is None:
+            return entry
+        source = Path(entry.files.source)
+        return replace(entry, files=replace(entry.files, source=str(folder / source.relative_to(self.folder))))
 
     def promote(self, region_item: RegionItem, model: ForecastModel, summary: dict[str, Any] | None = None,
                 decided_at: str | None = None, request_id: str = "") -> int:
@@ -137,7 +158,7 @@ class FakeRegistry:
         before = self._entries[name][1] if name in self._entries else None
         before = before or RegistryEntry(region_item, name, None, None)
         version = (before.candidate or 0) + 1
-        target = self._folder / name / str(version)
+        target = self.folder / name / str(version)
         target.mkdir(parents=True)
         replace(model, card=replace(model.card, **summary or {})).save(target)
         seal(target, name, version, model.card.data_hash)
@@ -160,7 +181,7 @@ class FakeRegistry:
 
     def _add_pooled(self, model: PooledModel) -> int:
         assert model.version is not None
-        target = self._folder / pooled_name(self._dataset) / str(model.version)
+        target = self.folder / pooled_name(self._dataset) / str(model.version)
         if not target.exists():
             target.mkdir(parents=True)
             model.save(target)
@@ -176,7 +197,7 @@ class FakeRegistry:
     def roll_back(self, region_item: RegionItem, version: int, replaced: int | None, by: str, reason: str) -> None:
         entry, at = self._known(region_item), iso_now()
         checked_act(entry, version, replaced)
-        if not (self._folder / entry.name / str(version)).exists():
+        if not (self.folder / entry.name / str(version)).exists():
             raise NotRegisteredError(f"{entry.name} has no version {version}")
         self._set(replace(_unpinned(entry), production=version, previous=replaced, promoted_at=at, files=None,
                           rolled_back={"by": by, "reason": reason, "at": at, "from": replaced}))
@@ -201,11 +222,11 @@ class FakeRegistry:
 
     def damage(self, region_item: RegionItem, version: int) -> None:
         """Break the files of one version."""
-        (self._folder / region_item.model_name(self._dataset) / str(version) / "model.ubj").write_bytes(b"broken")
+        (self.folder / region_item.model_name(self._dataset) / str(version) / "model.ubj").write_bytes(b"broken")
 
     def damage_pooled(self, version: int) -> None:
         """Break the files of one version of the pooled model."""
-        (self._folder / pooled_name(self._dataset) / str(version) / "pooled.json").write_bytes(b"broken")
+        (self.folder / pooled_name(self._dataset) / str(version) / "pooled.json").write_bytes(b"broken")
 
     def page(self, size: int, token: str = "") -> Page:
         self._answer()
@@ -233,16 +254,16 @@ class FakeRegistry:
 
     def expire(self, region_item: RegionItem, version: int) -> None:
         """Remove a version, as the pipeline does with old ones that nothing stands on."""
-        shutil.rmtree(self._folder / region_item.model_name(self._dataset) / str(version))
+        shutil.rmtree(self.folder / region_item.model_name(self._dataset) / str(version))
 
     def _registered(self, entry: RegistryEntry) -> list[RegisteredVersion]:
-        folder = self._folder / entry.name
+        folder = self.folder / entry.name
         return [RegisteredVersion(entry.region_item, int(path.name), now(), None, "", "", "", "", {})
                 for path in sorted(folder.iterdir(), key=lambda path: int(path.name))]
 
     def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
         self._answer()
-        source, target = self._folder / name / str(version), folder / name / str(version)
+        source, target = self.folder / name / str(version), folder / name / str(version)
         if not source.exists():
             raise NotRegisteredError(f"{name} has no version {version}")
         if not target.exists():

@@ -51,6 +51,7 @@ from webapp.work_list.thresholds import default_rule, set_rule
 
 TOASTER = RegionItem("north", "item 02")
 """Whose newest model the gate kept out, and whose newest demand is refused."""
+HAND_OVER_FOLDER = "/a/folder"
 STARTS = ("/", "/forecasts?ri=north%7Ckettle&adjust=2026-06-16", "/forecasts", "/totals", "/heat-map", "/scenarios",
           "/scenarios/new?ri=north%7Ckettle&change-0-driver=price", "/retrains", "/retrains/1", "/retrains/2",
           "/models",
@@ -114,7 +115,7 @@ def furnish(client: FlaskClient, app: Flask, background: Background, registry: F
     with app.app_context():
         place(WantedOverride(date(2026, 7, 1), date(2026, 7, 2), "percent", 10.0, "a fair", "form"),
               {KETTLE.key: part(30.0)})
-        app.extensions["services"].settings.web_hand_over_folder = "/a/folder"
+        app.extensions["services"].settings.web_hand_over_folder = HAND_OVER_FOLDER
         publish(WantedPlan("Week 27", "", "p" * 32, Readiness.all_of(WORDS)))
         make_token(db.session.scalars(select(User).where(User.email == ADMIN)).one(), "nightly", "viewer",
                    now() + timedelta(days=30))

@@ -1,11 +1,19 @@
 """A process that is killed in the middle of a change leaves all of it or nothing of it: the change and its entry in the
-audit log. A child process makes each change and kills itself (SIGKILL) after every single statement and before the
-commit, one moment in each run; then the database is looked at."""
+audit log.
 
+A child process makes each change and kills itself (SIGKILL) after every single statement and before the commit, one
+moment in each run; then the database is looked at. On SQLite, where a kill leaves the files as they are, one run copies
+them at every such moment, and the copies are looked at; a kill is made before the commit, when all has been written.
+"""
+
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +26,7 @@ from tests.webapp import account_changes as accounts
 from tests.webapp import scim_changes as scim
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, PASSWORD
 from tests.webapp.fakes import FakeRegistry
-from tests.webapp.killed import makes
+from tests.webapp.killed import left_at_each_moment, makes
 from tests.webapp.overrides.builders import part
 from webapp import create_app
 from webapp.accounts import users
@@ -308,8 +316,8 @@ def on_postgres(settings: Settings, empty_postgres: Callable[[str], str], regist
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_of_a_killed_change_there_is_all_or_nothing(on_sqlite: World, name: str) -> None:
-    all_or_nothing(on_sqlite, CHANGES[name])
+def test_of_a_killed_change_there_is_all_or_nothing(on_sqlite: World, tmp_path: Path, name: str) -> None:
+    all_or_nothing(on_sqlite, CHANGES[name], tmp_path / "copies")
 
 
 @pytest.mark.parametrize("name", list(CHANGES)[::4])  # some of each kind: it takes long, and one writing() serves all
@@ -317,7 +325,8 @@ def test_of_a_killed_change_there_is_all_or_nothing_on_postgres(on_postgres: Wor
     all_or_nothing(on_postgres, CHANGES[name])
 
 
-def test_a_change_in_two_transactions_would_be_found(on_sqlite: World) -> None:
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_a_change_in_two_transactions_would_be_found(on_sqlite: World, tmp_path: Path, is_copied: bool) -> None:
     def in_two(_: World) -> None:
         with writing():
             db.session.get_one(RegionItemRow, KETTLE.key).reason = "changed"
@@ -325,14 +334,23 @@ def test_a_change_in_two_transactions_would_be_found(on_sqlite: World) -> None:
             record("changed", "model", "north · kettle")
 
     with pytest.raises(AssertionError, match="half of the change"):
-        all_or_nothing(on_sqlite, Change(in_two))
+        all_or_nothing(on_sqlite, Change(in_two), tmp_path / "copies" if is_copied else None)
 
 
-def all_or_nothing(world: World, change_: Change) -> None:
+def all_or_nothing(world: World, change_: Change, copies: Path | None = None) -> None:
+    """Args: copies: a folder for those of the files of SQLite; without, there is a kill at every moment."""
     with world.app.app_context():
         change_.before(world)
         before, logged = contents(db.engine), entries()
-        for moment in count():
+        first = 0
+        if copies is not None:
+            services: Services = world.app.extensions["services"]
+            left = left_at_each_moment(lambda: change_.make(world), services.settings.folder / "app.db", copies)
+            for moment, file in enumerate(left):
+                assert contents(file) == before, f"at moment {moment}, half of the change was there"
+            first = len(left) - 1
+            put_back(left[0], services.settings.folder / "app.db")
+        for moment in count(first):
             assert moment < MOST_MOMENTS
             is_killed = makes(lambda: change_.make(world), moment)
             if not is_killed:
@@ -343,9 +361,21 @@ def all_or_nothing(world: World, change_: Change) -> None:
         assert entries() == logged + change_.entries
 
 
-def contents(engine: Engine) -> dict[str, list[str]]:
-    """Every row of every table, as the database has it."""
-    with engine.connect() as connection:
+def put_back(copy: Path, file: Path) -> None:
+    """The database as it was copied; nobody may have it open."""
+    for path in file.parent.glob(f"{file.name}*"):
+        path.unlink()
+    for path in copy.parent.iterdir():
+        shutil.copy(path, file.parent)
+
+
+def contents(of: Engine | Path) -> dict[str, list[str]]:
+    """Every row of every table, as the database has it: one that is asked, or a file of SQLite."""
+    if isinstance(of, Path):
+        with closing(sqlite3.connect(of)) as connection:
+            return {name: sorted(repr(list(row)) for row in connection.execute(f'SELECT * FROM "{name}"'))
+                    for name in Base.metadata.tables}
+    with of.connect() as connection:
         return {name: sorted(repr([bytes(one) if isinstance(one, memoryview) else one for one in row])
                              for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"'))
                 for name in Base.metadata.tables}

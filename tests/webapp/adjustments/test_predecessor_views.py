@@ -187,7 +187,7 @@ def test_nobody_but_planners_is_offered_or_allowed_it(app: Flask, client: FlaskC
 
 def test_the_dataset_files_links_are_shown_cannot_be_removed_here_and_are_overruled(
         client: FlaskClient, app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     stored = Predecessors((Link("item 01", "kettle", scale=0.9, since=date(2026, 6, 1)), Link("item 01", "nowhere")))
     background.services.store.write_predecessors(stored)
     with app.app_context():

@@ -1,5 +1,6 @@
 """What holds for every operation: tokens, problems, pages, ETags, idempotency, limits, the document."""
 
+import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -312,10 +313,16 @@ class TestIdempotency:
         assert "8 to 200" in problem_of(planning.post("/retrains", self.ASKED, Idempotency_Key="short"), 422)["detail"]
 
 
-def test_a_token_that_asks_too_often_is_told_when_to_go_on(tmp_path: Path) -> None:
-    app = attacked_app(tmp_path)
+@pytest.fixture
+def attacked(tmp_path: Path, empty_database: Path) -> Flask:
+    """The app to attack, whose database need not be migrated."""
+    shutil.copy(empty_database, settings_in(tmp_path).folder)
+    return attacked_app(tmp_path)
+
+
+def test_a_token_that_asks_too_often_is_told_when_to_go_on(tmp_path: Path, attacked: Flask) -> None:
     slow = create_app(settings_in(tmp_path).model_copy(update={"web_api_per_minute": 3}))
-    mine, other = Program(slow, token_for(app, "viewer")), Program(slow, token_for(app, "planner"))
+    mine, other = Program(slow, token_for(attacked, "viewer")), Program(slow, token_for(attacked, "planner"))
 
     assert [mine.get("/me").status_code for _ in range(4)] == [200, 200, 200, 429]
     refused = mine.get("/dataset")
@@ -361,8 +368,8 @@ class TestDocument:
 
 
 @pytest.mark.slow
-def test_no_generated_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
-    report = attack(attacked_app(tmp_path), 400, 5)
+def test_no_generated_request_gets_an_answer_that_the_document_does_not_tell(attacked: Flask) -> None:
+    report = attack(attacked, 400, 5)
 
     assert not report.failures, str(report)
     assert report.cases.total() >= 400

@@ -51,12 +51,15 @@ class TestRegionItems:
 class TestAttributes:
     @pytest.fixture(autouse=True)
     def attributes(self, app: Flask, background: Background) -> None:
+        def make() -> None:
+            take_in(app, {"kettle": {"department": "Kitchen", "category": "Kettles, hot"},
+                          "item 01": {"department": "Kitchen", "category": "Pans"}}, {"south": {"size": 80.5}})
+            background.make_stored_forecasts()
+            with app.app_context():
+                refresh_due(app.extensions["services"], create_app)
+
         declare(app, (CATEGORY, DEPARTMENT, SIZE))
-        take_in(app, {"kettle": {"department": "Kitchen", "category": "Kettles, hot"},
-                      "item 01": {"department": "Kitchen", "category": "Pans"}}, {"south": {"size": 80.5}})
-        background.make_stored_forecasts()
-        with app.app_context():
-            refresh_due(app.extensions["services"], create_app)
+        background.once(make)
 
     def test_they_are_declared_told_and_filtered_by(self, viewing: Program) -> None:
         declared = viewing.told("/dataset")

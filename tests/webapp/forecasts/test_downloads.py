@@ -99,7 +99,7 @@ def test_names_that_a_spreadsheet_would_compute_stay_texts(client: FlaskClient, 
 
 def test_a_large_group_is_downloaded_from_its_stored_forecasts(client: FlaskClient, background: Background,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
 
     rows = csv_rows(get(client, ri=[], all="1", of="region-items"))

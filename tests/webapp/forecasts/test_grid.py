@@ -47,7 +47,7 @@ def rows(grid: dict[str, Any]) -> dict[str, list[Any]]:
 @pytest.fixture
 def overridden(app: Flask, background: Background) -> None:
     """Values and percents, some of them of two region-items."""
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     with app.app_context():
         place(WantedOverride(date(2026, 7, 2), date(2026, 7, 3), "percent", 100 / 3, "a fair", "a"),
               parts_ahead([KETTLE.key, OTHER]))

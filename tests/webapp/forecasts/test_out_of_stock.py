@@ -90,7 +90,7 @@ def test_a_large_group_says_of_its_sums_what_a_small_one_says(client: FlaskClien
                                                               background: Background,
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """The past of one stored before there was any word of stock is read as it was."""
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     small = page(client.get("/forecasts?region=north&past=1"))
     monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
     large = page(client.get("/forecasts?region=north&past=1"))
@@ -172,7 +172,7 @@ def test_a_planner_may_say_what_would_have_been_sold(app: Flask, of_kettle: None
 
 
 def test_stored_forecasts_know_what_was_sold_last(app: Flask, of_kettle: None, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
 
     with app.app_context():
         row = db.session.get_one(RegionItemRow, KETTLE.key)

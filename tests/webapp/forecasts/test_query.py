@@ -283,7 +283,7 @@ def test_a_large_group_of_which_some_end_sooner_and_most_have_no_backtest(
 
 def test_a_large_group_tells_last_year_where_it_is_kept(app: Flask, client: FlaskClient, background: Background,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     with app.app_context(), writing():
         kettle = db.session.get_one(RegionItemRow, KETTLE.key)
         kettle.last_year, kettle.forecast_total, kettle.change_on_last_year = 100.0, 120.0, 0.2

@@ -130,7 +130,7 @@ SELECTIONS: tuple[dict[str, str], ...] = ({"ri": KETTLE.key}, {"ri": ODD.key}, {
 @pytest.fixture
 def summed_up(app: Flask, background: Background) -> Callable[[], None]:
     """Makes the totals that are due, as the background process does next."""
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
 
     def sum_up() -> None:
         with app.app_context():

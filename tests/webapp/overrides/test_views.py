@@ -149,7 +149,7 @@ def test_a_value_for_a_region_is_spread_and_its_total_is_the_sum_of_its_parts(cl
 
 def test_a_group_read_from_the_stored_forecasts_includes_overrides(client: FlaskClient, background: Background,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
     monkeypatch.setattr(applied, "MOST_REGION_ITEMS", 5)
     args = {"ri": [], "region": "north", "horizon": "7"}
@@ -165,7 +165,7 @@ def test_a_group_read_from_the_stored_forecasts_includes_overrides(client: Flask
 
 def test_a_group_puts_the_largest_first_as_shown_and_compares_each_number_with_its_own_last_year(
         app: Flask, client: FlaskClient, background: Background, monkeypatch: pytest.MonkeyPatch) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     small = REGION_ITEMS[7]
     with app.app_context(), writing():
         row = db.session.get_one(RegionItemRow, small.key)

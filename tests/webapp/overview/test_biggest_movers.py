@@ -141,7 +141,7 @@ def test_what_is_new_is_folded_where_the_url_asks_for_something_else(app: Flask,
 
 
 def sum_up(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     with app.app_context():
         refresh_due(background.services, create_app)
 

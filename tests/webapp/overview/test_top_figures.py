@@ -29,10 +29,13 @@ def figure(client: FlaskClient, name: str, path: str = "/", **headers: str) -> s
 
 @pytest.fixture
 def summed(app: Flask, background: Background) -> Background:
-    background.make_stored_forecasts()
-    with app.app_context():
-        refresh_due(background.services, create_app)
-    judge_all(app)
+    def make() -> None:
+        background.make_stored_forecasts()
+        with app.app_context():
+            refresh_due(background.services, create_app)
+        judge_all(app)
+
+    background.once(make)
     return background
 
 

@@ -38,6 +38,8 @@ FOREIGN = {
     "nothing": re.compile(r"\b(north|south)\b|\bkettle\b|item \d\d|süd|3\.5 % <b>"),
 }
 """Rule -> names of regions and items that are not seen."""
+CHANGING = re.compile(r"""nonce="[^"]*"|name="(csrf_token|token)"[^>]*|X-CSRFToken[^>]*""")
+"""What is another each time, in no word that is read."""
 EXAMPLES = ("region:north, item:kettle", "north, item 01")
 """Words of pages that show how something is written."""
 RI = "ri=south%7Ckettle"
@@ -234,19 +236,29 @@ def test_no_answer_names_what_is_not_seen(furnished: Flask, session_cookies: dic
     assert not found, "\n".join(found)
 
 
+def unnamed(text: str, region: str, item: str) -> str:
+    """A text without the names that were asked for, and without times of day."""
+    return re.sub(r"\d\d:\d\d(:\d\d)?", "", text.replace(region, "R").replace(item, "I"))
+
+
 def test_what_is_not_seen_is_as_if_it_never_was(furnished: Flask, client: FlaskClient) -> None:
     token, values = with_token(furnished, "planner"), places(furnished)
     restrict(furnished, SOUTH)
     differ: list[str] = []
     for route, address in reads({**values, "<key>": "{region}%7C{item}"}, "planner"):
         for query in NAMING:
-            told = []
+            answers = []
             for region, item in (("north", "item 07"), ("nerth", "item 99")):
                 at = f"{address}?{query}".format(region=region, item=item.replace(" ", "%20"))
                 response = client.get(at, headers=token if "/api/" in address else None)
+                answers.append((response, region, item))
+            if "/api/" not in address and len({(response.status_code, unnamed(CHANGING.sub("", response.data.decode(
+                    "latin-1")).replace(EXAMPLES[0], ""), region, item)) for response, region, item in answers}) == 1:
+                continue  # alike to the letter, so in every word, and to make out words takes longer than the answers
+            told = []
+            for response, region, item in answers:
                 text = words_in(response) if "/api/" in address else text_of(page(response)).replace(EXAMPLES[0], "")
-                told.append((response.status_code, re.sub(r"\d\d:\d\d(:\d\d)?", "", text.replace(region, "R").replace(
-                    item, "I"))))
+                told.append((response.status_code, unnamed(text, region, item)))
             if told[0] != told[1]:
                 differ.append(f"{route} {query}: {told[0][0]} {told[1][0]}: " + " | ".join(
                     one for one in ndiff(*(text.split() for _, text in told)) if one[0] != " ")[:400])

@@ -33,11 +33,14 @@ def lock(app: Flask, periods: int, binds: str = "planners") -> None:
 
 def promoted(background: Background, registry: FakeRegistry, model: ForecastModel, *region_items: RegionItem) -> None:
     """Each has a model of its own in production and a stored forecast; all others the baseline's."""
-    for each in region_items:
-        registry.promote(each, model)
-        background.journal(Entry(each, "promoted", numbers={"version": 1}))
-    background.watch(sweep=True)
-    background.make_stored_forecasts()
+    def make() -> None:
+        for each in region_items:
+            registry.promote(each, model)
+            background.journal(Entry(each, "promoted", numbers={"version": 1}))
+        background.watch(sweep=True)
+        background.make_stored_forecasts()
+
+    background.once(make, region_items)
 
 
 def published(client: FlaskClient, name: str = "Week 27", **fields: str) -> TestResponse:

@@ -10,8 +10,11 @@ from tests.webapp.fakes import FakeRegistry
 @pytest.fixture
 def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> FakeRegistry:
     """Both region-items have a model in production, and a stored forecast."""
-    registry.promote(KETTLE, model, {})
-    registry.promote(ODD, model, {})
-    background.watch()
-    background.make_stored_forecasts()
+    def make() -> None:
+        registry.promote(KETTLE, model, {})
+        registry.promote(ODD, model, {})
+        background.watch()
+        background.make_stored_forecasts()
+
+    background.once(make)
     return registry

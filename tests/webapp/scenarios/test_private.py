@@ -3,13 +3,16 @@
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from tests.webapp.audit.builders import entries
 from tests.webapp.conftest import EMAIL, PASSWORD, Background, hidden, page, signed_in, text_of
 from tests.webapp.doors import LINK, NEEDS, address
 from tests.webapp.scenario_forms import press, saved, scenario_of, send, shown
 from webapp.accounts.views import create_user
+from webapp.db.database import db
 from webapp.scenarios.queue import compute_wanted, want
+from webapp.tables import SavedScenario
 
 OTHER = "other@example.com"
 OF_ONE = [route for route in NEEDS if "/scenarios/<token>" in route]
@@ -17,13 +20,19 @@ OF_ONE = [route for route in NEEDS if "/scenarios/<token>" in route]
 
 
 @pytest.fixture
-def private(client: FlaskClient) -> str:
+def private(app: Flask, client: FlaskClient, background: Background) -> str:
     """The path of the planner's private scenario, computed."""
-    return saved(client, name="My secret", private="1")
+    def make() -> None:
+        saved(client, name="My secret", private="1")
+
+    background.once(make)
+    with app.app_context():
+        return f"/scenarios/{db.session.scalars(select(SavedScenario.token)).one()}"
 
 
 @pytest.fixture(params=["another planner", "an administrator", "a viewer"])
-def somebody(request: pytest.FixtureRequest, app: Flask, admin: FlaskClient, viewer: FlaskClient) -> FlaskClient:
+def somebody(request: pytest.FixtureRequest, app: Flask, private: str, admin: FlaskClient,
+             viewer: FlaskClient) -> FlaskClient:
     """Signed in, and not its creator."""
     if request.param != "another planner":
         return {"an administrator": admin, "a viewer": viewer}[request.param]

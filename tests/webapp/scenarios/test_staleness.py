@@ -28,11 +28,14 @@ PLANNER = Actor(EMAIL, "planner", "browser")
 
 @pytest.fixture
 def background_with_model(background: Background, registry: FakeRegistry, model: ForecastModel) -> Background:
-    for each in (KETTLE, ODD):
-        registry.promote(each, model)
-        background.journal(Entry(each, "promoted", numbers={"version": 1}))
-    background.watch(sweep=True)
-    background.make_stored_forecasts()
+    def make() -> None:
+        for each in (KETTLE, ODD):
+            registry.promote(each, model)
+            background.journal(Entry(each, "promoted", numbers={"version": 1}))
+        background.watch(sweep=True)
+        background.make_stored_forecasts()
+
+    background.once(make)
     return background
 
 

@@ -41,9 +41,12 @@ def look(background: Background) -> None:
 @pytest.fixture
 def forecasts(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
     """The kettles have a model of their own, and all have a stored forecast."""
-    registry.promote(KETTLE, model)
-    background.watch()
-    background.make_stored_forecasts()
+    def make() -> None:
+        registry.promote(KETTLE, model)
+        background.watch()
+        background.make_stored_forecasts()
+
+    background.once(make)
 
 
 @pytest.mark.parametrize("damage", CONTENTS)

@@ -32,9 +32,12 @@ SHELF = '[[drivers]]\nname = "shelf"\nkind = "category"\nfuture = "repeat_last"\
 @pytest.fixture
 def promoted(background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
     """One region-item has a model of its own, which a forecast was made by."""
-    registry.promote(KETTLE, model)
-    background.watch()
-    background.make_stored_forecasts()
+    def make() -> None:
+        registry.promote(KETTLE, model)
+        background.watch()
+        background.make_stored_forecasts()
+
+    background.once(make)
 
 
 def restarted(settings: Settings, old: str, new: str) -> FlaskClient:

@@ -35,12 +35,15 @@ ITEMS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def summed(app: Flask, background: Background) -> Background:
-    judge_all(app)
+    def make() -> None:
+        judge_all(app)
+        take_in(app, ITEMS, {"north": {"size": 1.0}})
+        background.make_stored_forecasts()
+        with app.app_context():
+            refresh_due(app.extensions["services"], create_app)
+
     declare(app, (CATEGORY, DEPARTMENT, FRESH, SIZE))
-    take_in(app, ITEMS, {"north": {"size": 1.0}})
-    background.make_stored_forecasts()
-    with app.app_context():
-        refresh_due(app.extensions["services"], create_app)
+    background.once(make)
     return background
 
 

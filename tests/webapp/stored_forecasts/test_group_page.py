@@ -16,12 +16,15 @@ from webapp.stored_forecasts.groups import refresh_due
 
 @pytest.fixture
 def totals(app: Flask, background: Background) -> None:
-    judge_all(app)
+    def make() -> None:
+        judge_all(app)
+        take_in(app, {"kettle": {"department": "Kitchen", "category": "Kettles", "fresh": True},
+                      "item 01": {"department": "Kitchen", "category": "Pans"},
+                      "item 02": {"department": "Garden", "category": "Rakes"}}, {"north": {"size": 1.0}})
+        background.make_stored_forecasts()
+
     declare(app, (CATEGORY, DEPARTMENT, FRESH, SIZE))
-    take_in(app, {"kettle": {"department": "Kitchen", "category": "Kettles", "fresh": True},
-                  "item 01": {"department": "Kitchen", "category": "Pans"},
-                  "item 02": {"department": "Garden", "category": "Rakes"}}, {"north": {"size": 1.0}})
-    background.make_stored_forecasts()
+    background.once(make)
     with app.app_context():
         refresh_due(app.extensions["services"], create_app)
 

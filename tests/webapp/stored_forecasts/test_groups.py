@@ -30,7 +30,7 @@ def refreshed(app: Flask) -> bool:
 
 
 def test_each_total_is_that_of_its_members(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     assert refreshed(app)
 
     found = groups(app)
@@ -47,14 +47,14 @@ def test_each_total_is_that_of_its_members(app: Flask, background: Background) -
 
 
 def test_nothing_is_summed_up_when_nothing_changed(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     refreshed(app)
 
     assert not refreshed(app)
 
 
 def test_only_the_totals_of_what_changed_are_made_anew(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     refreshed(app)
     before = groups(app)
     with app.app_context(), writing():
@@ -68,7 +68,7 @@ def test_only_the_totals_of_what_changed_are_made_anew(app: Flask, background: B
 
 
 def test_last_year_is_compared_for_those_that_have_one(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     with app.app_context(), writing():
         kettle = db.session.get_one(RegionItemRow, KETTLE.key)
         kettle.last_year, kettle.forecast_total = 100.0, 120.0
@@ -81,7 +81,7 @@ def test_last_year_is_compared_for_those_that_have_one(app: Flask, background: B
 
 
 def test_what_left_the_source_leaves_its_totals(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     refreshed(app)
     background.catalogue(KETTLE)
     refreshed(app)
@@ -93,7 +93,7 @@ def test_what_left_the_source_leaves_its_totals(app: Flask, background: Backgrou
 
 def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Background,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     usual = group_forecasts.stored_forecasts_of
 
     def slow(keys: list[str]) -> object:
@@ -109,7 +109,7 @@ def test_a_change_while_totals_are_made_is_not_missed(app: Flask, background: Ba
 
 def test_many_are_summed_up_by_another_process(app: Flask, background: Background,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     monkeypatch.setattr(group_forecasts, "IN_WORKER_FROM", 10)
     refreshed(app)
 
@@ -122,7 +122,7 @@ KITCHEN = {"kettle": {"department": "Kitchen", "category": "Kettles"},
 
 
 def test_each_value_of_an_attribute_has_the_total_of_its_members(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     refreshed(app)  # a state of before there were attributes
     declare(app, (CATEGORY, DEPARTMENT, FORMAT))
     take_in(app, KITCHEN, {"north": {"format": "large"}, "south": {"format": "large"}})
@@ -144,7 +144,7 @@ def test_each_value_of_an_attribute_has_the_total_of_its_members(app: Flask, bac
 
 
 def test_totals_follow_what_changes_of_attributes_and_of_their_members(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     declare(app, (CATEGORY, DEPARTMENT))
     take_in(app, KITCHEN)
     refreshed(app)

@@ -37,7 +37,7 @@ def know(background: Background, *units: float) -> None:
 
 
 def test_the_first_stored_forecast_has_neither_moved_nor_missed(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
 
     row = row_of(app)
     assert (row.moved, row.missed, row.moved_at) == (None, None, None)
@@ -45,7 +45,7 @@ def test_the_first_stored_forecast_has_neither_moved_nor_missed(app: Flask, back
 
 
 def test_demand_is_told_and_last_year_only_where_all_of_it_is_known(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     young = row_of(app)
     long = demand_of(12.0, days=400)
     background.services.store.write("demand", KETTLE, long)
@@ -62,7 +62,7 @@ def test_demand_is_told_and_last_year_only_where_all_of_it_is_known(app: Flask, 
 
 
 def test_what_became_known_is_compared_with_the_forecast_that_stood(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     with app.app_context():
         (stood,) = past_forecasts(KETTLE.key)
     know(background, 30.0, 10.0)
@@ -74,7 +74,7 @@ def test_what_became_known_is_compared_with_the_forecast_that_stood(app: Flask, 
 
 
 def test_a_move_is_told_over_the_periods_of_both_forecasts(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     know(background, 60.0)
     with app.app_context():
         before, now = past_forecasts(KETTLE.key)
@@ -87,7 +87,7 @@ def test_a_move_is_told_over_the_periods_of_both_forecasts(app: Flask, backgroun
 
 
 def test_a_stored_forecast_made_again_without_news_keeps_what_was_told(app: Flask, background: Background) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     know(background, 60.0)
     told = row_of(app)
     background.journal(Entry(KETTLE, "kept", reason="not better"))
@@ -100,7 +100,7 @@ def test_a_stored_forecast_made_again_without_news_keeps_what_was_told(app: Flas
 def test_a_promotion_alone_moves_the_forecast_that_it_replaces_unless_it_is_the_first(
         app: Flask, background: Background, registry: FakeRegistry, model: ForecastModel, dataset: Dataset,
         pooled: PooledModel) -> None:
-    background.make_stored_forecasts()
+    background.have_stored_forecasts()
     registry.promote(KETTLE, model, {})
     background.watch()
     background.make_stored_forecasts()

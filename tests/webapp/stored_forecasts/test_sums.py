@@ -49,17 +49,20 @@ def summed(app: Flask, background: Background, registry: FakeRegistry, model: Fo
            pooled: PooledModel) -> None:
     """Two region-items with a model of their own, with backtests; the others stand on the pooled one, one has ended
     earlier, and one has no demand."""
-    services: Services = app.extensions["services"]
-    services.store.write("demand", REGION_ITEMS[5], demand_of(7.0).iloc[:-3])
-    registry.promote_pooled(pooled)
-    registry.promote(KETTLE, model)
-    registry.promote(ODD, model)
-    background.watch()
-    with app.app_context(), writing():
-        want_every_forecast()
-    services.store.remove("demand", REGION_ITEMS[9])
-    background.make_stored_forecasts()
-    refreshed(app)
+    def make() -> None:
+        store = background.services.store
+        store.write("demand", REGION_ITEMS[5], demand_of(7.0).iloc[:-3])
+        registry.promote_pooled(pooled)
+        registry.promote(KETTLE, model)
+        registry.promote(ODD, model)
+        background.watch()
+        with app.app_context(), writing():
+            want_every_forecast()
+        store.remove("demand", REGION_ITEMS[9])
+        background.make_stored_forecasts()
+        refreshed(app)
+
+    background.once(make)
 
 
 def refreshed(app: Flask) -> None:
