@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from demand_assets.forecasting.model.own_model import ForecastModel
+from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.attribute_builders import SIZE, declare
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, Background, demand_of, settings_in, with_session
 from tests.webapp.fakes import FakeDagster, FakeRegistry
