@@ -197,7 +197,7 @@ def _who_holds_open(root: Path) -> set[int]:
     begin, found = f"{root}/", set[int]()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and any(name.startswith(begin) and os.path.isfile(name)
+            if process.pid != os.getpid() and any(name.startswith(begin) and Path(name).is_file()
                                                   for name in _open_files(process)):
                 found.add(process.pid)
     return found
@@ -208,10 +208,9 @@ def _open_files(process: psutil.Process) -> Iterator[str]:
     if not sys.platform.startswith("linux"):
         yield from (file.path for file in process.open_files())
         return
-    with os.scandir(f"/proc/{process.pid}/fd") as descriptors:
-        for descriptor in descriptors:
-            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                yield os.readlink(descriptor.path)
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            yield str(descriptor.readlink())
 
 
 def _in_the_way(contents: Contents) -> list[str]:
