@@ -3,14 +3,16 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from demand_assets.forecasting.contract.database_urls import with_driver
-from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
+
+if TYPE_CHECKING:
+    from demand_assets.forecasting.dataset.dataset_file import Dataset
 
 
 class Settings(BaseSettings):
@@ -126,11 +128,14 @@ class Settings(BaseSettings):
         return max(1, self.cores // self.workers) if self.run_launcher == "celery" else self.cores
 
     @cached_property
-    def described(self) -> Dataset:
+    def described(self) -> "Dataset":
         """The dataset that the dataset file describes.
 
         Raises: DatasetFileError: the file cannot be used.
         """
+        # Imported here: it needs pandas, and most processes that read settings read no dataset file.
+        from demand_assets.forecasting.dataset.dataset_file import load_dataset
+
         return load_dataset(self.dataset, self.horizon)
 
     @property

@@ -68,6 +68,16 @@ effect = "increasing"
 [retraining]
 automatic = false
 """
+PINNED = """
+[training]
+scale = "log"
+drivers = "boosted"
+year_features = false
+rounds = 100
+own_rounds = 20
+own_share = 0.5
+"""
+"""Nothing is chosen by data: half of a training's time."""
 
 
 def pytest_configure() -> None:
@@ -156,10 +166,14 @@ def pytest_runtest_setup() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def write_tiny_dataset(folder: Path, regions: int = 2, items: int = 3) -> Path:
-    """A dataset file of simulated demand, small enough to be trained in seconds."""
+def write_tiny_dataset(folder: Path, regions: int = 2, items: int = 3, is_pinned: bool = True) -> Path:
+    """A dataset file of simulated demand, small enough to be trained in seconds.
+
+    Args:
+        is_pinned: whether it says what a training chooses otherwise, which takes longer than the rest.
+    """
     file = folder / "tiny.toml"
-    file.write_text(TINY_DATASET.format(regions=regions, items=items))
+    file.write_text(TINY_DATASET.format(regions=regions, items=items) + (PINNED if is_pinned else ""))
     return file
 
 

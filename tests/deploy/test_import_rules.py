@@ -1,6 +1,8 @@
 """Import rules that the import linter cannot hold: it sees no parts of libraries."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +75,14 @@ def test_no_test_module_is_imported() -> None:
     "def test_one():\n    from tests.webapp.test_doors import NEEDS"])
 def test_every_form_of_an_import_is_seen(source: str) -> None:
     assert any(is_test_module(name) for _, name in named_in_imports(ast.parse(source)))
+
+
+def test_who_only_reads_settings_imports_no_libraries_of_tables() -> None:
+    """Each server's own start and each probe of a cluster would take a second more."""
+    asked = ("import sys, deploy.supervision.takeover, deploy.supervision.runner_process, deploy.health, "
+             "demand_assets.settings; demand_assets.settings.Settings(); "
+             "print(*sorted({'numpy', 'pandas', 'pyarrow', 'sqlalchemy', 'mlflow', 'dagster'} & set(sys.modules)))")
+
+    done = subprocess.run([sys.executable, "-c", asked], cwd=PROJECT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == ""

@@ -20,11 +20,12 @@ from tests.waiting import eventually
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -> Product:
-    """A product of its own, with the smallest dataset; the tests below are its life, in order."""
+    """A product of its own, with the smallest dataset, which chooses by data what others are told; the tests below are
+    its life, in order."""
     for other in products:
         other.clean_up()  # the tests before these are done with it, and two at a time are slow
     folder = tmp_path_factory.mktemp("stopping")
-    product = Product(write_tiny_dataset(folder, regions=1, items=2), folder / "state")
+    product = Product(write_tiny_dataset(folder, regions=1, items=2, is_pinned=False), folder / "state")
     products.append(product)
     return product
 

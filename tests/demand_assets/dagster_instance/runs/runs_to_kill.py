@@ -25,6 +25,8 @@ PROJECT = Path(__file__).resolve().parents[4]
 START_SECONDS = 120
 LAUNCH = """mutation Launch($params: ExecutionParams!) { launchRun(executionParams: $params) {
   ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
+RELOAD = """mutation { reloadRepositoryLocation(repositoryLocationName: "runs_to_kill") {
+  ... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename } } ... on PythonError { message } } }"""
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
@@ -110,6 +112,8 @@ class Daemon:
         self._output = home / "daemon.output"
         self.starter = home / "starter.sock"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._knows_code = False
+        """Whether the webserver knows the code server that there is."""
 
     def start(self, name: str) -> None:
         """Start ``code``, ``web``, ``starter`` or ``daemon``, unless it is there."""
@@ -140,6 +144,11 @@ class Daemon:
         self.start("web")
         eventually(lambda: answers_http(f"http://127.0.0.1:{self._web_port}/server_info"), START_SECONDS, self.said)
         eventually(self._starter_answers, START_SECONDS, self.said)
+        if not self._knows_code:  # by itself it would learn of another one only after a while
+            answer = requests.post(f"http://127.0.0.1:{self._web_port}/graphql", timeout=60, json={"query": RELOAD})
+            told = answer.json()["data"]["reloadRepositoryLocation"]
+            assert told["locationOrLoadError"] == {"__typename": "RepositoryLocation"}, told
+            self._knows_code = True
 
     def _starter_answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -156,10 +165,9 @@ class Daemon:
         return str(answer.json()["data"]["launchRun"]["run"]["runId"])
 
     def kill(self, name: str) -> None:
-        """Kill it without a warning; nothing where it is not there. The webserver goes with the code server: it would
-        learn of another one only after a while."""
+        """Kill it without a warning; nothing where it is not there."""
         if name == "code":
-            self.kill("web")
+            self._knows_code = False
         if process := self._running.pop(name, None):
             process.kill()
             process.wait(30)
