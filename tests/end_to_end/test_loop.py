@@ -8,7 +8,9 @@ from playwright.sync_api import Page, expect
 from tests.end_to_end.conftest import DECISION_SECONDS, retrain_all_the_same
 
 FINAL = re.compile("promoted|kept")
-pytestmark = pytest.mark.parametrize("product", ["embedded", "stores"], indirect=True)
+on_both_profiles = pytest.mark.parametrize("product", ["embedded", "stores"], indirect=True)
+on_embedded = pytest.mark.parametrize("product", ["embedded"], indirect=True)
+"""For pages that do not know where what they show is kept."""
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def open_forecast(page: Page, region_item: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(region_item)
 
 
+@on_both_profiles
 def test_nobody_sees_forecasts_without_signing_in(product, browser):
     stranger = browser.new_context(base_url=product.url)
     page = stranger.new_page()
@@ -36,6 +39,7 @@ def test_nobody_sees_forecasts_without_signing_in(product, browser):
     stranger.close()
 
 
+@on_embedded
 def test_the_overview_lists_every_region_item(page):
     page.goto("/")
 
@@ -45,6 +49,7 @@ def test_the_overview_lists_every_region_item(page):
     expect(page.locator("#table")).not_to_contain_text("not trained yet")
 
 
+@on_embedded
 def test_a_search_narrows_the_overview(page):
     page.goto("/")
     page.get_by_role("searchbox", name="Search region or item").fill("south")
@@ -53,6 +58,7 @@ def test_a_search_narrows_the_overview(page):
     assert "q=south" in page.url
 
 
+@on_both_profiles
 def test_a_forecast_has_a_chart_and_its_numbers(page, in_production):
     open_forecast(page, in_production)
 
@@ -63,6 +69,7 @@ def test_a_forecast_has_a_chart_and_its_numbers(page, in_production):
     expect(page.locator("#model")).to_contain_text(re.compile(r"Backtest WAPE [\d.]+\s%, seasonal naive .*?[\d.]+\s%"))
 
 
+@on_embedded
 def test_a_shorter_horizon_shows_fewer_days(page, in_production):
     open_forecast(page, in_production)
     page.get_by_text("Add, or change the horizon").click()
@@ -72,6 +79,7 @@ def test_a_shorter_horizon_shows_fewer_days(page, in_production):
     expect(page.locator("#by-period tbody tr")).to_have_count(5)
 
 
+@on_embedded
 def test_a_lower_price_sells_no_less_and_is_shown_beside_the_plan(page, in_production):
     open_forecast(page, in_production)
     page.get_by_role("button", name="+ price").click()
@@ -84,6 +92,7 @@ def test_a_lower_price_sells_no_less_and_is_shown_beside_the_plan(page, in_produ
     expect(page.locator("#by-period tbody tr").first.locator("s")).to_have_count(1)  # the price that was planned
 
 
+@on_both_profiles
 def test_a_retrain_of_scattered_region_items_ends_in_decisions(page):
     page.goto("/")
     boxes = page.locator("#table tbody [name=ri]")
@@ -102,6 +111,7 @@ def test_a_retrain_of_scattered_region_items_ends_in_decisions(page):
         assert len(row.locator("[data-label=Decision]").inner_text()) > 10  # a reason in words
 
 
+@on_both_profiles
 def test_after_a_decision_the_forecast_is_by_the_version_in_production(page):
     page.goto("/retrains")
     page.get_by_role("table").get_by_role("link", name="#").first.click()

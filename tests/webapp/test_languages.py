@@ -25,6 +25,7 @@ DATA = [
     (r"\bv\d+\b", "a version"),
     (r"Test shop|Werkzeug/[\d.]+|süd/west|a\|b: 3\.5 % <b>|\b(north|south|kettle|item \d+)\b|Week 27|nightly|chat\b"
      r"|\bEntra\b|\bNorthern\b", "a name that somebody gave"),
+    (r"\b\d+ min\b", "a duration; the unit is the same everywhere"),
     (r"\b[0-9a-f]{32,}\b", "a secret"),
     (r"\b(English|Deutsch|Français)\b", "a language's own name"),
     (r"\b(CSV|Excel|API|WAPE|MLflow|Dagster|PSI|UTC)\b", "a name that is the same everywhere"),
