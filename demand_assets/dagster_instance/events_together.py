@@ -4,6 +4,7 @@ each event. The same rows as Dagster's own, in the same order.
 Used by both event logs; leans on private parts of Dagster, which ``DAGSTER_STORAGE=stock`` does without.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -61,9 +62,9 @@ class StoresTogether(SqlEventLogStorage):
             waiting.append(event)
         return is_of_kind
 
+    @abstractmethod
     def store_all(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events of one run, each of which is of a kind that waits, in a few statements."""
-        raise NotImplementedError
 
     def rows_of_events(self, events: Sequence[dg.EventLogEntry]) -> list[dict[str, Any]]:
         """The rows of the event log, as Dagster makes them."""
