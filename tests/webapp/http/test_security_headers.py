@@ -263,6 +263,13 @@ class TestRedirects:
                 "email": EMAIL, "password": PASSWORD, "csrf_token": token, "next": target}, **where)  # type: ignore[arg-type]
             stays_here(response)
 
+    def test_nor_does_signing_out(self, client: FlaskClient, viewer: FlaskClient, admin: FlaskClient) -> None:
+        for one, target in zip((client, viewer, admin), self.ELSEWHERE, strict=False):
+            token = hidden(page(one.get("/account")), "csrf_token")
+            stays_here(one.post("/sign-out", query_string={"next": target}, data={
+                "csrf_token": token, "next": target}))
+            assert one.get("/account").location.startswith("/sign-in")
+
     @pytest.mark.parametrize("target", ELSEWHERE)
     def test_fetching_a_version_leads_nowhere_else(self, client: FlaskClient, background: Background,
                                                    target: str) -> None:
