@@ -35,7 +35,7 @@ MOST_PROMOTED = 500
 MOST_COMPARED = 12
 """Promoted models of one retrain whose forecasts before and after are compared."""
 MOST_KEPT = 500
-"""Region-items of a retrain that are kept with what is told of it, so that it is hidden from who sees some no longer."""
+"""Region-items of a retrain that are kept with what is told of it, which is hidden from who sees some no longer."""
 FILES_COME = timedelta(minutes=2)
 """For so long a retrain that is over is not told of, while files that it made are not here yet."""
 

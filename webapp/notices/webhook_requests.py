@@ -61,7 +61,7 @@ def post(receiver: str, delivery: Delivery) -> None:
 
 
 def _status_of(scheme: str, host: str, port: int | None, path: str, body: bytes, headers: dict[str, str]) -> int:
-    port = port or (443 if scheme == "https" else 80)  # else what follows the last colon of an IPv6 address is taken for it
+    port = port or (443 if scheme == "https" else 80)  # else it is looked for behind the last colon of an IPv6 address
     connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(host, port, timeout=SILENT_SECONDS)
     watch: Timer | None = None
     try:

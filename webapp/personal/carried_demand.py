@@ -11,8 +11,8 @@ from webapp.tables import CarriedLink
 
 
 def without_unseen(key: str, history: pd.DataFrame) -> pd.DataFrame:
-    """A region-item's history as whoever asks may be told it: from its own first sale on, where what is carried over may
-    be of region-items that they do not see; the drivers of before are theirs too."""
+    """A region-item's history as whoever asks may be told it: from its own first sale on, where what is carried over
+    may be of region-items that they do not see; the drivers of before are theirs too."""
     if CARRIED not in history or not _carries_unseen(key):
         return history
     return history[history[CARRIED].isna()].drop(columns=CARRIED).reset_index(drop=True)

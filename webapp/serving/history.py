@@ -115,8 +115,8 @@ def _year_before(dates: pd.DatetimeIndex, dataset: Dataset) -> Dates:
 
 
 def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, KnownHistory | NotInStoreError]:
-    """Key -> date, demand and drivers of the last years, as whoever asks may be told them; the error where they cannot be
-    read (any more)."""
+    """Key -> date, demand and drivers of the last years, as whoever asks may be told them; the error where they cannot
+    be read (any more)."""
     found: dict[str, KnownHistory | NotInStoreError] = {}
     for line in lines:
         try:

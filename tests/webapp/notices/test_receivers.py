@@ -34,7 +34,8 @@ def test_nor_is_it_however_that_is_written(app: Flask, host: str) -> None:
 
 def test_nor_to_what_a_name_stands_for_now(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     def resolved(_host: str, port: int, **_more: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("192.0.2.1", "169.254.1.1")]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+                for address in ("192.0.2.1", "169.254.1.1")]
 
     hook(app, "https://chat.example.com/hooks/1")
     say(app, EMAIL)
