@@ -35,8 +35,8 @@ def connect(scheme: str, host: str, port: int, seconds: float) -> socket.socket:
 
 
 def is_refused(text: str, port: int) -> bool:
-    """Whether nothing is sent to an address: it is link-local, or that of nobody or of many, or Dagster or MLflow listen
-    there, which ask nobody who they are."""
+    """Whether nothing is sent to an address: it is link-local, or that of nobody or of many, or Dagster or MLflow
+    listen there, which ask nobody who they are."""
     address = _meant(text)
     return (address.is_link_local or address.is_multicast or address.is_unspecified or address in OF_MACHINES
             or (address, port) in _own_servers(port))
