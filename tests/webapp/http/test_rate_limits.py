@@ -153,6 +153,18 @@ def test_a_site_of_many_addresses_guesses_no_more_links_than_others(anonymous: F
     assert codes == [404] * 30 + [429]
 
 
+@pytest.mark.parametrize("https", [False, True])
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP", "True-Client-IP"])
+def test_what_a_client_says_of_where_it_is_counts_for_nothing(settings: Settings, https: bool, header: str) -> None:
+    app = create_app(settings.model_copy(update={"web_https": https}))
+    by_proxy = ", 203.0.113.9" if https and header == "X-Forwarded-For" else ""  # added to what the client said
+
+    codes = [app.test_client().head("/choose-password/x", headers={header: f"10.0.0.{n}{by_proxy}"}).status_code
+             for n in range(31)]
+
+    assert codes == [404] * 30 + [429]
+
+
 def test_wrong_tokens_of_one_address_are_stopped_by_all_workers_together(settings: Settings) -> None:
     programs = [Program(create_app(settings), f"demand_{'x' * 43}") for _ in range(2)]
     codes = [programs[n % 2].get("/me").status_code for n in range(62)]

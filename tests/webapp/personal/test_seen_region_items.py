@@ -301,6 +301,19 @@ def test_every_answer_is_as_if_all_else_never_was(furnished: Flask, client: Flas
         for address, (one, other) in differ.items() if one != other]
 
 
+def test_nor_does_asking_for_what_is_for_administrators_change_anything(furnished: Flask, admin: FlaskClient) -> None:
+    token, values = with_token(furnished, "admin"), {**places(furnished), "<key>": KEY, "<int:user_id>": "4"}
+    asked = [address for route, address in reads(values, "admin") if {**NEEDS, **API_NEEDS}[route] == "admin"]
+    admin.get("/api/v1/me", headers=token)
+    rows = dump(furnished)
+
+    codes = {admin.get(address, headers=token if "/api/" in address else None).status_code for address in [
+        *asked, f"/models/act?ri={KEY}&kind=roll_back&version=1", "/admin/audit?format=csv"]}
+
+    assert codes <= {200, 302, 404}
+    assert {name for name, found in dump(furnished).items() if found != rows[name]} == set()
+
+
 def unnamed(text: str, region: str, item: str) -> str:
     """A text without the names that were asked for, and without times of day."""
     return re.sub(r"\d\d:\d\d(:\d\d)?", "", text.replace(region, "R").replace(item, "I"))
