@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
@@ -21,10 +22,10 @@ def connect(scheme: str, host: str, port: int, seconds: float) -> socket.socket:
 
     Raises: NotSentError: nothing is sent there. OSError: it does not answer. ValueError: the host is no host.
     """
-    places = [place for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    if any(is_refused(str(place[0]), port) for place in places):
+    addresses = [str(place[0]) for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    if any(is_refused(address, port) for address in addresses):
         raise NotSentError(REFUSED, is_final=True)
-    connected = _first(places, seconds)
+    connected = _first(addresses, port, seconds)
     if scheme != "https":
         return connected
     try:
@@ -42,12 +43,12 @@ def is_refused(text: str, port: int) -> bool:
             or (address, port) in _own_servers(port))
 
 
-def _first(places: list[tuple[object, ...]], seconds: float) -> socket.socket:
+def _first(addresses: Sequence[str], port: int, seconds: float) -> socket.socket:
     """A connection to the first of these that takes one."""
-    for place in places[:-1]:
+    for address in addresses[:-1]:
         with suppress(OSError):
-            return socket.create_connection((str(place[0]), int(str(place[1]))), seconds)
-    return socket.create_connection((str(places[-1][0]), int(str(places[-1][1]))), seconds)
+            return socket.create_connection((address, port), seconds)
+    return socket.create_connection((addresses[-1], port), seconds)
 
 
 def _meant(text: str) -> IPv4Address | IPv6Address:

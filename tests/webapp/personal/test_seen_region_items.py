@@ -260,7 +260,7 @@ def remove_unseen(app: Flask) -> None:
     """Let there be nothing but what is of the south; what tells of everything at once tells something else."""
     of = ({"region": ("south",)},)
     with app.app_context(), writing():
-        last = (AttributeValue, Catalogue)  # by which it is decided what is seen
+        last: tuple[Any, ...] = (AttributeValue, Catalogue)  # by which it is decided what is seen
         rules = guarded(of)
         for table in (*(rules.keys() - {*last, RegionItemRow, SavedScenario}), *last):
             db.session.execute(delete(table).where(not_(rules[table])).execution_options(synchronize_session=False))
