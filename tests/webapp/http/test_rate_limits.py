@@ -79,6 +79,19 @@ def test_many_addresses_guess_at_one_account(anonymous: FlaskClient) -> None:
 
 
 @pytest.mark.slow
+def test_another_spelling_of_an_address_is_the_same_account_or_nobodys(anonymous: FlaskClient) -> None:
+    spelled = (EMAIL.upper(), f" {EMAIL}", f"{EMAIL}\t", EMAIL.title(), f"\u00a0{EMAIL}\u2003")
+    codes = [guess(anonymous, spelled[n % 5], environ_base={"REMOTE_ADDR": f"10.0.0.{n}"}) for n in range(10)]
+
+    assert codes == [200] * 10
+    assert guess(anonymous, environ_base={"REMOTE_ADDR": "10.0.0.99"}) == 429
+    for other in ("\uff50lanner@example.com", "planner@\uff45xample.com", "planner@example.com.",
+                  "pla\u200bnner@example.com", "planner@exam\u00adple.com", "planner@example\u3002com"):
+        post(anonymous, "/sign-in", {"email": other, "password": PASSWORD}, "/sign-in")
+        assert anonymous.get("/").location.startswith("/sign-in"), other
+
+
+@pytest.mark.slow
 def test_workers_count_together(settings: Settings) -> None:
     workers = [create_app(settings).test_client() for _ in range(3)]
 
