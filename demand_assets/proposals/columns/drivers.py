@@ -17,7 +17,6 @@ from demand_assets.proposals.columns.attributes import ENOUGH_TO_TELL, ProposedA
 from demand_assets.proposals.columns.demand_rows import DemandRows
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import plain, quoted, slug
 from demand_assets.proposals.columns.own_price_and_cost import (
     HARDLY,
     ProposedAmount,
@@ -28,6 +27,7 @@ from demand_assets.proposals.columns.own_price_and_cost import (
     settled_money,
 )
 from demand_assets.proposals.columns.periods import series_codes
+from demand_assets.sources.column_names import plain, quoted, slug
 
 MOST_DRIVERS = 16
 _MOST_CATEGORIES = 40

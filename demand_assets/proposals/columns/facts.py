@@ -16,8 +16,8 @@ from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.written.values import percent_of, read_numbers, read_yes_no
-from demand_assets.proposals.columns.names import called, free_name
 from demand_assets.sources import open_source
+from demand_assets.sources.column_names import called, free_name
 from demand_assets.sources.columns import THE_ONLY_ONE
 from demand_assets.sources.written_numbers import Evidence, Marks, alone, evidence_of, numbers_or_text, settled
 

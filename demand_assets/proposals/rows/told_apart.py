@@ -10,8 +10,8 @@ import pandas as pd
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import called, plain, quoted, spaced
 from demand_assets.proposals.columns.periods import readings_of, series_codes
+from demand_assets.sources.column_names import called, plain, quoted, spaced
 from demand_assets.sources.units_of_measure import unit_named
 
 _NOT_SOLD_WORDS = """cancelled canceled cancellation cancel void voided refund refunded refunds return returned
