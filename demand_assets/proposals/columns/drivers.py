@@ -238,7 +238,7 @@ def _no_driver(column: Column, table: DemandRows, is_template: bool) -> str:
                 column.says("promo") or column.says("open"))):
             return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it "
                     "is known before, declare it")
-        if is_result and (column.says("money") >= 2 or column.says("demand") >= 2):
+        if is_result and (column.says("money") >= 2 or column.says("demand") >= 2 or column.says("afterwards") == 3):
             return "it looks like another measure of what was sold, which is known only afterwards"
         if any(name in plain(column.name) for name in ("profit", "gewinn", "margin", "marge")):
             return "it is known only afterwards"

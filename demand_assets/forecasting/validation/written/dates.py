@@ -66,6 +66,7 @@ _LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb
 of its months is read, so that a column of them is refused), and not Finnish, whose marraskuu would take mar from March.
 """
 _WORD = re.compile(r"[^\W\d_]+\.?")
+_LAST_WEEK = re.compile(r"(?<!\d)53(?!\d)|(?<=\d{4})53$|^53(?=\d{4}$)")
 _HOUR_OF_FORMAT = re.compile(r"%[HIXTRc]")
 _ODD_TIMES = 0.2
 """Of dates; so many that have a time of the day are odd ones among days."""
@@ -322,7 +323,10 @@ def _written_as(text: str, date_format: str) -> datetime:
             return _iso_week(text, date_format)
         if "%V" in date_format:
             date_format = date_format.replace("%Y", "%G")
-        return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
+        moment = datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
+        if moment.month == 1 and _LAST_WEEK.search(text):
+            raise ValueError(f"{text!r} is no week of its year")  # strptime takes it for the first of the next
+        return moment
     try:
         return datetime.strptime(text, date_format)
     except ValueError:

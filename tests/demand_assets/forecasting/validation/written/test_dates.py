@@ -104,3 +104,10 @@ def test_days_among_which_one_has_a_time_of_the_day_stay_days(as_read):
     found = read_dates(as_read(days), "D", time_zone="America/New_York").days
 
     assert found.tolist() == [*(day.date() for day in days[:20]), pd.Timestamp("2024-01-20").date()]
+
+
+@pytest.mark.parametrize(("written", "date_format", "day"), [
+    ("2020-W53", "%Y-W%W", "NaT"), ("202053", "%Y%U", "NaT"), ("53/2020", "%W/%Y", "NaT"), ("2020-W52", "%Y-W%W",
+     "2020-12-28"), ("2018-W53", "%Y-W%W", "2018-12-31"), ("2021-W00", "%Y-W%W", "2020-12-28")])
+def test_a_week_that_its_year_has_not_is_not_the_first_of_the_next(written, date_format, day):
+    assert str(read_dates(texts(written), "W", date_format).days[0]) == day
