@@ -15,8 +15,8 @@ from demand_assets.forecasting.validation.row_rules import ReadPanel
 
 _ENOUGH_DATES = 5
 """From which on their order tells whether day and month have changed places."""
-COARSER_STEPS = {(7, 7): "a week", (28, 31): "a month", (89, 92): "a quarter"}
-"""Days from one row to the next, shortest and longest, of periods that are longer than a day or a week."""
+COARSER_STEPS = (7, 7), (28, 31), (89, 92)
+"""Days from one row to the next, shortest and longest, of weeks, months and quarters."""
 ENOUGH_IN_A_ROW = {1: 8, 7: 8, 28: 5, 89: 4}
 """Rows, by the shortest step between them."""
 _WEEK = 7
@@ -151,8 +151,8 @@ def _coarser_among(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
     fine = units[is_next & (units > 0)]
     if len(fine) < ENOUGH_IN_A_ROW[usual]:
         return ""
-    for length, words in COARSER_STEPS.items():
-        shortest, longest = length
+    for shortest, longest in COARSER_STEPS:
+        step = str(shortest) if shortest == longest else f"{shortest}–{longest}"
         is_step = (steps >= shortest) & (steps <= longest)
         bounds = np.flatnonzero(np.diff(np.concatenate([[False], is_step, [False]]).astype(np.int8)))
         for first, stop in zip(bounds[::2], bounds[1::2], strict=True):
@@ -163,10 +163,10 @@ def _coarser_among(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
                 continue
             times = float(np.median(units[at]) / np.median(fine))
             if times >= _AS_MANY_TIMES * shortest / usual:
-                return (f"From {days[at[0]]} to {days[at[-1]]} its rows are {words} apart and {times:.0f} times as "
-                        f"large as those of single {WORDS[dataset.frequency][1]}: sums of longer periods among them, "
-                        "as of a file of another frequency. Leave these rows out at the source, or deliver them by "
-                        f"{WORDS[dataset.frequency][0]} too.")
+                return (f"From {days[at[0]]} to {days[at[-1]]} its rows follow each other in {step} days and are "
+                        f"{times:.0f} times as large as those of single {WORDS[dataset.frequency][1]}: sums of longer "
+                        "periods among them, as of a file of another frequency. Leave these rows out at the source, or "
+                        "deliver them as the others.")
     return ""
 
 

@@ -37,6 +37,9 @@ _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 
 _YEAR = 365
 _FEW_ROWS, _NEARLY_ALL = 20, 0.97
 """Of rows in which columns add up to the demand."""
+_AFTERWARDS = ("profit", "gewinn", "margin", "marge", "returned", "returns", "retour", "refund", "lostsales",
+               "lost_sales")
+"""In the names of columns that nobody knows before the period is over."""
 
 
 @dataclass
@@ -238,9 +241,9 @@ def _no_driver(column: Column, table: DemandRows, is_template: bool) -> str:
                 column.says("promo") or column.says("open"))):
             return (f"it goes with demand (correlation {correlation:.2f}) as what is known only afterwards does; if it "
                     "is known before, declare it")
-        if is_result and (column.says("money") >= 2 or column.says("demand") >= 2 or column.says("afterwards") == 3):
+        if is_result and (column.says("money") >= 2 or column.says("demand") >= 2):
             return "it looks like another measure of what was sold, which is known only afterwards"
-        if any(name in plain(column.name) for name in ("profit", "gewinn", "margin", "marge")):
+        if any(name in plain(column.name) for name in _AFTERWARDS):
             return "it is known only afterwards"
         if column.is_whole and len(column.distinct) > 50 and _only_grows(column):
             return "it only counts the rows"

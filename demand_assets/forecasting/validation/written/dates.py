@@ -325,7 +325,7 @@ def _written_as(text: str, date_format: str) -> datetime:
             date_format = date_format.replace("%Y", "%G")
         moment = datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
         if moment.month == 1 and _LAST_WEEK.search(text):
-            raise ValueError(f"{text!r} is no week of its year")  # strptime takes it for the first of the next
+            raise ValueError(text)  # strptime takes a week that its year has not for the first of the next
         return moment
     try:
         return datetime.strptime(text, date_format)

@@ -179,5 +179,5 @@ def test_sums_of_longer_periods_among_days_are_told(longer, times):
 
     problem = validate(rows, dataset(**settings)).problem
 
-    assert f"and {times} times as large as those of single days: sums of longer periods" in problem
+    assert f"and are {times} times as large as those of single days: sums of longer periods" in problem
     assert validate(alike, dataset(**settings)).problem == ""
