@@ -64,10 +64,11 @@ class RowMarks:
 def _whole_copies(rows: pd.DataFrame) -> tuple[int, int] | None:
     """Two files with the same rows, and enough of them that differ; None where there are none."""
     seen: dict[tuple[int, int], int] = {}
-    for file, its in rows.groupby("file"):
+    for _, its in rows.groupby("file"):
+        file = int(its["file"].iloc[0])
         marks = its["key"].to_numpy(dtype=np.uint64) ^ pd.util.hash_array(its["value"].to_numpy())
         mark = len(its), int(np.bitwise_xor.reduce(marks))
         if mark in seen and len(its) >= _FEWEST_OF_COPIES and its["value"].nunique() >= _FEWEST_VALUES_OF_COPIES:
-            return seen[mark], int(file)
-        seen.setdefault(mark, int(file))
+            return seen[mark], file
+        seen.setdefault(mark, file)
     return None
