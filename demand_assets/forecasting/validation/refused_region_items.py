@@ -173,6 +173,6 @@ def _coarser_among(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
 def _are_on_one_day(days: Dates) -> bool:
     """Whether all lie on one day of the month, or on its last."""
     def of_month(at: Dates) -> npt.NDArray[np.int64]:
-        return (at - at.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64)
+        return np.asarray((at - at.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64))
 
     return bool(len(np.unique(of_month(days))) == 1 or (of_month(days + np.timedelta64(1, "D")) == 0).all())
