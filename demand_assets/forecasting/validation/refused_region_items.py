@@ -20,8 +20,9 @@ COARSER_STEPS = (7, 7), (28, 31), (89, 92)
 ENOUGH_IN_A_ROW = {1: 8, 7: 8, 28: 5, 89: 4}
 """Rows, by the shortest step between them."""
 _WEEK = 7
-_AS_MANY_TIMES = 0.4
-"""Of how many of the shorter periods the longer ones have; so much larger are their sums at least."""
+_LEAST_TIMES = {7: 5, 28: 11, 89: 35}
+"""How many times as large as a day's the sums of weeks, months and quarters are at least, which have fewer days with a
+sale than they have days; of weeks nearly all, since shops that open on Saturdays alone for a season have such rows too."""
 
 
 def nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
@@ -162,7 +163,7 @@ def _coarser_among(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp
                     shortest > _WEEK and not _are_on_one_day(days[at])):
                 continue
             times = float(np.median(units[at]) / np.median(fine))
-            if times >= _AS_MANY_TIMES * shortest / usual:
+            if times >= _LEAST_TIMES[shortest] / usual:
                 return (f"From {days[at[0]]} to {days[at[-1]]} its rows follow each other in {step} days and are "
                         f"{times:.0f} times as large as those of single {WORDS[dataset.frequency][1]}: sums of longer "
                         "periods among them, as of a file of another frequency. Leave these rows out at the source, or "

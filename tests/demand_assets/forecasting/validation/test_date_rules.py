@@ -181,3 +181,9 @@ def test_sums_of_longer_periods_among_days_are_told(longer, times):
 
     assert f"and are {times} times as large as those of single days: sums of longer periods" in problem
     assert validate(alike, dataset(**settings)).problem == ""
+
+
+def test_a_stall_that_was_open_on_saturdays_alone_has_days_and_no_weeks():
+    rows = raw([*weeks(20, "2023-08-05"), *days(200, "2024-01-01")], [*[20.0] * 20, *[5.0] * 200])
+
+    assert validate(rows, dataset(gaps="zero", unknown_share=1.0)).problem == ""
