@@ -29,6 +29,7 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.freed_memory import give_back
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
@@ -194,6 +195,7 @@ class Pipeline:
             decision = replace(decision, reason=f"v{in_production}, which was in production, cannot be read: its files "
                                                 "are damaged or gone")
         self.registry.decide_pooled(version, decision)
+        give_back()
         return Pooled(model.with_version(version), decision, version)
 
     def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,
