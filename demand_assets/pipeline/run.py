@@ -142,8 +142,10 @@ class Pipeline:
                 reached = [] if last else going
                 for part in self._past_what_is_mended(stage, going, wanted, asked, clock):
                     clock.add(part.seconds)
-                    told(part.outcomes)
-                    yield part.outcomes
+                    try:
+                        yield part.outcomes
+                    finally:
+                        told(part.outcomes)  # last: ``make train`` goes on with what the journal has no end of
                     reached += [outcome.region_item for outcome in part.outcomes
                                 if outcome.asset in last and outcome.status == "done"]
                 going = sorted(set(reached))

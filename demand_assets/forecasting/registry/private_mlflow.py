@@ -138,18 +138,19 @@ class RegistryRows:
 
     def get_registered_model(self, name: str) -> "RegisteredModel":
         """A registered model with its tags, aliases and newest version of each stage."""
-        with _engine(self._uri).connect() as connection:
-            return self._as_it_is(connection, name)
+        return self._asked(lambda connection: self._as_it_is(connection, name))
 
     def get_model_version(self, name: str, version: str) -> "ModelVersion":
         """A version of a registered model with its tags and the aliases that name it."""
-        with _engine(self._uri).connect() as connection:
+        def ask(connection: "Connection") -> "ModelVersion":
             found = self._version_of(connection, name, int(version))
             if found is None:
                 raise _missing(f"Model Version (name={name}, version={version}) not found")
             found.aliases = [alias for alias, number in connection.execute(self._aliases, {"of_name": name})
                              if number == int(version)]
-        return found
+            return found
+
+        return self._asked(ask)
 
     def _as_it_is(self, connection: "Connection", name: str) -> "RegisteredModel":
         from mlflow.entities.model_registry import RegisteredModel, RegisteredModelAlias, RegisteredModelTag
@@ -181,17 +182,35 @@ class RegistryRows:
             [], workspace=one.workspace)
 
     def _settled(self, change: Callable[["Connection"], Found]) -> Found:
-        """Make a change, again where another process made the same row in this moment."""
-        from sqlalchemy.exc import IntegrityError
+        """Make a change, again where another process made the same row in this moment, or the connection was ended
+        before all of it was said; not where it was ended while it was committed, since it may have been made."""
+        from sqlalchemy.exc import DBAPIError, IntegrityError
 
         for is_last in (False, False, True):
+            is_said = False
             try:
                 with _engine(self._uri).begin() as connection:
-                    return change(connection)
-            except IntegrityError:
-                if is_last:
+                    found = change(connection)
+                    is_said = True
+            except DBAPIError as error:
+                if is_last or not (isinstance(error, IntegrityError) or (error.connection_invalidated and not is_said)):
                     raise
+            else:
+                return found
         raise AssertionError("it returns or raises")
+
+    def _asked(self, ask: Callable[["Connection"], Found]) -> Found:
+        """What is there, asked again where the connection was ended on the way."""
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            with _engine(self._uri).connect() as connection:
+                return ask(connection)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        with _engine(self._uri).connect() as connection:
+            return ask(connection)
 
     def _dated(self, connection: "Connection", name: str) -> bool:
         """Whether there is the registered model, which is then dated, and no other process's until this one is done."""
