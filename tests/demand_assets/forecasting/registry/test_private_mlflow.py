@@ -164,3 +164,28 @@ def test_what_is_not_there_is_said_as_mlflow_says_it(database: str) -> None:
             assert refused.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     assert [one.version for one in rows.get_registered_model(name).latest_versions] == [1]
     assert rows.add_version(name, IDENTITY, "file:///3", "0" * 32, {"a": "b"}) == 3  # the number of 2 is not used again
+
+
+def test_only_what_is_not_decided_yet_may_be_lost_in_a_power_cut(uri: str) -> None:
+    """SQLite's own word for whether a commit waits for the disk: 1 for no, 2 for yes."""
+    rows, waited = RegistryRows(uri), dict[str, set[int]]()
+
+    def note(connection: sa.Connection) -> None:
+        waited.setdefault(doing, set()).add(int(connection.scalar(sa.text("PRAGMA synchronous")) or 0))
+
+    sa.event.listen(sa.Engine, "commit", note)
+    try:
+        doing = "version"
+        rows.add_version(NAME, IDENTITY, "file:///1", "", {"wape": "0.1"})
+        doing = "candidate"
+        rows.set_registered_model_alias(NAME, "candidate", "1")
+        doing = "alias"
+        rows.set_registered_model_alias(NAME, "production", "1")
+        doing = "promotion"
+        rows.promote(NAME, "production", "1", "promoted", "{}")
+        doing = "tag"
+        rows.set_registered_model_tag(NAME, "pinned", "1")
+    finally:
+        sa.event.remove(sa.Engine, "commit", note)
+
+    assert waited == {"version": {1}, "candidate": {1}, "alias": {2}, "promotion": {2}, "tag": {2}}
