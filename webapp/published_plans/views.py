@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from webapp.access import needs
 from webapp.administration.app_settings import app_settings
 from webapp.db.database import db, snapshot
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.pages.download_files import Cell, Format, file_of, requested_format, spooled_file_of
@@ -68,9 +69,7 @@ def make() -> ResponseReturnValue:
     """Publish today's plan."""
     refuse_restricted(PUBLISHED_WHOLE)
     name, comment = (" ".join(request.form.get(field, "").split()) for field in ("name", "comment"))
-    token = request.form.get("token", "")
-    if len(token) != 32 or not token.isascii() or not token.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
+    token = sent_form_token()
     accepted = request.form.get("seen", "")[:500] if request.form.get("accept") else None
     try:
         plan_id, is_new = publish(WantedPlan(name, comment, token, accepted))

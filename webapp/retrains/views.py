@@ -11,6 +11,7 @@ from demand_assets.forecasting.telemetry.tracing import trace_id_of
 from webapp.access import actor, needs
 from webapp.db.database import db
 from webapp.http.choices import one_of
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import parse_page
@@ -66,7 +67,7 @@ def ask() -> ResponseReturnValue:
     keys = ticked_keys(request.form)
     if not keys:
         abort(422, _("Nothing is selected. Tick region-items in the overview first."))
-    token = _token()
+    token = sent_form_token()
     choice = one_of("pinned", request.form.get("pinned", ""), ("", "include", "leave"))
     pinned = [row for row in rows_by_key(keys).values() if row.pinned_by]
     if pinned and not choice:
@@ -151,7 +152,7 @@ _RETRIED = re.compile(r"^(?:retry of \d[^#:]* region-items? of #\d+(?:: |$))+")
 @needs("planner")
 def retry(retrain_id: int) -> ResponseReturnValue:
     """Ask again for what failed or was cancelled; for which of them there is nothing new to learn is said first."""
-    retrain, token = _retrain(retrain_id), _token()
+    retrain, token = _retrain(retrain_id), sent_form_token()
     keys = retry_keys(retrain)
     if not keys:
         flash(_("Nothing failed in this retrain, or what failed is no longer in the catalogue."), "info")
@@ -236,13 +237,6 @@ def _shown(asked: _AskedPage) -> dict[str, object]:
     return {"progress": asked.progress, "page": asked.items, "reasons": reasons, "version": asked.version,
             "shown_state": asked.state, "decision": asked.decision, "all_rows": asked.all_rows,
             "decisions": decisions, "told_above": {row.key for row in rows if (row.state, kind_of(row.reason)) in told}}
-
-
-def _token() -> str:
-    token = request.form.get("token", "")
-    if not 16 <= len(token) <= 64 or not token.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
-    return token
 
 
 def _reason() -> str:

@@ -2,10 +2,11 @@
 
 from typing import cast
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webapp.access import actor, needs
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.wanted_override import OverrideError
@@ -39,9 +40,7 @@ def make(token: str) -> ResponseReturnValue:
     scenario = scenario_at(token)
     decided = Decided(cast(OnOverrides | None, _one_of("overrides", ON_OVERRIDES)),
                       cast(OnChanged | None, _one_of("changed", ON_CHANGED)))
-    form = request.form.get("token", "")
-    if len(form) != 32 or not form.isascii() or not form.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
+    form = sent_form_token()
     try:
         made = apply(scenario, decided, form, request.form.get("seen", ""))
     except OverrideError as error:
