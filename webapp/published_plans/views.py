@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from webapp.access import needs
 from webapp.administration.app_settings import app_settings
-from webapp.db.database import db, snapshot
+from webapp.db.database import LARGEST_ID, db, snapshot
 from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
@@ -39,7 +39,6 @@ bp = Blueprint("published_plans", __name__, url_prefix="/published-plans")
 
 TODAY = "today"
 """In an address, the plan as it is now."""
-LARGEST_ID = 2**31 - 1
 PUBLISHED_WHOLE = lazy_gettext("A plan is published and handed over as a whole, with all region-items.")
 
 

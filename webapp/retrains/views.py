@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.telemetry.tracing import trace_id_of
 from webapp.access import actor, needs
-from webapp.db.database import db
+from webapp.db.database import LARGEST_ID, db
 from webapp.http.choices import one_of
 from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
@@ -248,7 +248,7 @@ def _reason() -> str:
 
 
 def _retrain(retrain_id: int) -> Retrain:
-    retrain = db.session.get(Retrain, retrain_id) if retrain_id < 2**31 else None
+    retrain = db.session.get(Retrain, retrain_id) if retrain_id <= LARGEST_ID else None
     if retrain is None:
         abort(404, _("There is no retrain %(number)s. The list shows all of them.", number=retrain_id))
     belongs_to(retrain.request_id)
