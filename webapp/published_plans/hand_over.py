@@ -141,14 +141,9 @@ def destination_of(place: str) -> Destination:
     return ObjectStore(place) if "://" in place else LocalFolder(Path(place))
 
 
-def want_hand_over(plan: PublishedPlan, form: Format | None = None) -> bool:
-    """Whether a version is to be handed over now that was not before; part of the caller's transaction.
-
-    Args:
-        form: of the file; as the administrators chose unless given.
-    """
-    name = safe_name(f"plan_{services().dataset.name}_v{plan.id}_{plan.digest[:8]}",
-                     form or app_settings().hand_over_form)
+def want_hand_over(plan: PublishedPlan) -> bool:
+    """Whether a version is to be handed over now that was not before; part of the caller's transaction."""
+    name = safe_name(f"plan_{services().dataset.name}_v{plan.id}_{plan.digest[:8]}", app_settings().hand_over_form)
     return bool(insert_absent(HandOver, [{"plan_id": plan.id, "place": name, "asked_at": now()}]))
 
 
@@ -225,8 +220,9 @@ def deliver(destination: Destination, hand_over_id: int) -> None:
     """
     one = db.session.get_one(HandOver, hand_over_id)
     name, is_written = one.place, one.is_written
+    db.session.rollback()  # no transaction is open while the destination is asked or written to
     if not is_written and not destination.has(name):
-        with snapshot(), destination.written(name) as file:
+        with destination.written(name) as file, snapshot():
             _write(file, db.session.get_one(HandOver, hand_over_id))
         _note(hand_over_id, is_written=True)
         is_written = True
