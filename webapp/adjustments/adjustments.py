@@ -18,7 +18,7 @@ from webapp.adjustments.stored_outliers import Outlier
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked
+from webapp.db.locks import locked_one
 from webapp.language.translations import gettext as _
 from webapp.personal.kept_answers import kept_among
 from webapp.region_items.forecast_figures import want_forecast
@@ -115,8 +115,12 @@ def _adjust(wanted: WantedAdjustment, sold: float, by: str) -> None:
 def remove(adjustment_id: int, by: str) -> Adjustment | None:
     """Record that an adjustment is removed; what was removed before stays as it is. None where there never was one."""
     with writing():
-        found = locked(Adjustment, adjustment_id)
-        if found is not None and found.removed_at is None:
+        key = db.session.scalar(select(Adjustment.key).where(Adjustment.id == adjustment_id))
+        if key is None:
+            return None
+        locked_region_items([key])  # adjustments of a region-item are made and removed one after the other
+        found = locked_one(Adjustment, adjustment_id)
+        if found.removed_at is None:
             _close(found, by)
             record("removed", "adjustment", _named(found.key, found.date), before={"units": found.adjusted},
                    after={"units": found.sold})
@@ -165,17 +169,18 @@ def tell_store(store: DemandStore) -> bool:
     keys = sorted({*db.session.scalars(select(Adjustment.key).where(Adjustment.is_due).distinct()), *linked})
     for key in keys:
         rows = db.session.scalars(select(Adjustment).where(Adjustment.key == key)).all()
-        told = [(row.id, row.removed_at) for row in rows]
+        told = {was_removed: [row.id for row in rows if row.is_due and (row.removed_at is not None) == was_removed]
+                for was_removed in (False, True)}
         units = {date.fromisoformat(row.date): row.adjusted for row in rows if row.removed_at is None}
         carries, carried_on = planned_for(key)
         db.session.rollback()
         store.write_adjustments(RegionItem.from_key(key), units, carries, carried_on)
         with writing():
             rows_now = locked_region_items({key, *dependent_on([key])})
-            for row_id, removed_at in told:
-                db.session.execute(update(Adjustment).values(is_due=False).where(
-                    Adjustment.id == row_id, Adjustment.removed_at.is_(None) if removed_at is None
-                    else Adjustment.removed_at.is_not(None)))
+            for was_removed, ids in told.items():
+                for part in chunked(ids):
+                    db.session.execute(update(Adjustment).values(is_due=False).where(
+                        Adjustment.id.in_(part), Adjustment.removed_at.is_not(None) == was_removed))
             for row in rows_now.values():
                 want_forecast(row)
     if told_links:
