@@ -107,7 +107,7 @@ def act() -> ResponseReturnValue:
 @bp.post("/fetch")
 @needs("planner")
 def fetch() -> ResponseReturnValue:
-    """Have the files of a version fetched from the registry, so that it can be compared; anybody may."""
+    """Have the files of a version fetched from the registry, so that it can be compared."""
     row = _row()
     version = _version(row, request.form.get("version", ""))
     stored = store_act(sent_form_token(), row.key, "fetch", version.version, "to compare", actor().email)
