@@ -32,9 +32,10 @@ from webapp.retrains.progress import (
     find_retrains,
     progress_of,
 )
-from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store, unseen_of
+from webapp.retrains.requests import NAMED, Stored, ask_to_cancel, retry_keys, seconds_of, store, unseen_of
 from webapp.services import services
 from webapp.serving.before_and_after_retrain import before_after
+from webapp.serving.forecast_of_selection import words_of
 from webapp.systems.outages import is_up
 from webapp.tables import Retrain, RetrainItem
 from webapp.telemetry.requests_seen import belongs_to
@@ -169,13 +170,11 @@ def retry(retrain_id: int) -> ResponseReturnValue:
 def _stored(stored: Stored) -> ResponseReturnValue:
     """To the page of what was stored, with what has to be said of it."""
     if stored.already_running:
-        running = [str(RegionItem.from_key(key)) for key in stored.already_running]
-        names = ", ".join(running[:5])
-        if len(running) > 5:
-            names = _("%(names)s and %(num)s more", names=names, num=len(running) - 5)
+        running = [RegionItem.from_key(key) for key in stored.already_running]
         flash(_n("Not requested again: %(num)s region-item is already in an unfinished retrain: %(names)s.",
                  "Not requested again: %(num)s region-items are already in an unfinished retrain: "
-                 "%(names)s.", len(running), num=number(len(running)), names=names), "warning")
+                 "%(names)s.", len(running), num=number(len(running)),
+                 names=words_of(running, NAMED)), "warning")
     if stored.retrain is None:
         return redirect(url_for("retrains.detail", retrain_id=next(iter(stored.already_running.values()))), 303)
     if not stored.is_new:
