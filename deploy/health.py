@@ -29,10 +29,10 @@ def answers_http(url: str, timeout_seconds: float = 3) -> bool:
         return False
 
 
-def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether something takes connections there; Dagster's code server does so once it has loaded its definitions."""
+def listens(port: int) -> bool:
+    """Whether something takes connections here; Dagster's code server does so once it has loaded its definitions."""
     try:
-        with socket.create_connection((host, port), timeout=1):
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
     except OSError:
         return False
