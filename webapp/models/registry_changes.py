@@ -33,7 +33,7 @@ class ChangeSign:
         self._asked_ns = 0
         self._asked_at = 0.0
 
-    def is_there(self) -> bool:
+    def must_be_asked(self) -> bool:
         """Whether the registry is to be asked: now is noted as the moment before that, until ``forget``."""
         files = self._looks()
         if (files and files == self._seen and max(changed for changed, _ in files) < self._asked_ns - SAME_MOMENT_NS
@@ -43,7 +43,7 @@ class ChangeSign:
         return True
 
     @property
-    def is_seen(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the files look otherwise than when the registry was asked last; False where there are none."""
         return self._seen is not None and self._looks() != self._seen
 
