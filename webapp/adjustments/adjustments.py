@@ -44,8 +44,8 @@ class WantedAdjustment:
     reason: str
 
 
-def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> None:
-    """Record an adjustment; one that the period has already is removed. The same once more changes nothing.
+def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> Adjustment:
+    """The adjustment that holds now; one that the period had is removed. The same once more changes nothing.
 
     Args:
         sold: units sold in the period; None where that is not known.
@@ -63,7 +63,7 @@ def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> None:
     _check_reason(wanted.reason)
     with writing():
         locked_region_items([wanted.key])
-        _adjust(wanted, sold, by)
+        return _adjust(wanted, sold, by)
 
 
 def accept_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> int:
@@ -96,20 +96,22 @@ def _check_reason(reason: str) -> None:
                                 most=LONGEST_REASON))
 
 
-def _adjust(wanted: WantedAdjustment, sold: float, by: str) -> None:
-    """Record one, in the caller's transaction, which locked the region-item."""
+def _adjust(wanted: WantedAdjustment, sold: float, by: str) -> Adjustment:
+    """The one that holds now, in the caller's transaction, which locked the region-item."""
     before = db.session.scalar(select(Adjustment).where(
         Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
     if before is not None:
         if before.adjusted == wanted.units and before.reason == wanted.reason:
-            return
+            return before
         _close(before, by)
         db.session.flush()
     record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
            before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
            reason=wanted.reason)
-    db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
-                              reason=wanted.reason, made_by=by, is_due=True))
+    made = Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units, reason=wanted.reason,
+                      made_by=by, is_due=True)
+    db.session.add(made)
+    return made
 
 
 def remove(adjustment_id: int, by: str) -> Adjustment | None:
