@@ -7,7 +7,7 @@ checksum; what is there under that name is that version.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -207,9 +207,12 @@ def try_again(plan_id: int) -> bool:
         return bool(waiting)
 
 
-def hand_overs_of(plan_id: int) -> list[HandOver]:
-    """Where a version was handed over, or is to be."""
-    return list(db.session.scalars(select(HandOver).where(HandOver.plan_id == plan_id).order_by(HandOver.id)))
+def hand_overs_of(plan_ids: Sequence[int]) -> dict[int, list[HandOver]]:
+    """Version -> where it was handed over, or is to be."""
+    found: dict[int, list[HandOver]] = {plan_id: [] for plan_id in plan_ids}
+    for one in db.session.scalars(select(HandOver).where(HandOver.plan_id.in_(plan_ids)).order_by(HandOver.id)):
+        found[one.plan_id].append(one)
+    return found
 
 
 def deliver(destination: Destination, hand_over_id: int) -> None:

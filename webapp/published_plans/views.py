@@ -92,8 +92,8 @@ def detail(plan_id: int) -> ResponseReturnValue:
     last = newest()
     figures = figures_of(plan)
     return render_template("published_plans/detail.html", plan=plan, others=others, figures=figures, told=figures.told,
-                           is_newest=last is not None and last.id == plan.id, hand_overs=hand_overs_of(plan.id),
-                           locked=app_settings().locked_periods)
+                           is_newest=last is not None and last.id == plan.id,
+                           hand_overs=hand_overs_of([plan.id])[plan.id], locked=app_settings().locked_periods)
 
 
 @bp.post("/<int:plan_id>/hand-over")
