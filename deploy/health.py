@@ -17,7 +17,14 @@ WEB = "web"
 """The web app's folder in that of the dataset."""
 PATIENCE_SECONDS = 300
 """Of Dagster's daemon: it may be at one sensor for minutes."""
+ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # nosec B104  # compared with, not listened on
+"""Addresses that stand for all of this machine's, and the one to ask then."""
 _WITHOUT_PROXY = build_opener(ProxyHandler({}))
+
+
+def address_of(host: str) -> str:
+    """The host's part of an address at which a server that listens there answers."""
+    return ANY.get(host) or (f"[{host}]" if ":" in host else host)
 
 
 def answers_http(url: str, timeout_seconds: float = 3) -> bool:
@@ -29,10 +36,10 @@ def answers_http(url: str, timeout_seconds: float = 3) -> bool:
         return False
 
 
-def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether something takes connections there; Dagster's code server does so once it has loaded its definitions."""
+def listens(port: int) -> bool:
+    """Whether something takes connections here; Dagster's code server does so once it has loaded its definitions."""
     try:
-        with socket.create_connection((host, port), timeout=1):
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
     except OSError:
         return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.console import Console, Follower
-from deploy.health import answers_http, listens
+from deploy.health import address_of, answers_http, listens
 from deploy.processes import DATABASE, OLD_RUNS, Folders, processes, runner_settings
 from deploy.settings import RunSettings
 from deploy.state_directory.ownership import end_leftovers, wait_until_gone
@@ -178,8 +178,7 @@ class Launch:
 
     @property
     def _web_address(self) -> str:
-        host = self._settings.web_host
-        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self._settings.web_port}"
+        return f"http://{address_of(self._settings.web_host)}:{self._settings.web_port}"
 
     def _log(self, name: str) -> Path:
         return self._folders.logs / f"{name}.log"

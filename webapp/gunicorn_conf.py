@@ -1,4 +1,4 @@
-"""Gunicorn: at least two workers with a few threads each, loaded once and forked; slow clients hold no thread."""
+"""Gunicorn: workers with a few threads each, loaded once and forked; slow clients hold no thread."""
 
 import gc
 import logging

@@ -8,15 +8,13 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from deploy.health import answers_grpc, answers_http, background_lives, listens, worker_lives
+from deploy.health import address_of, answers_grpc, answers_http, background_lives, listens, worker_lives
 from deploy.settings import RunSettings
 
 log = logging.getLogger(__name__)
 Check = Callable[[], bool]
 WORKER_SECONDS = 2.0
 """For which Celery's workers may take to answer, where it is they who are asked: each look at metrics waits as long."""
-ANY = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}  # nosec B104  # compared with, not listened on
-"""Addresses that stand for all of this machine's, and the one to ask then."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,6 @@ class Checks:
         except Exception as error:  # noqa: BLE001  # Dagster's storage may raise anything, and the others still answer
             log.warning("how a server is cannot be told: %s: %s", type(error).__name__, error)
             return Health(is_live=False, is_ready=False)
-
-
-def address_of(host: str) -> str:
-    """The host's part of an address at which a server that listens there answers."""
-    return ANY.get(host) or (f"[{host}]" if ":" in host else host)
 
 
 def checks(settings: RunSettings, servers: Collection[str], daemon_lives: Check,

@@ -83,25 +83,19 @@ def _packed(one: Standing) -> bytes:
     return np.stack([one.part.forecast, *one.part.interval(COVERAGE), one.naive]).astype(_PACKED).tobytes()
 
 
-def past_forecasts(key: str, since: date | None = None) -> list[PastForecast]:
-    """The kept forecasts of a region-item, oldest origin first; at most ``KEPT_ORIGINS`` and the newest.
-
-    Args:
-        since: the first origin wanted; all that are kept unless given.
-    """
-    return past_forecasts_of([key], since)[key]
+def past_forecasts(key: str) -> list[PastForecast]:
+    """The kept forecasts of a region-item, oldest origin first; at most ``KEPT_ORIGINS`` and the newest."""
+    return past_forecasts_of([key])[key]
 
 
-def past_forecasts_of(keys: Sequence[str], since: date | None = None) -> dict[str, list[PastForecast]]:
+def past_forecasts_of(keys: Sequence[str]) -> dict[str, list[PastForecast]]:
     """Key -> ``past_forecasts`` of the region-item."""
     frequency = services().dataset.frequency
     found: dict[str, list[PastForecast]] = {key: [] for key in keys}
     for part in chunked(keys):
         rows = db.session.execute(select(
             ArchivedForecast.key, ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
-            ArchivedForecast.content).where(
-                ArchivedForecast.key.in_(part), ArchivedForecast.origin >= str(since or ""))
-            .order_by(ArchivedForecast.origin))
+            ArchivedForecast.content).where(ArchivedForecast.key.in_(part)).order_by(ArchivedForecast.origin))
         for key, origin, made_at, served_by, content in rows:
             found[key].append(_read(origin, made_at, served_by, content, frequency))
     return found

@@ -18,7 +18,7 @@ from webapp.adjustments.stored_outliers import Outlier
 from webapp.audit.record import record
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked
+from webapp.db.locks import locked_one
 from webapp.language.translations import gettext as _
 from webapp.personal.kept_answers import kept_among
 from webapp.region_items.forecast_figures import want_forecast
@@ -44,8 +44,8 @@ class WantedAdjustment:
     reason: str
 
 
-def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> None:
-    """Record an adjustment; one that the period has already is removed. The same once more changes nothing.
+def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> Adjustment:
+    """The adjustment that holds now; one that the period had is removed. The same once more changes nothing.
 
     Args:
         sold: units sold in the period; None where that is not known.
@@ -63,7 +63,7 @@ def adjust(wanted: WantedAdjustment, sold: float | None, by: str) -> None:
     _check_reason(wanted.reason)
     with writing():
         locked_region_items([wanted.key])
-        _adjust(wanted, sold, by)
+        return _adjust(wanted, sold, by)
 
 
 def accept_unusual(key: str, rows: Sequence[Outlier], reason: str, by: str) -> int:
@@ -96,27 +96,33 @@ def _check_reason(reason: str) -> None:
                                 most=LONGEST_REASON))
 
 
-def _adjust(wanted: WantedAdjustment, sold: float, by: str) -> None:
-    """Record one, in the caller's transaction, which locked the region-item."""
+def _adjust(wanted: WantedAdjustment, sold: float, by: str) -> Adjustment:
+    """The one that holds now, in the caller's transaction, which locked the region-item."""
     before = db.session.scalar(select(Adjustment).where(
         Adjustment.key == wanted.key, Adjustment.date == str(wanted.date), Adjustment.removed_at.is_(None)))
     if before is not None:
         if before.adjusted == wanted.units and before.reason == wanted.reason:
-            return
+            return before
         _close(before, by)
         db.session.flush()
     record("replaced" if before else "adjusted", "adjustment", _named(wanted.key, wanted.date),
            before={"units": before.adjusted if before else sold}, after={"units": wanted.units},
            reason=wanted.reason)
-    db.session.add(Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units,
-                              reason=wanted.reason, made_by=by, is_due=True))
+    made = Adjustment(key=wanted.key, date=str(wanted.date), sold=sold, adjusted=wanted.units, reason=wanted.reason,
+                      made_by=by, is_due=True)
+    db.session.add(made)
+    return made
 
 
 def remove(adjustment_id: int, by: str) -> Adjustment | None:
     """Record that an adjustment is removed; what was removed before stays as it is. None where there never was one."""
     with writing():
-        found = locked(Adjustment, adjustment_id)
-        if found is not None and found.removed_at is None:
+        key = db.session.scalar(select(Adjustment.key).where(Adjustment.id == adjustment_id))
+        if key is None:
+            return None
+        locked_region_items([key])  # adjustments of a region-item are made and removed one after the other
+        found = locked_one(Adjustment, adjustment_id)
+        if found.removed_at is None:
             _close(found, by)
             record("removed", "adjustment", _named(found.key, found.date), before={"units": found.adjusted},
                    after={"units": found.sold})
@@ -165,17 +171,18 @@ def tell_store(store: DemandStore) -> bool:
     keys = sorted({*db.session.scalars(select(Adjustment.key).where(Adjustment.is_due).distinct()), *linked})
     for key in keys:
         rows = db.session.scalars(select(Adjustment).where(Adjustment.key == key)).all()
-        told = [(row.id, row.removed_at) for row in rows]
+        told = {was_removed: [row.id for row in rows if row.is_due and (row.removed_at is not None) == was_removed]
+                for was_removed in (False, True)}
         units = {date.fromisoformat(row.date): row.adjusted for row in rows if row.removed_at is None}
         carries, carried_on = planned_for(key)
         db.session.rollback()
         store.write_adjustments(RegionItem.from_key(key), units, carries, carried_on)
         with writing():
             rows_now = locked_region_items({key, *dependent_on([key])})
-            for row_id, removed_at in told:
-                db.session.execute(update(Adjustment).values(is_due=False).where(
-                    Adjustment.id == row_id, Adjustment.removed_at.is_(None) if removed_at is None
-                    else Adjustment.removed_at.is_not(None)))
+            for was_removed, ids in told.items():
+                for part in chunked(ids):
+                    db.session.execute(update(Adjustment).values(is_due=False).where(
+                        Adjustment.id.in_(part), Adjustment.removed_at.is_not(None) == was_removed))
             for row in rows_now.values():
                 want_forecast(row)
     if told_links:

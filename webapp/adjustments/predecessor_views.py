@@ -20,7 +20,7 @@ from webapp.adjustments.predecessors import (
     replace_with,
     unlink,
 )
-from webapp.db.database import db
+from webapp.db.database import LARGEST_ID, db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.pages.typed_numbers import TypedNumberError, read_number
@@ -28,8 +28,6 @@ from webapp.region_items.rows import rows_of
 from webapp.tables import CarriedLink, Catalogue, RegionItemRow
 
 bp = Blueprint("predecessors", __name__, url_prefix="/predecessors")
-
-LARGEST_ID = 2**31
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def make() -> ResponseReturnValue:
 @needs("planner")
 def take_back(link_id: int) -> ResponseReturnValue:
     """Take back that an item replaces another; that it was said stays recorded."""
-    found = unlink(link_id, actor().email) if link_id < LARGEST_ID else None
+    found = unlink(link_id, actor().email) if link_id <= LARGEST_ID else None
     if found is None:
         abort(404, _("No planner set this. If the dataset file did, remove it there."))
     flash(_("Removed: %(region_item)s no longer carries on the demand of %(item)s.",

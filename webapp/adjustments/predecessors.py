@@ -102,8 +102,12 @@ def unlink(link_id: int, by: str) -> CarriedLink | None:
     """Record that a planner's link is removed; what was removed before stays as it is. None where there is none, and of
     the dataset file's, which only the file can take away."""
     with writing():
+        known = db.session.get(CarriedLink, link_id)
+        if known is None or known.is_of_file:
+            return None
+        locked_region_items([known.key, known.other_key])  # as where links of them are made
         found = locked(CarriedLink, link_id)
-        if found is None or found.is_of_file:
+        if found is None:
             return None
         if found.removed_at is None:
             _close(found, by)

@@ -27,8 +27,8 @@ class Outlier:
 
     @property
     def usual_rounded(self) -> float:
-        """As it is proposed and adjusted to: to one decimal, or as many as a small number needs."""
-        return round(self.usual, max(1, decimals_for([abs(self.usual)])))
+        """As it is proposed and adjusted to."""
+        return as_proposed(self.usual)
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,15 @@ def own_part(history: pd.DataFrame) -> pd.DataFrame:
 
 
 def usual_at(text: str, history: pd.DataFrame, dataset: Dataset) -> float | None:
-    """Units that would be usual on the date that was typed, to one decimal; None where that cannot be said."""
+    """Units that would be usual on the date that was typed, as they are proposed; None where that cannot be said."""
     if not text:
         return None
     history = own_part(history)
     is_there = history["date"].to_numpy().astype("datetime64[D]").astype(str) == text
     units = usual_demand(history, dataset).units[is_there] if is_there.any() else np.array([np.nan])
-    return None if np.isnan(units[0]) else round(float(units[0]), max(1, decimals_for([abs(float(units[0]))])))
+    return None if np.isnan(units[0]) else as_proposed(float(units[0]))
+
+
+def as_proposed(units: float) -> float:
+    """Units rounded to one decimal, or to as many as a small number needs."""
+    return round(units, max(1, decimals_for([abs(units)])))

@@ -20,6 +20,7 @@ from webapp.adjustments.adjustments import (
     remove,
 )
 from webapp.adjustments.stored_outliers import Outlier, own_part, unusual_of, usual_at
+from webapp.db.database import LARGEST_ID
 from webapp.language.periods import PERIOD, PERIODS
 from webapp.language.translations import gettext as _
 from webapp.pages.numbers_and_dates import period
@@ -31,8 +32,6 @@ from webapp.services import services
 from webapp.tables import Adjustment, RegionItemRow
 
 bp = Blueprint("adjustments", __name__, url_prefix="/adjustments")
-
-LARGEST_ID = 2**31
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def accept() -> ResponseReturnValue:
 @needs("planner")
 def take_back(adjustment_id: int) -> ResponseReturnValue:
     """Remove an adjustment; that it was made stays recorded."""
-    found = remove(adjustment_id, actor().email) if adjustment_id < LARGEST_ID else None
+    found = remove(adjustment_id, actor().email) if adjustment_id <= LARGEST_ID else None
     if found is None:
         abort(404, _("There is no such adjustment."))
     flash(_("Removed: for %(period)s what was sold counts again.", period=period(found.date)), "success")

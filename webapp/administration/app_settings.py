@@ -33,6 +33,9 @@ def _plain(text: str) -> str:
     return text
 
 
+LONGEST_SESSION_HOURS = 2160
+
+
 class AppSettings(BaseModel):
     """All of them; a default holds until an administrator says otherwise."""
 
@@ -40,11 +43,11 @@ class AppSettings(BaseModel):
 
     announcement: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = Field(
         "", title=_l("Announcement"), description=_l("Shown at the top of every page, as plain text; empty for none."))
-    session_hours: Annotated[int, Field(ge=1, le=2160)] = Field(
+    session_hours: Annotated[int, Field(ge=1, le=LONGEST_SESSION_HOURS)] = Field(
         720, title=_l("Sign people out after (hours)"),
         description=_l("After this many hours people have to sign in again, at most 2160 (90 days); older sessions end "
                        "at once."))
-    idle_hours: Annotated[int, Field(ge=0, le=2160)] = Field(
+    idle_hours: Annotated[int, Field(ge=0, le=LONGEST_SESSION_HOURS)] = Field(
         72, title=_l("Sign people out when idle for (hours)"),
         description=_l("After this many hours without opening a page; a page left open does not count as use. 0 for no "
                        "limit."))
@@ -76,9 +79,6 @@ class AppSettings(BaseModel):
     hand_over_hour: Annotated[int, Field(ge=0, le=23)] = Field(
         5, title=_l("Hour of hand-over"),
         description=_l("In UTC, from 0 to 23; for every day and every Monday."))
-
-
-LONGEST_SESSION_HOURS = 2160
 
 
 def app_settings() -> AppSettings:

@@ -8,13 +8,12 @@ from sqlalchemy import delete, func, select
 
 from webapp.access import actor
 from webapp.audit.record import record
-from webapp.db.database import db, now, writing
+from webapp.db.database import LARGEST_ID, db, now, writing
 from webapp.db.locks import insert_absent, locked_one, locked_rows, once_more
 from webapp.language.translations import gettext as _
 
 MOST = 200
 """Rules of a table."""
-LARGEST_ID = 2**31 - 1
 
 
 class TooManyRulesError(ValueError):

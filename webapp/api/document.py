@@ -1,5 +1,6 @@
 """The API's document, made from the code, and the page that shows it."""
 
+from copy import deepcopy
 from functools import cache
 from typing import Any, cast
 
@@ -56,7 +57,7 @@ def show() -> Response:
 @cache
 def document_of(app: OpenAPI) -> dict[str, Any]:
     """The OpenAPI document of the app's operations."""
-    found: dict[str, Any] = app.api_doc
+    found: dict[str, Any] = deepcopy(app.api_doc)  # two threads that make it at once must not complete the same one
     schemas = found["components"]["schemas"]
     for schema in schemas.values():
         schema.pop("$defs", None)

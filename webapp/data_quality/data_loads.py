@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, tuple_
 
 from demand_assets.forecasting.store.journal import Entry
+from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.region_items.catalogue import note_load
 from webapp.tables import DataLoad, DataLoadRun, RefusedRule, RegionItemRow
@@ -15,8 +16,6 @@ LOADS_KEPT = 14
 """Newest loads kept of each region-item: two weeks where demand is loaded daily."""
 RUNS_KEPT = 500
 """Newest runs whose sums are kept."""
-AT_ONCE = 400
-"""Keys that one query names."""
 Load = dict[str, Any]
 """A row of ``DataLoad``: tens of thousands come in a night, so none becomes an object."""
 
@@ -62,7 +61,7 @@ def note_loads(entries: Iterable[Entry], rows: Mapping[str, RegionItemRow]) -> N
 def _kept(keys: Iterable[str]) -> dict[str, dict[str, str]]:
     """When each region-item was loaded, and by which run, of the loads that are kept."""
     found: dict[str, dict[str, str]] = {}
-    for part in _parts(list(dict.fromkeys(keys))):
+    for part in chunked(list(dict.fromkeys(keys))):
         for key, at, run_id in db.session.execute(
                 select(DataLoad.key, DataLoad.at, DataLoad.run_id).where(DataLoad.key.in_(part))):
             found.setdefault(key, {})[at] = run_id
@@ -72,7 +71,7 @@ def _kept(keys: Iterable[str]) -> dict[str, dict[str, str]]:
 def _loads_at(places: Sequence[tuple[str, str]]) -> list[Load]:
     """The stored loads of region-items at these times, as far as sums need them."""
     columns = (DataLoad.run_id, DataLoad.outcome, DataLoad.rows_read, DataLoad.refused_rows, DataLoad.refused)
-    return [dict(row._mapping) for part in _parts(places) for row in db.session.execute(
+    return [dict(row._mapping) for part in chunked(places) for row in db.session.execute(
         select(*columns).where(tuple_(DataLoad.key, DataLoad.at).in_(part)))]
 
 
@@ -130,7 +129,7 @@ def _show_newest(newest: Mapping[str, Load], rows: Mapping[str, RegionItemRow]) 
     """Let the region-items say what their newest load was."""
     for key, load in newest.items():
         note_load(rows[key], load["at"], load["rows_read"], load["refused"], load["refused_rows"])
-    for part in _parts(list(newest)):
+    for part in chunked(list(newest)):
         db.session.execute(delete(RefusedRule).where(RefusedRule.key.in_(part)))
     if values := [{"key": key, "rule": rule, "values": count} for key, load in newest.items()
                   for rule, count in load["refused"].items()]:
@@ -138,9 +137,5 @@ def _show_newest(newest: Mapping[str, Load], rows: Mapping[str, RegionItemRow]) 
 
 
 def _forget(loads: Sequence[tuple[str, str]]) -> None:
-    for part in _parts(loads):
+    for part in chunked(loads):
         db.session.execute(delete(DataLoad).where(tuple_(DataLoad.key, DataLoad.at).in_(part)))
-
-
-def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (values[start:start + AT_ONCE] for start in range(0, len(values), AT_ONCE))

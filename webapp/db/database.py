@@ -21,6 +21,8 @@ NAMES = {
 
 LOCK_SECONDS = 15
 """How long a transaction that writes waits for another that stands in its way, before it fails."""
+LARGEST_ID = 2**31 - 1
+"""Of a row that is known by a whole number: PostgreSQL refuses a question about a larger one."""
 
 
 class Instant(TypeDecorator[datetime]):

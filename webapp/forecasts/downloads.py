@@ -9,7 +9,6 @@ from flask import Blueprint, Response, abort, request, url_for
 
 from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.dataset.attributes import Attribute
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, in_money
 from demand_assets.forecasting.forecast.totals import Bounds, Part
@@ -27,7 +26,7 @@ from webapp.overrides.in_money import unit_money_of
 from webapp.pages.download_files import Cell, Sheet, book_of, exact, file_of, requested_format, rounded
 from webapp.pages.numbers_and_dates import plural
 from webapp.pages.rounded_money import in_currency, rounded_money, rounded_price
-from webapp.region_items.attributes import attributes_of, declared
+from webapp.region_items.attributes import attributes_of, declared, typed_value
 from webapp.region_items.labels import version_words
 from webapp.region_items.prices_and_costs import units_in_money
 from webapp.region_items.rows import rows_by_key
@@ -277,16 +276,8 @@ class _Found:
 
 def _attributes(region_items: Sequence[RegionItem]) -> dict[RegionItem, Sequence[Cell]]:
     """A cell for each attribute that is declared."""
-    return {one: [_typed(values.get(name), attribute) for name, attribute in declared().items()]
+    return {one: [typed_value(values.get(name), attribute.kind) for name, attribute in declared().items()]
             for one, values in attributes_of(region_items).items()}
-
-
-def _typed(value: str | None, attribute: Attribute) -> Cell:
-    if value is None:
-        return None
-    if attribute.kind == "date":
-        return date.fromisoformat(value)
-    return float(value) if attribute.kind == "number" else value
 
 
 def _price(values: Floats | None, place: int) -> Cell:

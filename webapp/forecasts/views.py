@@ -38,7 +38,7 @@ from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.editor.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
-from webapp.serving.explanation import MOST_EXACT, Explanation, explain
+from webapp.serving.explanation import MOST_EXACT, Explanation, explain_lines
 from webapp.serving.forecast_of_selection import Answer, plan_of, under, words_of
 from webapp.serving.history import backtest_of
 from webapp.serving.line_item import analogues_of, served_by_words
@@ -157,7 +157,7 @@ def why() -> ResponseReturnValue:
     forecast_query = parse_forecast_query(request.args)
     _refuse_large(forecast_query)
     _plan, answer, form, _status = answer_to(forecast_query, request.args)
-    explanation = explain(services(), answer)
+    explanation = explain_lines(services(), answer.lines)
     is_told = len(answer.lines) <= MOST_EXACT  # by the sentences at the top of the page
     return render_template("forecasts/_why.html", forecast_query=forecast_query, answer=answer, form=form,
                            explanation=explanation,
@@ -172,7 +172,7 @@ def told_in_words() -> ResponseReturnValue:
     _refuse_large(forecast_query)
     _plan, answer, _form, _status = answer_to(forecast_query, request.args)
     return render_template("forecasts/_in_words.html", explained_by="", sentences=_sentences(
-        forecast_query, answer, explain(services(), answer)))
+        forecast_query, answer, explain_lines(services(), answer.lines)))
 
 
 def shown_again(forecast_query: ForecastQuery, form: OverrideForm) -> tuple[str, int]:
@@ -223,7 +223,7 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
                      partial(override_words, of_sum=len(lines) > 1),
                      without_overrides=bool(found.count and not included), in_money=in_money) if lines else None
     has_what_if = bool(dataset.drivers and lines and (may("forecasts.ask") or form.changes))
-    explanation = explain(services(), result) if forecast_query.why else None
+    explanation = explain_lines(services(), result.lines) if forecast_query.why else None
     outside = result.past.out_of_stock
     miss = miss_of(seen.archived, result.past.of_all, outside, dataset.horizon) if seen else None
     predecessors = predecessors_of(only.row, result.past.each[only.row.key]) if only else None

@@ -347,7 +347,8 @@ class BufferedWorker(ThreadWorker):
             self._close(conn)
 
     def _close_slowest(self, but: Connection | None = None) -> bool:
-        """Close the connection whose request has been coming longest; whether there was one."""
+        """Close one that has nothing to say, otherwise the one whose request has been coming longest; whether there was
+        one."""
         waiting = [conn for conn in self._connections if conn.phase in ("reading", "lingering") and conn is not but]
         if not waiting:
             return False

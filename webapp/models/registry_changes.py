@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from time import monotonic
 
+from demand_assets.forecasting.store.written_since import files_of_database
+
 LONGEST_SECONDS = 15.0
 """After so long the registry is asked although nothing seems to have changed: so it is known whether MLflow answers."""
 SAME_MOMENT_NS = 2_000_000_000
@@ -26,12 +28,12 @@ class ChangeSign:
 
     def __init__(self, database: Path | None, longest: float | None = None) -> None:
         self._longest = longest
-        self._files = [database, database.with_name(f"{database.name}-wal")] if database else []
+        self._files = files_of_database(database) if database else []
         self._seen: list[tuple[int, int]] | None = None
         self._asked_ns = 0
         self._asked_at = 0.0
 
-    def is_there(self) -> bool:
+    def must_be_asked(self) -> bool:
         """Whether the registry is to be asked: now is noted as the moment before that, until ``forget``."""
         files = self._looks()
         if (files and files == self._seen and max(changed for changed, _ in files) < self._asked_ns - SAME_MOMENT_NS
@@ -41,7 +43,7 @@ class ChangeSign:
         return True
 
     @property
-    def is_seen(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether the files look otherwise than when the registry was asked last; False where there are none."""
         return self._seen is not None and self._looks() != self._seen
 

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.version_accuracy import Unseen, of_past_forecasts, since_training, unseen_windows
@@ -14,17 +12,12 @@ from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
 from demand_assets.forecasting.store.stored_files import NotInStoreError
-from webapp.db.database import db
+from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.language.translations import gettext as _
 from webapp.pages.download_files import rounded
 from webapp.pages.stored_words import stored_words
 from webapp.services import Services
 from webapp.serving.before_and_after_retrain import history_of_chart
-from webapp.tables import ArchivedForecast
-
-_PACKED = np.dtype("<f4")
-ARCHIVED_ROWS = 4
-"""Forecast, lower, upper, seasonal naive: the rows of ``ArchivedForecast.content``."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +105,9 @@ def _told(found: Unseen, is_archived: bool) -> AccuracySince:
 
 def _archived(services: Services, region_item: RegionItem, version: int, demand: pd.DataFrame) -> Unseen | None:
     """The forecasts that this version made while it was in production, on periods known since."""
-    rows = db.session.execute(select(ArchivedForecast.origin, ArchivedForecast.content).where(
-        ArchivedForecast.key == region_item.key, ArchivedForecast.served_by == str(version))
-        .order_by(ArchivedForecast.origin))
-    tables = {origin: np.frombuffer(content, _PACKED).astype(float).reshape(ARCHIVED_ROWS, -1)
-              for origin, content in rows}
     return of_past_forecasts(demand, services.dataset, {
-        origin: (table[0], table[3]) for origin, table in tables.items()})
+        str(past.origin): (past.forecast, past.naive) for past in past_forecasts(region_item.key)
+        if past.served_by == str(version)})
 
 
 def compare(services: Services, region_item: RegionItem, first: int, second: int) -> Comparison:

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from webapp.access import actor, needs
 from webapp.db.database import now
 from webapp.http.choices import one_of
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
@@ -94,7 +95,7 @@ def act() -> ResponseReturnValue:
     if not 3 <= len(reason) <= LONGEST_REASON:
         abort(422, _("Give a reason of 3 to %(most)s characters, for others who wonder why. Go back and add "
                      "one.", most=LONGEST_REASON))
-    stored = store_act(_token(), row.key, kind, version.version if version else None, reason, actor().email,
+    stored = store_act(sent_form_token(), row.key, kind, version.version if version else None, reason, actor().email,
                        also_pin=kind == "roll_back" and bool(request.form.get("also_pin")))
     if stored.waits:
         flash(_("Not stored: the earlier request, shown below, has to be carried out first."), "warning")
@@ -106,10 +107,10 @@ def act() -> ResponseReturnValue:
 @bp.post("/fetch")
 @needs("planner")
 def fetch() -> ResponseReturnValue:
-    """Have the files of a version fetched from the registry, so that it can be compared; anybody may."""
+    """Have the files of a version fetched from the registry, so that it can be compared."""
     row = _row()
     version = _version(row, request.form.get("version", ""))
-    stored = store_act(_token(), row.key, "fetch", version.version, "to compare", actor().email)
+    stored = store_act(sent_form_token(), row.key, "fetch", version.version, "to compare", actor().email)
     if stored.waits:
         flash(_("Not stored: something else is being done with this model; try again in a moment."), "warning")
     back = request.form.get("back", "")
@@ -147,13 +148,6 @@ def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
     if kind == "roll_back" and version.version == row.production_version:
         abort(422, _("v%(version)s is in production already.", version=version.version))
     return version
-
-
-def _token() -> str:
-    token = request.form.get("token", "")
-    if not 16 <= len(token) <= 40 or not token.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
-    return token
 
 
 def add_to(app: Flask) -> None:

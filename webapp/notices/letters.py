@@ -45,7 +45,7 @@ def send_letter(receiver: str, deliveries: Sequence[Delivery]) -> None:
         raise NotSentError("its receiver does not see any more what it is about", is_final=True)
     first, url = deliveries[0], known.settings.public_url
     lines = [f"{one.content['text']}\n{url}{one.content['link']}" for one in deliveries]
-    with in_language(db.session.scalar(select(User.language).where(User.email == receiver))):
+    with in_language(user.language if user else None):
         subject = first.content["text"] if len(deliveries) == 1 else _(
             "%(count)s notices from %(dataset)s", count=len(deliveries), dataset=known.dataset.title)
         footer = _("What you are notified of, and how often: %(address)s", address=f"{url}/notices")

@@ -47,8 +47,10 @@ def tell_what_happened(services: Services) -> int:
     db.session.rollback()
     is_mail_set, count = services.settings.web_mail_server is not None, 0
     for told, people in found:
-        with writing():
-            count += tell(told, people, is_mail_set)
+        if is_wanted(told.event, told.cause, people):  # most were told at an earlier look: nobody waits for a lock then
+            with writing():
+                count += tell(told, people, is_mail_set)
+    db.session.rollback()
     return count
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import html
 import json
 import time
 from contextlib import suppress
@@ -48,7 +49,7 @@ def post(receiver: str, delivery: Delivery) -> None:
     db.session.rollback()
     known = services()
     link = known.settings.public_url + delivery.content["link"]
-    plain = str(delivery.content["text"]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")  # no mentions
+    plain = html.escape(str(delivery.content["text"]), quote=False)  # no mentions
     body = json.dumps({
         "text": f"{plain} {link}", "event": delivery.content["event"], "link": link,
         "dataset": known.dataset.name, "delivery": delivery.id, "at": delivery.at.isoformat()}).encode()

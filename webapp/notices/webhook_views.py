@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from webapp.access import needs
-from webapp.db.database import db
+from webapp.db.database import LARGEST_ID, db
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.notices.events import EVENTS
@@ -15,7 +15,6 @@ from webapp.tables import Delivery
 
 bp = Blueprint("webhooks", __name__, url_prefix="/admin/webhooks")
 
-LARGEST_ID = 2**31
 LAST_SHOWN = 20
 STATES = {"waiting": _l("waiting"), "sending": _l("sending"), "sent": _l("sent"), "given_up": _l("given up")}
 """Of deliveries."""
@@ -48,7 +47,7 @@ def make() -> ResponseReturnValue:
 @needs("admin")
 def remove(webhook_id: int) -> ResponseReturnValue:
     """Remove a webhook; what was not sent to it never is."""
-    name = remove_webhook(webhook_id) if webhook_id < LARGEST_ID else None
+    name = remove_webhook(webhook_id) if webhook_id <= LARGEST_ID else None
     if name is None:
         abort(404, _("There is no such webhook."))
     flash(_("Removed: %(name)s.", name=name), "success")

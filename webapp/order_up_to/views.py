@@ -9,8 +9,8 @@ from sqlalchemy import select
 from demand_assets.forecasting.dataset.prices_and_costs import KINDS
 from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToError
 from webapp.access import needs
-from webapp.administration.segment_rules import LARGEST_ID, TooManyRulesError
-from webapp.db.database import db, snapshot
+from webapp.administration.segment_rules import TooManyRulesError
+from webapp.db.database import LARGEST_ID, db, snapshot
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
 from webapp.order_up_to.lead_times import of_file, remove_rule, rules, set_rule

@@ -235,10 +235,10 @@ def undo(batch: str, by: Actor | None = None) -> int:
     Returns: how many overrides were taken back; 0 where nothing of it holds any more.
     """
     who = by or actor()
-    locked = locked_for(who)
     with writing():
         region_items = locked_region_items(
             db.session.scalars(select(Override.key).where(Override.batch == batch).distinct()))
+        locked = locked_for(who)
         rows = list(db.session.scalars(select(Override).where(
             Override.batch == batch, Override.removed_at.is_(None), Override.date > locked.until, is_ahead())))
         if not rows:

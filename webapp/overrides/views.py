@@ -28,7 +28,7 @@ from webapp.tables import Override, RegionItemRow
 bp = Blueprint("overrides", __name__, url_prefix="/overrides")
 
 STATES = {"open": lazy_gettext("open"), "past": lazy_gettext("past"), "removed": lazy_gettext("undone")}
-"""Open: it holds and its period lies ahead. History: it held when its period became known."""
+"""Open: it holds and its period lies ahead. Past: it held when its period became known."""
 LONGEST_BATCH = 64
 MOST_SEARCHED = 200
 """Characters of a search."""

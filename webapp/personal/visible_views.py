@@ -7,11 +7,9 @@ from flask import g
 from sqlalchemy import ColumnElement, or_, select
 
 from webapp.access import actor
-from webapp.db.database import db
+from webapp.db.database import LARGEST_ID, db
 from webapp.personal.seen_region_items import AXES, sees_everything
 from webapp.tables import AttributeValue, Catalogue, RegionItemRow, SavedView, SavedViewItem
-
-LARGEST_ID = 2**31 - 1
 
 
 def is_visible() -> ColumnElement[bool]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.prices_and_costs import KINDS
@@ -11,7 +10,7 @@ from webapp.db.stored_json import StoredJson
 from webapp.pages.download_files import Cell, exact
 from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.published_plans.plan_tables import COVERAGE, parts_of
-from webapp.region_items.attributes import declared
+from webapp.region_items.attributes import declared, typed_value
 from webapp.region_items.labels import version_words
 from webapp.services import services
 from webapp.tables import PublishedPlan
@@ -72,7 +71,7 @@ def rows_of(plan: PublishedPlan) -> Iterator[Sequence[Cell]]:
                 cost), margin, attributes in zip(*(part.table[name].to_pylist() for name in READ), strict=True):
             if key != seen:
                 seen, named, values = key, RegionItem.from_key(key), json.loads(attributes)
-                told = [_typed(values.get(one.name), one.kind) for one in layout.attributes]
+                told = [typed_value(values.get(one.name), one.kind) for one in layout.attributes]
             cells: list[Cell] = [
                 named.region, named.item, at, forecast, lower, upper,
                 version_words(served_by), amount if way == "value" else None, amount if way == "percent" else None,
@@ -82,11 +81,3 @@ def rows_of(plan: PublishedPlan) -> Iterator[Sequence[Cell]]:
             if "cost" in layout.money:
                 cells += [exact(rounded_price(cost)), exact(rounded_money(margin))]
             yield cells
-
-
-def _typed(value: str | None, kind: str) -> Cell:
-    if value is None:
-        return None
-    if kind == "date":
-        return date.fromisoformat(value)
-    return float(value) if kind == "number" else value

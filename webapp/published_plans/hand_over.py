@@ -7,7 +7,7 @@ checksum; what is there under that name is that version.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,14 +141,9 @@ def destination_of(place: str) -> Destination:
     return ObjectStore(place) if "://" in place else LocalFolder(Path(place))
 
 
-def want_hand_over(plan: PublishedPlan, form: Format | None = None) -> bool:
-    """Whether a version is to be handed over now that was not before; part of the caller's transaction.
-
-    Args:
-        form: of the file; as the administrators chose unless given.
-    """
-    name = safe_name(f"plan_{services().dataset.name}_v{plan.id}_{plan.digest[:8]}",
-                     form or app_settings().hand_over_form)
+def want_hand_over(plan: PublishedPlan) -> bool:
+    """Whether a version is to be handed over now that was not before; part of the caller's transaction."""
+    name = safe_name(f"plan_{services().dataset.name}_v{plan.id}_{plan.digest[:8]}", app_settings().hand_over_form)
     return bool(insert_absent(HandOver, [{"plan_id": plan.id, "place": name, "asked_at": now()}]))
 
 
@@ -212,9 +207,12 @@ def try_again(plan_id: int) -> bool:
         return bool(waiting)
 
 
-def hand_overs_of(plan_id: int) -> list[HandOver]:
-    """Where a version was handed over, or is to be."""
-    return list(db.session.scalars(select(HandOver).where(HandOver.plan_id == plan_id).order_by(HandOver.id)))
+def hand_overs_of(plan_ids: Sequence[int]) -> dict[int, list[HandOver]]:
+    """Version -> where it was handed over, or is to be."""
+    found: dict[int, list[HandOver]] = {plan_id: [] for plan_id in plan_ids}
+    for one in db.session.scalars(select(HandOver).where(HandOver.plan_id.in_(plan_ids)).order_by(HandOver.id)):
+        found[one.plan_id].append(one)
+    return found
 
 
 def deliver(destination: Destination, hand_over_id: int) -> None:
@@ -225,8 +223,9 @@ def deliver(destination: Destination, hand_over_id: int) -> None:
     """
     one = db.session.get_one(HandOver, hand_over_id)
     name, is_written = one.place, one.is_written
+    db.session.rollback()  # no transaction is open while the destination is asked or written to
     if not is_written and not destination.has(name):
-        with snapshot(), destination.written(name) as file:
+        with destination.written(name) as file, snapshot():
             _write(file, db.session.get_one(HandOver, hand_over_id))
         _note(hand_over_id, is_written=True)
         is_written = True

@@ -11,7 +11,7 @@ from unicodedata import category
 from sqlalchemy import func, insert, select
 
 from demand_assets.forecasting.forecast.totals import RunningTotal
-from webapp.access import Actor, actor
+from webapp.access import actor
 from webapp.audit.record import record
 from webapp.db.database import db, snapshot, writing
 from webapp.db.locks import once_more
@@ -97,7 +97,7 @@ class _Frozen:
 
 
 @once_more
-def publish(wanted: WantedPlan, by: Actor | None = None) -> tuple[int, bool]:
+def publish(wanted: WantedPlan) -> tuple[int, bool]:
     """The number of the version, and whether it is new: the same form sent twice publishes once.
 
     Raises:
@@ -105,7 +105,6 @@ def publish(wanted: WantedPlan, by: Actor | None = None) -> tuple[int, bool]:
         PublishError: it cannot be published.
     """
     _check(wanted)
-    who = by or actor()
     if (known := _by_token(wanted.token)) is not None:
         return known, False
     with TemporaryFile() as spool:
@@ -121,16 +120,16 @@ def publish(wanted: WantedPlan, by: Actor | None = None) -> tuple[int, bool]:
                 frozen.take(lines)
         if not frozen.size:
             raise PublishError(_("There is no forecast to publish yet."))
-        return _keep(frozen, wanted, who)
+        return _keep(frozen, wanted)
 
 
-def _keep(frozen: _Frozen, wanted: WantedPlan, who: Actor) -> tuple[int, bool]:
+def _keep(frozen: _Frozen, wanted: WantedPlan) -> tuple[int, bool]:
     dataset, total, digest = services().dataset, frozen.total.bounds(), frozen.digest
     with writing():
         if (known := _by_token(wanted.token)) is not None:
             return known, False
         plan = PublishedPlan(
-            token=wanted.token, name=wanted.name, comment=wanted.comment, published_by=who.email, digest=digest,
+            token=wanted.token, name=wanted.name, comment=wanted.comment, published_by=actor().email, digest=digest,
             unit=dataset.unit, currency=dataset.currency, horizon=frozen.horizon, dates=sorted(frozen.dates),
             size=frozen.size, overrides=frozen.overrides, total=total.forecast, lower=total.lower, upper=total.upper,
             model=frozen.model, served_by=dict(frozen.served_by), layout=layout_of_today().to_json(),
@@ -141,7 +140,7 @@ def _keep(frozen: _Frozen, wanted: WantedPlan, who: Actor) -> tuple[int, bool]:
             db.session.execute(insert(PublishedPart).values(
                 plan_id=plan.id, number=number, size=frozen.parts[number][0], content=content))
         want_published(plan)
-        record("published", "plan", f"{plan.name} (version {plan.id})", by=who, reason=wanted.comment, after={
+        record("published", "plan", f"{plan.name} (version {plan.id})", reason=wanted.comment, after={
             "region-items": plan.size, "from": plan.dates[0], "to": plan.dates[-1], "units": plan.total,
             "overrides": plan.overrides, "models": plan.served_by, "digest": digest,
             **({"told before": {one.kind: one.count for one in frozen.told.found}} if frozen.told.found else {})})

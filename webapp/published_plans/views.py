@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 
 from webapp.access import needs
 from webapp.administration.app_settings import app_settings
-from webapp.db.database import db, snapshot
+from webapp.db.database import LARGEST_ID, db, snapshot
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.pages.download_files import Cell, Format, file_of, requested_format, spooled_file_of
@@ -38,7 +39,6 @@ bp = Blueprint("published_plans", __name__, url_prefix="/published-plans")
 
 TODAY = "today"
 """In an address, the plan as it is now."""
-LARGEST_ID = 2**31 - 1
 PUBLISHED_WHOLE = lazy_gettext("A plan is published and handed over as a whole, with all region-items.")
 
 
@@ -68,9 +68,7 @@ def make() -> ResponseReturnValue:
     """Publish today's plan."""
     refuse_restricted(PUBLISHED_WHOLE)
     name, comment = (" ".join(request.form.get(field, "").split()) for field in ("name", "comment"))
-    token = request.form.get("token", "")
-    if len(token) != 32 or not token.isascii() or not token.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
+    token = sent_form_token()
     accepted = request.form.get("seen", "")[:500] if request.form.get("accept") else None
     try:
         plan_id, is_new = publish(WantedPlan(name, comment, token, accepted))
@@ -94,8 +92,8 @@ def detail(plan_id: int) -> ResponseReturnValue:
     last = newest()
     figures = figures_of(plan)
     return render_template("published_plans/detail.html", plan=plan, others=others, figures=figures, told=figures.told,
-                           is_newest=last is not None and last.id == plan.id, hand_overs=hand_overs_of(plan.id),
-                           locked=app_settings().locked_periods)
+                           is_newest=last is not None and last.id == plan.id,
+                           hand_overs=hand_overs_of([plan.id])[plan.id], locked=app_settings().locked_periods)
 
 
 @bp.post("/<int:plan_id>/hand-over")

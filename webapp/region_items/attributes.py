@@ -4,6 +4,7 @@ Its table is written here only.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from flask import abort
 from sqlalchemy import Select, delete, insert, select
@@ -147,6 +148,15 @@ def attributes_of(region_items: Iterable[RegionItem]) -> dict[RegionItem, dict[s
                 found.setdefault((axis, row.owner), {})[row.name] = row.value
     both = {one: {**found.get(("region", one.region), {}), **found.get(("item", one.item), {})} for one in listed}
     return {one: {name: values[name] for name in names if name in values} for one, values in both.items()}
+
+
+def typed_value(value: str | None, kind: str) -> str | float | date | None:
+    """A value as written as what an attribute of its kind is in files: a number, a date, otherwise text."""
+    if value is None:
+        return None
+    if kind == "date":
+        return date.fromisoformat(value)
+    return float(value) if kind == "number" else value
 
 
 def levels(axis: Axis) -> dict[str, str]:

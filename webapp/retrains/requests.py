@@ -21,7 +21,7 @@ from webapp.telemetry.requests_seen import begins, belongs_to
 
 RETRIED = ("failed", "cancelled")
 NAMED = 5
-"""Region-items that an entry of the audit log names."""
+"""Region-items that an entry of the audit log names, or a message."""
 
 
 @dataclass(frozen=True)

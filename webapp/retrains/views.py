@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.telemetry.tracing import trace_id_of
 from webapp.access import actor, needs
-from webapp.db.database import db
+from webapp.db.database import LARGEST_ID, db
 from webapp.http.choices import one_of
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import parse_page
@@ -31,9 +32,10 @@ from webapp.retrains.progress import (
     find_retrains,
     progress_of,
 )
-from webapp.retrains.requests import Stored, ask_to_cancel, retry_keys, seconds_of, store, unseen_of
+from webapp.retrains.requests import NAMED, Stored, ask_to_cancel, retry_keys, seconds_of, store, unseen_of
 from webapp.services import services
 from webapp.serving.before_and_after_retrain import before_after
+from webapp.serving.forecast_of_selection import words_of
 from webapp.systems.outages import is_up
 from webapp.tables import Retrain, RetrainItem
 from webapp.telemetry.requests_seen import belongs_to
@@ -66,7 +68,7 @@ def ask() -> ResponseReturnValue:
     keys = ticked_keys(request.form)
     if not keys:
         abort(422, _("Nothing is selected. Tick region-items in the overview first."))
-    token = _token()
+    token = sent_form_token()
     choice = one_of("pinned", request.form.get("pinned", ""), ("", "include", "leave"))
     pinned = [row for row in rows_by_key(keys).values() if row.pinned_by]
     if pinned and not choice:
@@ -151,7 +153,7 @@ _RETRIED = re.compile(r"^(?:retry of \d[^#:]* region-items? of #\d+(?:: |$))+")
 @needs("planner")
 def retry(retrain_id: int) -> ResponseReturnValue:
     """Ask again for what failed or was cancelled; for which of them there is nothing new to learn is said first."""
-    retrain, token = _retrain(retrain_id), _token()
+    retrain, token = _retrain(retrain_id), sent_form_token()
     keys = retry_keys(retrain)
     if not keys:
         flash(_("Nothing failed in this retrain, or what failed is no longer in the catalogue."), "info")
@@ -168,13 +170,11 @@ def retry(retrain_id: int) -> ResponseReturnValue:
 def _stored(stored: Stored) -> ResponseReturnValue:
     """To the page of what was stored, with what has to be said of it."""
     if stored.already_running:
-        running = [str(RegionItem.from_key(key)) for key in stored.already_running]
-        names = ", ".join(running[:5])
-        if len(running) > 5:
-            names = _("%(names)s and %(num)s more", names=names, num=len(running) - 5)
+        running = [RegionItem.from_key(key) for key in stored.already_running]
         flash(_n("Not requested again: %(num)s region-item is already in an unfinished retrain: %(names)s.",
                  "Not requested again: %(num)s region-items are already in an unfinished retrain: "
-                 "%(names)s.", len(running), num=number(len(running)), names=names), "warning")
+                 "%(names)s.", len(running), num=number(len(running)),
+                 names=words_of(running, NAMED)), "warning")
     if stored.retrain is None:
         return redirect(url_for("retrains.detail", retrain_id=next(iter(stored.already_running.values()))), 303)
     if not stored.is_new:
@@ -238,13 +238,6 @@ def _shown(asked: _AskedPage) -> dict[str, object]:
             "decisions": decisions, "told_above": {row.key for row in rows if (row.state, kind_of(row.reason)) in told}}
 
 
-def _token() -> str:
-    token = request.form.get("token", "")
-    if not 16 <= len(token) <= 64 or not token.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
-    return token
-
-
 def _reason() -> str:
     reason = " ".join(request.form.get("reason", "").split())
     if len(reason) > LONGEST_REASON:
@@ -254,7 +247,7 @@ def _reason() -> str:
 
 
 def _retrain(retrain_id: int) -> Retrain:
-    retrain = db.session.get(Retrain, retrain_id) if retrain_id < 2**31 else None
+    retrain = db.session.get(Retrain, retrain_id) if retrain_id <= LARGEST_ID else None
     if retrain is None:
         abort(404, _("There is no retrain %(number)s. The list shows all of them.", number=retrain_id))
     belongs_to(retrain.request_id)

@@ -151,11 +151,10 @@ def set_start(what: str | int) -> None:
     Raises: SavedViewError: there is no such view for them.
     """
     with writing():
+        view_id = None if what in ("", FAVOURITES) else _held(int(what)).id  # first, as where a view is removed
         db.session.execute(delete(StartView).where(StartView.person == actor().email))
-        if what == "":
-            return
-        view_id = None if what == FAVOURITES else _held(int(what)).id
-        insert_absent(StartView, [{"person": actor().email, "view_id": view_id}])
+        if what != "":
+            insert_absent(StartView, [{"person": actor().email, "view_id": view_id}])
 
 
 def _held(view_id: int) -> SavedView:

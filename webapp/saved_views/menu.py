@@ -13,7 +13,7 @@ from webapp.personal.kept_answers import kept
 from webapp.personal.seen_region_items import sees_everything
 from webapp.personal.visible_views import is_visible, visible_view
 from webapp.region_items.overview_table.query import View
-from webapp.saved_views.opening import gone_from, kept_arguments, opened, start_of
+from webapp.saved_views.opening import gone_sizes, kept_arguments, opened, start_of
 from webapp.tables import SavedView
 
 LISTED = 15
@@ -79,5 +79,5 @@ def menu(view: View | None = None) -> Menu:
     is_changed = bool(view and now and (
         (now.id if now.is_picked else 0) != view.picked or opened(now).arguments != kept_arguments(view)))
     return Menu(own, others, count - len(own) - len(others), count_favourites(),
-                now, gone_from(now) if now else 0,
+                now, gone_sizes([now])[now.id] if now else 0,
                 is_changed)

@@ -1,11 +1,12 @@
 """What a saved view opens with: the overview's address as it was saved, less what the dataset no longer has."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor
@@ -79,21 +80,22 @@ def keys_in(found: Opened) -> list[str]:
     return matching_keys(found.shown)
 
 
-def gone_from(view: SavedView) -> int:
-    """How many region-items that were picked for a view are no longer in the dataset."""
-    if not view.is_picked:
-        return 0
-    here = exists().where(Catalogue.key == SavedViewItem.key, Catalogue.in_catalogue)
-    return db.session.scalar(select(func.count()).select_from(SavedViewItem).where(
-        SavedViewItem.view_id == view.id, ~here)) or 0
-
-
 def picked_sizes(views: Iterable[SavedView]) -> Mapping[int, int]:
-    """Number of a view -> how many region-items were picked for it; of those that have what matches, nothing."""
+    """Number of a view -> how many region-items were picked for it; 0 of those that have what matches."""
+    return _picked(views)
+
+
+def gone_sizes(views: Iterable[SavedView]) -> Mapping[int, int]:
+    """Number of a view -> how many region-items that were picked for it are no longer in the dataset; 0 of those that
+    have what matches."""
+    return _picked(views, ~exists().where(Catalogue.key == SavedViewItem.key, Catalogue.in_catalogue))
+
+
+def _picked(views: Iterable[SavedView], *which: ColumnElement[bool]) -> Mapping[int, int]:
     ids = [view.id for view in views if view.is_picked]
     rows = db.session.execute(select(SavedViewItem.view_id, func.count()).where(
-        SavedViewItem.view_id.in_(ids)).group_by(SavedViewItem.view_id))
-    return {row[0]: row[1] for row in rows}
+        SavedViewItem.view_id.in_(ids), *which).group_by(SavedViewItem.view_id)) if ids else ()
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def start_of() -> StartView | None:

@@ -35,7 +35,7 @@ from webapp.saved_views.menu import menu
 from webapp.saved_views.opening import (
     KEPT,
     Opened,
-    gone_from,
+    gone_sizes,
     kept_arguments,
     keys_in,
     lost_words,
@@ -66,7 +66,7 @@ def show() -> ResponseReturnValue:
     start = start_of()
     return render_template(
         "saved_views/show.html", page=page, view=page.view, sizes=picked_sizes(page.rows),
-        gone={one.id: gone_from(one) for one in page.rows if one.is_picked}, longest=LONGEST_NAME,
+        gone=gone_sizes(page.rows), longest=LONGEST_NAME,
         opened={one.id: opened(one) for one in page.rows},
         starts_with="" if start is None else str(start.view_id or FAVOURITES))
 

@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor, needs
 from webapp.http.choices import one_of
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
@@ -170,7 +171,7 @@ def compute_again(token: str) -> ResponseReturnValue:
 @needs("planner")
 def copy(token: str) -> ResponseReturnValue:
     """Store a copy and open it in the editor."""
-    source, own = scenario_at(token), _form_token()
+    source, own = scenario_at(token), sent_form_token()
     duplicate(source, own, actor().email)
     return redirect(url_for("scenarios.edit", token=own), 303)
 
@@ -229,7 +230,7 @@ def _is_look() -> bool:
 
 
 def _created(editor: Editor) -> ResponseReturnValue:
-    token = _form_token()
+    token = sent_form_token()
     if create(token, editor.name, editor.description, editor.asked, actor().email, is_private=editor.is_private):
         compute_or_want(services(), token)
     elif _is_stored(token, editor):
@@ -247,13 +248,6 @@ def _is_stored(token: str, editor: Editor) -> bool:
     scenario = by_token(token)
     return scenario is not None and (scenario.name, scenario.description, scenario.is_private, scenario.asked) == (
         editor.name, editor.description, editor.is_private, editor.asked.to_json())
-
-
-def _form_token() -> str:
-    token = request.form.get("token", "")
-    if len(token) != 32 or not token.isascii() or not token.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
-    return token
 
 
 def _editor(editor: Editor, scenario: SavedScenario | None = None, status: int = 200,

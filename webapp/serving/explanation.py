@@ -12,7 +12,6 @@ from demand_assets.forecasting.whatif.scenario import PLAN
 from webapp.pages.download_files import rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import Services
-from webapp.serving.forecast_of_selection import Answer
 from webapp.serving.line_item import LineItem, request_of
 from webapp.serving.selection_sizes import MOST_REGION_ITEMS
 from webapp.serving.sentences import Parts
@@ -86,11 +85,6 @@ class Explanation:
                 "groups": [{"name": titles.get(group, group), "colour": colours.index(group),
                             "units": [rounded(row[place]) for row in shown.units]}
                            for place, group in enumerate(shown.groups)]}
-
-
-def explain(services: Services, answer: Answer, most: int = MOST_EXPLAINED) -> Explanation | None:
-    """``explain_lines`` of an answer."""
-    return explain_lines(services, answer.lines, most)
 
 
 def explain_lines(services: Services, lines: Sequence[LineItem], most: int = MOST_EXPLAINED,

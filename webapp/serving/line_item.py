@@ -142,7 +142,7 @@ def why_missing(row: RegionItemRow, error: NotInStoreError) -> str:
 def analogues_of(services: Services, line: LineItem) -> list[dict[str, Any]]:
     """The past periods most like the first that a scenario changes: for each its date, and past demand and drivers.
 
-    None where the stored demand cannot be read any more.
+    There are none where the stored demand cannot be read any more.
     """
     try:
         found = services.forecaster.most_like(line.row.region_item, len(line.plan.part.dates), line.asked, ANALOGUES)

@@ -49,11 +49,15 @@
     chart.setOption(options(JSON.parse(place.parentElement.querySelector(".compare-data").textContent), place.dataset.unit), true);
   });
 
+  let isAsked = false;  // the library is on its way
   const draw = () => {
     if (!document.querySelector(".compare-chart")) return;
     if (window.echarts) { drawAll(); return; }
+    if (isAsked) return;
+    isAsked = true;
     const script = document.head.appendChild(document.createElement("script"));
     script.addEventListener("load", drawAll);
+    script.addEventListener("error", () => { isAsked = false; });  // without a network; the next time it is asked for anew
     script.src = library;
   };
 

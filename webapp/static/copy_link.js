@@ -5,7 +5,7 @@
     const button = event.target.closest("[data-copy-link], [data-print]");
     if (!button) return;
     if (button.dataset.print !== undefined) { window.print(); return; }
-    const words = button.textContent;
+    const words = button.dataset.words ??= button.textContent;  // also where it is clicked while it says that it is done
     try {
       await navigator.clipboard.writeText(button.dataset.copyLink);
       button.textContent = button.dataset.done;

@@ -1,9 +1,23 @@
+// Keys of single letters: they rest while somebody types and where short-cuts are switched off; and the one after "g"
+// leads to another screen.
+const shortcuts = (() => {
+  "use strict";
+  const TYPED = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog[open]";
+  const LONGEST = 1500;  // milliseconds between "g" and the other
+  const isOn = () => localStorage.getItem("shortcuts") !== "off";
+  const areResting = (event) => event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !isOn() || event.target.closest(TYPED) !== null;
+  let goes = 0, second = null;  // when "g" was pressed; the key after it
+  document.addEventListener("keydown", (event) => {
+    second = goes && event.timeStamp - goes < LONGEST ? event : null;
+    goes = event.key === "g" && !areResting(event) ? event.timeStamp : 0;
+  }, true);
+  return { isOn, areResting, isSecond: (event) => event === second };
+})();
+
 // The header by keyboard: the search and its suggestions, short-cuts to the screens, menus that close again.
 (() => {
   "use strict";
   const byId = (id) => document.getElementById(id);
-  const isOn = () => localStorage.getItem("shortcuts") !== "off";
-  const isTyping = (element) => element.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   const close = () => { const place = byId("suggestions"); if (place) place.replaceChildren(); };
 
   const showShortcuts = () => {
@@ -17,19 +31,20 @@
         entry.append(` ${link.textContent}`);
       });
     }
-    byId("use-shortcuts").checked = isOn();
+    byId("use-shortcuts").checked = shortcuts.isOn();
     dialog.showModal();
   };
 
   const search = () => {
     const field = byId("search-words"), menu = byId("menu");
-    if (!field.checkVisibility()) bootstrap.Collapse.getOrCreateInstance(menu).show();
-    menu.addEventListener("shown.bs.collapse", () => field.focus(), { once: true });
+    if (!field.checkVisibility()) {
+      menu.addEventListener("shown.bs.collapse", () => field.focus(), { once: true });
+      bootstrap.Collapse.getOrCreateInstance(menu).show();
+    }
     field.focus();
     field.select();
   };
 
-  let goes = 0;  // when "g" was pressed
   document.addEventListener("keydown", (event) => {
     const target = event.target;
     if (event.key === "Escape") {
@@ -42,14 +57,10 @@
       if (next) { next.focus(); event.preventDefault(); }
       return;
     }
-    if (!byId("shortcuts") || byId("shortcuts").open || isTyping(target) || event.ctrlKey || event.metaKey || event.altKey || !isOn()) return;
+    if (!byId("shortcuts") || shortcuts.areResting(event)) return;
     if (event.key === "/") { event.preventDefault(); search(); }
     else if (event.key === "?") { event.preventDefault(); showShortcuts(); }
-    else if (event.key === "g") goes = event.timeStamp;
-    else if (goes && event.timeStamp - goes < 1500) {
-      goes = 0;
-      document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`)?.click();
-    }
+    else if (shortcuts.isSecond(event)) document.querySelector(`[data-shortcut="${CSS.escape(event.key)}"]`)?.click();
   });
 
   document.addEventListener("click", (event) => {

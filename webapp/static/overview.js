@@ -28,12 +28,8 @@
     o: () => current()?.querySelector("th a").click(),
     b: () => document.querySelector("#bulk-bar button[type=submit]:not(:disabled)")?.focus(),
   };
-  let gone = 0;  // when "g" was pressed, which leads to another screen
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || localStorage.getItem("shortcuts") === "off") return;
-    if (event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog[open]")) return;
-    if (event.key === "g") { gone = event.timeStamp; return; }
-    if (gone && event.timeStamp - gone < 1500) { gone = 0; return; }
+    if (shortcuts.areResting(event) || shortcuts.isSecond(event)) return;
     if (!Object.hasOwn(ACTS, event.key) || !boxes().length) return;
     event.preventDefault();
     ACTS[event.key]();

@@ -1,6 +1,5 @@
 // The editor's lists can be searched, and are one stop of the Tab key each, in which arrows go from name to name as in the
-// panels; a change is removed at once, and what it offers follows the selection; the link of
-// a scenario can be copied.
+// panels; a change is removed at once, and what it offers follows the selection.
 (() => {
   "use strict";
   document.addEventListener("input", (event) => {
@@ -83,15 +82,4 @@
   };
   document.addEventListener("htmx:oobAfterSwap", (event) => { if (event.detail.target?.id === "offered") offer(); });
   document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target?.id === "changes" && document.getElementById("offered")) offer(); });
-
-  document.addEventListener("click", async (event) => {
-    if (event.target.id !== "copy-link") return;
-    const link = location.origin + location.pathname;
-    try {
-      await navigator.clipboard.writeText(link);
-      event.target.textContent = event.target.dataset.done;
-    } catch {
-      window.prompt(_("The link of this scenario"), link);  // no clipboard without HTTPS
-    }
-  });
 })();

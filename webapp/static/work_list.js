@@ -67,7 +67,7 @@
   };
   const READING = ["j", "k", "o"];
 
-  let gone = 0, accepting = false;  // when "g" was pressed, which leads to another screen; whether "y" was
+  let accepting = false;  // whether "y" was pressed
   document.addEventListener("keydown", (event) => {
     if (!form() || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const target = event.target, bar = target.closest("#work-bar");
@@ -78,10 +78,7 @@
       return;
     }
     if (event.key === "Escape" && bar && last) { event.preventDefault(); stop(last).focus(); return; }
-    const types = target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog[open]");
-    if (types || localStorage.getItem("shortcuts") === "off") return;
-    if (event.key === "g") { gone = event.timeStamp; return; }
-    if (gone && event.timeStamp - gone < 1500) { gone = 0; return; }
+    if (shortcuts.areResting(event) || shortcuts.isSecond(event)) return;
     const may = Boolean(document.getElementById("work-bar"));
     if (!Object.hasOwn(ACTS, event.key) || (!may && !READING.includes(event.key))) return;
     event.preventDefault();
@@ -113,5 +110,5 @@
   };
   document.addEventListener("DOMContentLoaded", take);
   document.addEventListener("htmx:afterSwap", () => { if (form()) count(); });
-  window.addEventListener("pageshow", () => { if (form()) { delete form().dataset.sent; count(); } });
+  window.addEventListener("pageshow", () => { if (form()) count(); });
 })();

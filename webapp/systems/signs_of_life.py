@@ -66,6 +66,11 @@ def note(name: str, is_up: bool, message: str = "") -> bool:
     return changed
 
 
+def note_store_down(error: OSError) -> None:
+    """Note that the demand store cannot be read, and what whoever reads it met."""
+    note("store", False, f"the demand store cannot be read: {error}")
+
+
 def note_loops(reports: Sequence[LoopReport]) -> None:
     """Note how all loops are; nothing is written while all is as it was. What is not known yet stays as it was."""
     states = {state.name.removeprefix(LOOP): state for state in db.session.scalars(

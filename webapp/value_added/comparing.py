@@ -29,6 +29,8 @@ RANGES: Mapping[Frequency, Sequence[int]] = {"D": (4, 13, 26, 52), "W": (4, 13, 
                                              "Q": (2, 4, 8)}
 """Buckets back from the newest that may be asked for."""
 MOST_SHOWN = 100
+WORTH_SHOWN = 5
+"""Groups in which overrides gained most, and as many in which they lost most."""
 
 
 @dataclass(frozen=True)
@@ -181,14 +183,14 @@ def compare(question: Question, most: int | None = MOST_SHOWN, after: str = "") 
     return Comparison(question, rows, left_out, total, since, newest)
 
 
-def worth_time(question: Question, most: int = 5) -> tuple[list[ComparedRows], list[ComparedRows]]:
+def worth_time(question: Question) -> tuple[list[ComparedRows], list[ComparedRows]]:
     """The groups in which overrides gained most, and those in which they lost most: by money where the dataset has
     prices, else by units."""
     newest = _newest(question)
     if newest is None:
         return [], []
     since = _since(newest, question.back)
-    gained, lost = (_rows(replace(question, sort=sort), since, most) for sort in ("gained", "lost"))
+    gained, lost = (_rows(replace(question, sort=sort), since, WORTH_SHOWN) for sort in ("gained", "lost"))
     return [one for one in gained if _worth(one) > 0], [one for one in lost if _worth(one) < 0]
 
 

@@ -5,7 +5,7 @@ so the drivers that came are compared with those asked, and whether the plan fol
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from math import isfinite
 from typing import Literal
 
@@ -138,27 +138,28 @@ def refresh_verdicts(services: Services) -> int:
     if newest is None:
         db.session.rollback()
         return 0
-    known = {row.token: row.mark for row in db.session.scalars(select(ScenarioVerdict))}
+    known = {row.token: row.mark for row in db.session.execute(select(ScenarioVerdict.token, ScenarioVerdict.mark))}
     again = max(JUDGED_AGAIN, 2 * DAYS[services.dataset.frequency])
     arrived: dict[str, int] = {}
     due: list[tuple[str, str]] = []
-    for scenario in db.session.scalars(select(SavedScenario).where(
+    for token, computed_at, summary in db.session.execute(select(
+            SavedScenario.token, SavedScenario.computed_at, SavedScenario.summary).where(
             SavedScenario.archived_at.is_(None), SavedScenario.computed_at.is_not(None))):
-        if not scenario.summary or scenario.summary["last"] > newest:
+        if not summary or summary["last"] > newest:
             continue
-        last = scenario.summary["last"]
+        last = summary["last"]
         if last not in arrived:
             arrived[last] = db.session.scalar(select(func.count()).select_from(RegionItemRow).where(
                 RegionItemRow.in_catalogue, RegionItemRow.last_date >= last)) or 0
-        mark, before = f"{_computed(scenario)} {newest} {arrived[last]}", known.get(scenario.token, "")
-        is_settled = before.startswith(f"{_computed(scenario)} ") and date.fromisoformat(
+        mark, before = f"{_computed(computed_at)} {newest} {arrived[last]}", known.get(token, "")
+        is_settled = before.startswith(f"{_computed(computed_at)} ") and date.fromisoformat(
             last) + again < date.fromisoformat(newest)
         if before != mark and not is_settled:
-            due.append((scenario.token, mark))
+            due.append((token, mark))
     db.session.rollback()
     for token, mark in due[:MOST_AT_ONCE]:
         judged = db.session.scalars(select(SavedScenario).where(SavedScenario.token == token)).one_or_none()
-        if judged is None or not mark.startswith(f"{_computed(judged)} "):  # changed meanwhile
+        if judged is None or not mark.startswith(f"{_computed(judged.computed_at)} "):  # changed meanwhile
             continue
         told = judge_scenario(services, judged).to_json()
         with writing():
@@ -169,8 +170,11 @@ def refresh_verdicts(services: Services) -> int:
 
 def verdict_of(scenario: SavedScenario) -> tuple[Verdict, ScenarioVerdict] | None:
     """What came of a scenario as it was computed last, and when it was judged; None where it was not."""
-    row = db.session.get(ScenarioVerdict, scenario.token)
-    if row is None or scenario.computed_at is None or not row.mark.startswith(f"{_computed(scenario)} "):
+    return _as_computed(scenario, db.session.get(ScenarioVerdict, scenario.token))
+
+
+def _as_computed(scenario: SavedScenario, row: ScenarioVerdict | None) -> tuple[Verdict, ScenarioVerdict] | None:
+    if row is None or scenario.computed_at is None or not row.mark.startswith(f"{_computed(scenario.computed_at)} "):
         return None
     return Verdict.from_json(row.told), row
 
@@ -332,10 +336,15 @@ def _place(came: float, said: Bounds) -> Place:
     return "above" if came > said.upper else "below" if came < said.lower else "inside"
 
 
-def _computed(scenario: SavedScenario) -> str:
-    return scenario.computed_at.isoformat() if scenario.computed_at else ""
+def _computed(at: datetime | None) -> str:
+    """What a mark begins with."""
+    return at.isoformat() if at else ""
 
 
 def judged_scenarios(email: str) -> list[tuple[SavedScenario, Verdict, ScenarioVerdict]]:
     """The scenarios that somebody may open and that were judged, with what came of them, and when they were judged."""
-    return [(one, *found) for one in open_scenarios(email) if (found := verdict_of(one)) is not None]
+    scenarios, rows = open_scenarios(email), dict[str, ScenarioVerdict]()
+    for tokens in chunked([one.token for one in scenarios]):
+        rows |= {row.token: row for row in db.session.scalars(select(ScenarioVerdict).where(
+            ScenarioVerdict.token.in_(tokens)))}
+    return [(one, *found) for one in scenarios if (found := _as_computed(one, rows.get(one.token))) is not None]

@@ -91,7 +91,8 @@ class _Looked:
     at: datetime
     """The moment in which it is looked at, UTC."""
     training: Any
-    """The newest that is over: columns as in ``_newest_trainings``; None where there is none."""
+    """The newest that is over: columns as in ``_newest_trainings``; None where there is none, or another model came of
+    it."""
     unusual: list[Any]
     """Its unusual periods that are not adjusted, the newest first."""
     is_trained: bool
@@ -199,11 +200,15 @@ def _retrain(training: Any, state: str) -> dict[str, int]:
 
 
 def _newest_trainings() -> dict[str, Any]:
-    """Key -> how its newest retrain that is over ended."""
-    rows = db.session.execute(select(
+    """Key -> how its newest retrain that is over ended, where it failed or kept what served before; of a year of weekly
+    retrains few are read."""
+    over = select(
         RetrainItem.key, RetrainItem.state, RetrainItem.finished_at, RetrainItem.reason, RetrainItem.retrain_id,
-        Retrain.source).join(Retrain, Retrain.id == RetrainItem.retrain_id).where(
-        RetrainItem.finished_at.is_not(None), RetrainItem.state != "cancelled").order_by(RetrainItem.finished_at))
+        func.row_number().over(partition_by=RetrainItem.key, order_by=(
+            RetrainItem.finished_at.desc(), RetrainItem.retrain_id.desc())).label("place"),
+    ).where(RetrainItem.finished_at.is_not(None), RetrainItem.state != "cancelled").subquery()
+    rows = db.session.execute(select(over, Retrain.source).join(Retrain, Retrain.id == over.c.retrain_id).where(
+        over.c.place == 1, over.c.state.in_(("failed", "kept"))))
     return {row.key: row for row in rows}
 
 

@@ -17,8 +17,8 @@ from webapp.work_list.thresholds import Rule
 State = Literal["open", "assigned", "snoozed", "resolved"]
 STATES: dict[State, str] = {"open": "open", "assigned": "assigned", "snoozed": "snoozed", "resolved": "resolved"}
 GONE = gettext("the cause is gone")
-"""Stored in English, as modules are loaded outside any request; pages look it up in the reader's language."""
-"""Why an entry is resolved of which nobody said so."""
+"""Why an entry is resolved of which nobody said so. Stored in English, as modules are loaded outside any request; pages
+look it up in the reader's language."""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,6 @@ def test_they_are_read_oldest_first_and_from_a_day_on(app: Flask) -> None:
             keep([1.0], day)
 
         assert [past.origin for past in past_forecasts(KETTLE.key)] == days[::-1]
-        assert [past.origin for past in past_forecasts(KETTLE.key, since=days[1])] == [days[1], days[0]]
 
 
 def test_what_is_too_old_is_forgotten(app: Flask) -> None:

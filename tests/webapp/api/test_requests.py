@@ -22,6 +22,7 @@ from tests.webapp.killed import makes
 from webapp import create_app
 from webapp.accounts.tokens import revoke_token
 from webapp.api import resources
+from webapp.api.document import document_of
 from webapp.db.database import db, now, writing
 from webapp.http.costly_reads import costly_reads
 from webapp.http.process_names import this_process
@@ -349,6 +350,9 @@ class TestDocument:
         validate(document, cls=OpenAPIV31SpecValidator)
         assert document["openapi"].startswith("3.1")
         assert all("$defs" not in schema for schema in document["components"]["schemas"].values())
+
+    def test_threads_that_make_it_at_once_make_the_same(self, app: Flask) -> None:
+        assert document_of.__wrapped__(app) == document_of.__wrapped__(app)
 
     def test_every_operation_names_its_role_answer_and_problems(self, anonymous: FlaskClient) -> None:
         document = anonymous.get("/api/v1/openapi.json").json

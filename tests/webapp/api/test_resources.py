@@ -244,9 +244,16 @@ class TestScenarios:
         assert planning.told(f"/scenarios/{token}")["is_private"]
 
     def test_what_cannot_be_kept_says_why(self, planning: Program) -> None:
-        wrong = planning.post("/scenarios", {"keys": ["north|nothing"], "changes": [{**CUT, "driver": "weather"}]})
+        wrong = planning.post("/scenarios", {"keys": [KETTLE.key], "changes": [{**CUT, "driver": "weather"}]})
 
         assert "weather" in problem_of(wrong, 422)["detail"]
+        problem_of(planning.post("/scenarios", {"keys": ["north|nothing"], "changes": [CUT]}), 404)
+
+    def test_regions_and_items_add_up(self, planning: Program) -> None:
+        made = planning.post("/scenarios", {"regions": ["north"], "items": ["kettle"], "changes": [CUT]})
+        held = planning.told(f"/scenarios/{made.json['token']}")["keys"]
+
+        assert {"south|kettle", "north|item 01"} < set(held)
 
 
 class TestQuality:

@@ -4,14 +4,17 @@ again."""
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 from sqlalchemy import select, update
+from typing_extensions import override
 
 from tests.webapp.conftest import KETTLE, page, post, text_of
 from tests.webapp.overrides.builders import part
@@ -24,6 +27,7 @@ from webapp.published_plans.hand_over import (
     LONGEST_PAUSE,
     LocalFolder,
     ObjectStore,
+    deliver,
     hand_over_due,
     last_scheduled,
     try_again,
@@ -115,6 +119,45 @@ def test_a_folder_that_is_missing_is_told_and_tried_again_later_and_never_made(
     post(client, "/published-plans/1/hand-over", {}, form_on="/published-plans/1")
     assert hand_over_due(services, now())
     assert (len(names(folder)), row().problem) == (1, "")
+
+
+class Watched(LocalFolder):
+    """Notes at each step whether the app's database waits for the folder with a transaction open."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.has_open: list[bool] = []
+
+    def _note(self) -> None:
+        self.has_open.append(db.session().in_transaction())
+
+    @override
+    def has(self, name: str) -> bool:
+        self._note()
+        return super().has(name)
+
+    @override
+    @contextmanager
+    def written(self, name: str) -> Iterator[IO[bytes]]:
+        with super().written(name) as file:
+            self._note()
+            yield file
+            self._note()
+
+    @override
+    def move(self, name: str) -> None:
+        self._note()
+        super().move(name)
+
+
+def test_no_transaction_is_open_while_the_destination_is_waited_for(folder: Path) -> None:
+    published()
+    watched = Watched(folder)
+
+    deliver(watched, row().id)
+
+    assert watched.has_open == [False] * 4
+    assert len(names(folder)) == 1
 
 
 CUTS = ("written", "noted", "moved")

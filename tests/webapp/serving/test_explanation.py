@@ -19,7 +19,7 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.before_and_after_retrain import parts_between
-from webapp.serving.explanation import MOST_EXACT, difference_of, explain, explain_lines
+from webapp.serving.explanation import MOST_EXACT, difference_of, explain_lines
 from webapp.serving.forecast_of_selection import plan_of, under
 
 OTHER = REGION_ITEMS[1]
@@ -125,7 +125,7 @@ def test_of_a_large_selection_the_largest_are_explained(app: Flask, services: Se
     services.store.write("demand", ODD, demand_of(120.0))
     with app.app_context():
         answer = plan_of(services, rows_of([KETTLE.key, ODD.key]), 7)
-        told = explain(services, answer, most=1)
+        told = explain_lines(services, answer.lines, most=1)
 
     assert told is not None
     assert (told.explained, told.smaller) == (1, 1)
@@ -143,7 +143,7 @@ def test_a_whole_region_is_explained_as_its_region_items_are(
         rows = [row for row in rows_of([one.key for one in REGION_ITEMS]) if row.region == KETTLE.region]
         answer = plan_of(services, rows, 7)
         answer = under(services, answer, scenario) if scenario != PLAN else answer
-        told = explain(services, answer)
+        told = explain_lines(services, answer.lines)
         alone = [explain_lines(services, [line], exact=False) for line in answer.lines]
 
     assert told is not None
@@ -213,7 +213,7 @@ def test_the_answer_of_a_class_adds_up_to_its_total(app: Flask, services: Servic
     """What the API, scenarios and sentences tell is made of this."""
     with app.app_context():
         answer = plan_of(services, rows_of([KETTLE.key]), 7)
-        told = explain(services, answer)
+        told = explain_lines(services, answer.lines)
 
     assert told is not None
     assert told.plan.groups == ["seasonal naive"]

@@ -25,7 +25,6 @@ Answer = BaseModel | Response
 Responses = dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None]
 View = Callable[..., Answer]
 _PROBLEM = {"schema": {"$ref": "#/components/schemas/Problem"}}
-HASTY = ("GET", "HEAD")
 
 
 def resource(name: str, words: str) -> APIBlueprint:
@@ -89,7 +88,7 @@ def _response(answer: Answer, status: int) -> Response:
         return answer
     content = answer.model_dump_json().encode()
     response = Response(content, status, mimetype="application/json")
-    if request.method in HASTY:
+    if request.method in ("GET", "HEAD"):
         return tagged(response, content)
     return response
 

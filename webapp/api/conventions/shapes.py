@@ -8,11 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from demand_assets.forecasting.contract.region_item import LONGEST_NAME
+from webapp.db.database import LARGEST_ID
 from webapp.http.problems import PLACES
-from webapp.tables import RowStatus
 
 LARGEST_PAGE = 200
-LARGEST_ID = 2**31 - 1
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -72,7 +71,6 @@ Horizon = Annotated[int | None, Field(ge=1, le=400, description="Periods ahead; 
 Coverage = Annotated[Literal[50, 80, 95], Field(description="Of the interval, in percent")]
 CoverageArgument = Annotated[Literal["50", "80", "95"], Field(description="Of the interval, in percent")]
 Yes = Literal["true", "false"]
-Status = RowStatus
 
 
 class KeyPath(Path):

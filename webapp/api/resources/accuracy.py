@@ -23,7 +23,6 @@ from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.shapes import Day, IdPath, KeyPath, Named, PageQuery, RequestPart, ResponsePart, Text, Yes
 from webapp.api.resources.region_items import Rule, name_of, row_of
 from webapp.data_quality.quarantine import by_rule
-from webapp.db.database import db
 from webapp.http.problems import problem
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import services
@@ -197,12 +196,10 @@ def adjust_demand(path: KeyPath, body: AdjustmentRequest) -> AdjustmentResponse 
     sold = units_sold(history)[history["date"] == pd.Timestamp(body.date)]
     known = float(sold[0]) if len(sold) and isfinite(sold[0]) else None
     try:
-        adjust(WantedAdjustment(row.key, body.date, body.units, " ".join(body.reason.split())), known, actor().email)
+        return _told(adjust(
+            WantedAdjustment(row.key, body.date, body.units, " ".join(body.reason.split())), known, actor().email))
     except AdjustmentError as error:
         return problem(409, str(error))
-    made = db.session.scalars(select(Adjustment).where(
-        Adjustment.key == row.key, Adjustment.date == str(body.date), Adjustment.removed_at.is_(None))).one()
-    return _told(made)
 
 
 @bp.delete("/adjustments/<int:id>", responses=answers(AdjustmentResponse, 200, 404))

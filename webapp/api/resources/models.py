@@ -13,6 +13,7 @@ from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.shapes import KeyPath, Named, PageQuery, RequestPart, ResponsePart, finite
 from webapp.api.resources.region_items import name_of, row_of
+from webapp.db.database import LARGEST_ID
 from webapp.http.problems import problem
 from webapp.models.actions import KINDS, Kind, store_act
 from webapp.models.versions import version_of
@@ -51,7 +52,7 @@ class ActionRequest(RequestPart):
 
     kind: KindName = Field(description="`roll_back`: put another version in production; `pin`: keep the one that is, "
                                        "whatever the gate decides; `unpin`: let the gate decide again")
-    version: Annotated[int | None, Field(strict=True, ge=1, le=2**31 - 1)] = Field(
+    version: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_ID)] = Field(
         None, description="To roll back to or to pin")
     reason: Annotated[str, Field(min_length=3, max_length=LONGEST_REASON,
                                  pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]

@@ -1,6 +1,7 @@
 """Published plans: listed, published, read region-item by region-item or as a file."""
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -42,7 +43,7 @@ from webapp.published_plans.publishing import (
     publish,
 )
 from webapp.published_plans.readiness import Readiness
-from webapp.tables import PublishedPart, PublishedPlan
+from webapp.tables import HandOver, PublishedPart, PublishedPlan
 
 bp = resource("published_plans", "Versions of the plan that are frozen: what others may rely on.")
 Wrong = Literal["missing", "due", "stale", "failed", "refused", "model"]
@@ -143,7 +144,7 @@ def list_published_plans(query: PageQuery) -> PlanPage:
     """Published plans, newest first."""
     rows, following = page_of(select(PublishedPlan), PublishedPlan.id.expression, int, query.limit, query.cursor,
                               newest_first=True)
-    return PlanPage(plans=[_told(one) for one in rows], next=following)
+    return PlanPage(plans=_told(rows), next=following)
 
 
 @bp.post("/published-plans", responses=answers(PlanResponse, 201, 409, 413, 415))
@@ -160,7 +161,7 @@ def publish_plan(body: PublishRequest) -> Response:
         return problem(409, f"{error}. To publish it like this, send accept with these of: {kinds}.")
     except PublishError as error:
         return problem(422, str(error))
-    return Response(_told(_plan(plan_id)).model_dump_json(), 201, mimetype="application/json",
+    return Response(_told([_plan(plan_id)])[0].model_dump_json(), 201, mimetype="application/json",
                     headers={"Location": f"{PREFIX}/published-plans/{plan_id}"})
 
 
@@ -171,14 +172,14 @@ def get_newest_plan() -> PlanResponse:
     found = newest()
     if found is None:
         abort(404, "Nothing is published yet.")
-    return _told(found)
+    return _told([found])[0]
 
 
 @bp.get("/published-plans/<int:id>", responses=answers(PlanResponse, 200, 404))
 @needs("viewer")
 def get_published_plan(path: IdPath) -> PlanResponse:
     """One version."""
-    return _told(_plan(path.id))
+    return _told([_plan(path.id)])[0]
 
 
 @bp.get("/published-plans/<int:id>/forecasts", responses=answers(PlanForecasts, 200, 404))
@@ -229,8 +230,13 @@ def _plan(plan_id: int) -> PublishedPlan:
     return found
 
 
-def _told(plan: PublishedPlan) -> PlanResponse:
-    hand_overs, figures = hand_overs_of(plan.id), figures_of(plan)
+def _told(plans: Sequence[PublishedPlan]) -> list[PlanResponse]:
+    hand_overs = hand_overs_of([one.id for one in plans])
+    return [_one_told(one, hand_overs[one.id]) for one in plans]
+
+
+def _one_told(plan: PublishedPlan, hand_overs: Sequence[HandOver]) -> PlanResponse:
+    figures = figures_of(plan)
     return PlanResponse(
         id=plan.id, name=plan.name, comment=plan.comment, published_by=plan.published_by,
         published_at=plan.published_at, first=date.fromisoformat(plan.dates[0]),

@@ -28,7 +28,6 @@ from webapp.api.conventions.shapes import (
     PageQuery,
     Query,
     ResponsePart,
-    Status,
     Text,
     finite,
 )
@@ -38,12 +37,11 @@ from webapp.pages.rounded_money import rounded_money, rounded_price
 from webapp.personal.carried_demand import without_unseen
 from webapp.personal.visible_views import visible_view
 from webapp.region_items.attributes import attributes_of, parsed
-from webapp.region_items.overview_table.flags import FLAGS
 from webapp.region_items.overview_table.query import View, conditions
 from webapp.region_items.rows import rows_of
 from webapp.saved_views.opening import opened
 from webapp.services import services
-from webapp.tables import RegionItemRow
+from webapp.tables import RegionItemRow, RowStatus
 
 SOLD = "demand:sold"
 """A column of units sold, out of stock or not; no driver can be called so."""
@@ -68,7 +66,7 @@ class RegionItemsQuery(PageQuery):
     q: Text = Field("", description="Words that region and item hold, in any case")
     region: Name = Field("", description="Only this region")
     item: Name = Field("", description="Only this item")
-    status: Status | None = Field(None, description="Only those that stand so")
+    status: RowStatus | None = Field(None, description="Only those that stand so")
     attribute: Annotated[list[AttributeFilter], Field(max_length=50)] = Field(
         [], description="Only those with these attributes; of several values of one attribute, one of them")
     flag: list[FlagName] = Field([], max_length=12, description="Only those with all of these flags")
@@ -78,7 +76,7 @@ class RegionItemsQuery(PageQuery):
 class RegionItemResponse(Named):
     """A region-item and how it stands."""
 
-    status: Status = Field(description="What forecasts it, or why nothing does")
+    status: RowStatus = Field(description="What forecasts it, or why nothing does")
     last_date: str | None = Field(description="Last period with known demand")
     last_demand: float | None = Field(description="Units sold in it")
     production_version: int | None = Field(description="Version of its own model that forecasts; null: a stand-in does")
@@ -189,7 +187,8 @@ def name_of(row: RegionItemRow) -> dict[str, Any]:
 def told(row: RegionItemRow, attributes: dict[str, str]) -> RegionItemResponse:
     """What is told of a region-item."""
     return RegionItemResponse(
-        **name_of(row), status=cast(Status, row.status), last_date=row.last_date, last_demand=finite(row.last_demand),
+        **name_of(row), status=cast(RowStatus, row.status), last_date=row.last_date,
+        last_demand=finite(row.last_demand),
         production_version=row.production_version, promoted_at=row.promoted_at, pinned_by=row.pinned_by,
         forecast=finite(row.forecast_total), lower=finite(row.forecast_lower), upper=finite(row.forecast_upper),
         model=finite(row.forecast_model),
@@ -220,8 +219,7 @@ def _held_by(view_id: int) -> list[ColumnElement[bool]]:
 @needs("viewer")
 def list_region_items(query: RegionItemsQuery) -> RegionItemPage:
     """Region-items, by key."""
-    flags = [name for name in query.flag if name in FLAGS]
-    view = View(search=query.q, status=query.status or "", flags=tuple(dict.fromkeys(flags)),
+    view = View(search=query.q, status=query.status or "", flags=tuple(dict.fromkeys(query.flag)),
                 attributes=tuple(sorted({parsed(one) for one in query.attribute})))
     asked = select(RegionItemRow).where(*conditions(view))
     for column, name in ((RegionItemRow.region, query.region), (RegionItemRow.item, query.item)):

@@ -10,7 +10,7 @@ from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.shapes import IdPath, PageQuery, ResponsePart, Text, Yes
 from webapp.personal.visible_views import is_visible, visible_view
-from webapp.saved_views.opening import gone_from, opened
+from webapp.saved_views.opening import gone_sizes, opened
 from webapp.tables import SavedView
 
 bp = resource("saved_views", "Views of the region-items that people saved; private ones are their person's alone.")
@@ -56,7 +56,8 @@ def list_saved_views(query: SavedViewsQuery) -> SavedViewPage:
     if query.shared is not None:
         asked = asked.where(SavedView.is_shared.is_(query.shared == "true"))
     rows, following = page_of(asked, SavedView.id.expression, int, query.limit, query.cursor, newest_first=True)
-    return SavedViewPage(saved_views=[_told(one) for one in rows], next=following)
+    gone = gone_sizes(rows)
+    return SavedViewPage(saved_views=[_told(one, gone[one.id]) for one in rows], next=following)
 
 
 @bp.get("/saved-views/<int:id>", responses=answers(SavedViewResponse, 200, 404))
@@ -66,11 +67,11 @@ def get_saved_view(path: IdPath) -> SavedViewResponse:
     found = visible_view(str(path.id))
     if found is None:
         abort(404, f"There is no saved view {path.id}, or it is not shared with you.")
-    return _told(found)
+    return _told(found, gone_sizes([found])[found.id])
 
 
-def _told(one: SavedView) -> SavedViewResponse:
+def _told(one: SavedView, gone: int) -> SavedViewResponse:
     found = opened(one)
     return SavedViewResponse(
-        id=one.id, name=one.name, person=one.person, shared=one.is_shared, picked=one.is_picked, gone=gone_from(one),
+        id=one.id, name=one.name, person=one.person, shared=one.is_shared, picked=one.is_picked, gone=gone,
         lost=list(found.lost), address=found.overview, changed_by=one.changed_by, changed_at=one.changed_at)

@@ -13,7 +13,7 @@ from webapp.access import actor
 from webapp.api.conventions.idempotency import once_token
 from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import page_of
-from webapp.api.conventions.selections import Selected
+from webapp.api.conventions.selections import Selected, keys_of
 from webapp.api.conventions.shapes import (
     Day,
     Interval,
@@ -219,9 +219,7 @@ def create_scenario(body: NewScenarioRequest) -> Response:
                 fields.add(f"change-{number}-{name}", one)
     editor = parse_editor(services(), MultiDict([
         *fields.items(multi=True), ("name", body.name), ("description", body.description),
-        ("horizon", str(body.horizon or "")), *(("ri", key) for key in body.keys),
-        *(("region", name) for name in body.regions), *(("item", name) for name in body.items),
-        *([("everything", "1")] if body.all else [])]))
+        ("horizon", str(body.horizon or "")), *(("ri", key) for key in keys_of(body))]))
     check_complete(editor, services())
     if not editor.is_valid:
         refuse_changes([*editor.errors, *editor.form.errors], [

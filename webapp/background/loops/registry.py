@@ -70,13 +70,13 @@ class RegistryLoop:
                 self._cache_watch.look()
                 self._is_announcing = True
             if (self._look.seconds_left < LOOK_SECONDS - EARLY_SECONDS and not self._watch.is_busy
-                    and self._sign.is_seen):
+                    and self._sign.has_changed):
                 self._look.again()
             if self._look.is_due():
                 looked = True
                 if not self._watch.is_settled:
                     self._sign.forget()
-                if self._sign.is_there():
+                if self._sign.must_be_asked():
                     asked = True
                     self._look_or_begin()
                     if self._watch.is_busy:
@@ -121,7 +121,7 @@ class RegistryLoop:
         if self._lost_decisions.is_due():
             self._lost_decisions.read_some()
             return True
-        if self.pooled.is_due() and self._pooled_sign.is_there():
+        if self.pooled.is_due() and self._pooled_sign.must_be_asked():
             try:
                 self._pooled_watch.look()
             except RegistryDownError:

@@ -4,7 +4,7 @@ from webapp.background.pacing import QUIET
 from webapp.db.written_since import rest_of
 from webapp.scenarios.queue import compute_wanted
 from webapp.services import Services
-from webapp.systems.signs_of_life import note
+from webapp.systems.signs_of_life import note_store_down
 
 SECONDS = 1.0
 
@@ -23,5 +23,5 @@ class ScenarioLoop:
                 self._rest.end()
         except OSError as error:
             self._rest.end()
-            note("store", False, f"the demand store cannot be read: {error}")
+            note_store_down(error)
         return QUIET if self._rest.is_settled else None

@@ -6,7 +6,7 @@ from webapp.services import Services
 from webapp.stored_forecasts.computing import make_due
 from webapp.stored_forecasts.groups import refresh_due
 from webapp.stored_forecasts.worker_process import AppFactory
-from webapp.systems.signs_of_life import note
+from webapp.systems.signs_of_life import note_store_down
 
 SECONDS = 1.0
 GROUPS_SECONDS, GROUPS_MEANWHILE_SECONDS = 5.0, 60.0
@@ -34,7 +34,7 @@ class StoredForecastLoop:
         except OSError as error:
             self._rest.end()
             self._rest_of_groups.end()
-            note("store", False, f"the demand store cannot be read: {error}")
+            note_store_down(error)
         if not (self._rest.is_settled and self._rest_of_groups.is_settled):
             return None
         return self._groups.seconds_left or QUIET  # totals may be due of what was written lately

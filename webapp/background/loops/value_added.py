@@ -1,17 +1,13 @@
 """What was judged is summed up, and scenarios that are over are judged."""
 
-from time import monotonic
-
 from webapp.background.pacing import Paced
 from webapp.services import Services
-from webapp.systems.signs_of_life import note
+from webapp.systems.signs_of_life import note_store_down
 from webapp.value_added.summing import refresh
 from webapp.value_added.verdicts import refresh_verdicts
 
 SECONDS = 5.0
 SUMS_SECONDS, VERDICTS_SECONDS = 30.0, 60.0
-PART = 0.05
-"""Of the time that summing up may take; the pause grows so that it takes no more."""
 
 
 class ValueAddedLoop:
@@ -25,12 +21,10 @@ class ValueAddedLoop:
     def step(self) -> None:
         """Sum up and judge where it is time to."""
         if self._sums.is_due():
-            began = monotonic()
-            refresh(self._services, self._written)
-            self._sums.seconds = max(SUMS_SECONDS, (monotonic() - began) / PART)
-            self._sums.start()
+            with self._sums.within_part():
+                refresh(self._services, self._written)
         if self._verdicts.is_due():
             try:
                 refresh_verdicts(self._services)
             except OSError as error:
-                note("store", False, f"the demand store cannot be read: {error}")
+                note_store_down(error)

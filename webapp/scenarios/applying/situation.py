@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from sqlalchemy import func, select
 
-from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast.totals import Part
 from webapp.access import Actor
 from webapp.db.chunked import chunked
@@ -221,12 +220,6 @@ def applied_by(token: str) -> list[Applied]:
         Override.scenario == token).group_by(Override.batch, Override.made_by).order_by(
         func.min(Override.made_at).desc()))
     return [Applied(*row) for row in rows]
-
-
-def words_of(keys: Sequence[str], most: int = 5) -> str:
-    """Region-items by name, the first of them."""
-    named = ", ".join(str(RegionItem.from_key(key)) for key in keys[:most])
-    return _("%(names)s and %(num)s more", names=named, num=len(keys) - most) if len(keys) > most else named
 
 
 def _cells(line: LineItemResult) -> list[Cell]:

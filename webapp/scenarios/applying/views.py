@@ -1,11 +1,14 @@
 """The page on which a planner decides what a scenario becomes of the plan."""
 
+from collections.abc import Sequence
 from typing import cast
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from demand_assets.forecasting.contract.region_item import RegionItem
 from webapp.access import actor, needs
+from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.wanted_override import OverrideError
@@ -17,12 +20,15 @@ from webapp.scenarios.applying.situation import (
     OnChanged,
     OnOverrides,
     situation_of,
-    words_of,
 )
 from webapp.scenarios.page import scenario_at
+from webapp.serving.forecast_of_selection import words_of
 from webapp.tables import SavedScenario
 
 bp = Blueprint("scenario_overrides", __name__, url_prefix="/scenarios")
+
+NAMED = 5
+"""Region-items that the page names."""
 
 
 @bp.get("/<token>/apply")
@@ -39,9 +45,7 @@ def make(token: str) -> ResponseReturnValue:
     scenario = scenario_at(token)
     decided = Decided(cast(OnOverrides | None, _one_of("overrides", ON_OVERRIDES)),
                       cast(OnChanged | None, _one_of("changed", ON_CHANGED)))
-    form = request.form.get("token", "")
-    if len(form) != 32 or not form.isascii() or not form.isalnum():
-        abort(422, _("This form is not complete. Reload the page and send it again."))
+    form = sent_form_token()
     try:
         made = apply(scenario, decided, form, request.form.get("seen", ""))
     except OverrideError as error:
@@ -61,9 +65,13 @@ def _one_of(name: str, allowed: dict[OnOverrides, str] | dict[OnChanged, str]) -
     return value if value in allowed else None
 
 
+def _words_of(keys: Sequence[str]) -> str:
+    return words_of([RegionItem.from_key(key) for key in keys], NAMED)
+
+
 def _page(scenario: SavedScenario, decided: Decided, error: str = "", status: int = 200) -> ResponseReturnValue:
     situation = situation_of(scenario, actor())
     return render_template(
         "scenarios/apply.html", scenario=scenario, situation=situation, decided=decided, error=error,
-        totals=situation.totals(situation.wanted("replace", "include")), words_of=words_of,
+        totals=situation.totals(situation.wanted("replace", "include")), words_of=_words_of,
         ON_OVERRIDES=ON_OVERRIDES, ON_CHANGED=ON_CHANGED), status

@@ -12,9 +12,9 @@ from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from webapp.language.translations import gettext as _
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
+from webapp.scenarios.plans.plan_files import LARGEST_NUMBER, LONGEST_CATEGORY
 
 MOST_CHANGES = 50
-LARGEST_NUMBER = 1e12
 
 
 @dataclass
@@ -140,7 +140,7 @@ def _value(row: ChangeRow, price: str | None) -> float | bool | str | None:
             return None
         return text == "1"
     if driver.kind == "category":
-        if not text or len(text) > 200:
+        if not text or len(text) > LONGEST_CATEGORY:
             row.errors["value"] = _("Choose a value.")
             return None
         return text

@@ -14,7 +14,7 @@ from webapp.forecasts.in_words import in_words
 from webapp.forecasts.query import parse_forecast_query
 from webapp.region_items.labels import group_titles
 from webapp.services import services
-from webapp.serving.explanation import MOST_EXACT, explain
+from webapp.serving.explanation import MOST_EXACT, explain_lines
 from webapp.serving.forecast_of_selection import plan_of
 from webapp.serving.selection_sizes import MOST_REGION_ITEMS
 
@@ -84,7 +84,7 @@ def get_explanation(query: ExplanationQuery) -> ExplanationResponse:
     plan = plan_of(services(), asked.rows, asked.horizon)
     if not plan.lines:
         abort(404, f"None of these region-items can be forecast: {'; '.join(plan.missing_by_reason)}"[:500])
-    found = explain(services(), plan)
+    found = explain_lines(services(), plan.lines)
     if found is None:
         abort(409, "The baseline forecasts these region-items: it repeats past demand, and there is nothing more to "
                    "explain.")

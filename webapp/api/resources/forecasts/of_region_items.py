@@ -45,7 +45,7 @@ from webapp.region_items.rows import pooled_row, rows_of
 from webapp.scenarios.editor.driver_changes import MOST_CHANGES, parse_scenario
 from webapp.services import services
 from webapp.serving.answer_in_money import money_of, summed_in_money
-from webapp.serving.explanation import MOST_EXACT, explain
+from webapp.serving.explanation import MOST_EXACT, explain_lines
 from webapp.serving.forecast_of_selection import Answer, plan_of, under
 from webapp.serving.line_item import LineItem
 from webapp.stored_forecasts.group_answer import GroupAnswer
@@ -239,7 +239,8 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
     at_plan, at_scenario = (money_of(found.lines, found.past, services().dataset, of_scenario)
                             for of_scenario in (False, True))
     return ScenarioAnswer(
-        in_words=scenario_in_words(found, explain(services(), found)) if body.explain and found.has_scenario else [],
+        in_words=scenario_in_words(found, explain_lines(services(), found.lines)) if (
+            body.explain and found.has_scenario) else [],
         unit=services().dataset.unit, currency=services().dataset.currency, coverage=body.coverage,
         missing=missing_of(plan), plan=bounds_told(plan.within(coverage).plan_total),
         scenario=bounds_told(totals.over_all(list(parts.values()), coverage)),
