@@ -14,7 +14,6 @@ from demand_assets.forecasting.contract.dagster_names import (
     BY_SENSOR,
 )
 from webapp.db.database import db, now
-from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import place_of
