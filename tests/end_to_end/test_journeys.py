@@ -28,7 +28,6 @@ def tick_all(page: Page) -> None:
 class TestMorning:
     def test_what_happened_is_two_clicks_away(self, page: Page, in_production: str) -> None:
         page.goto("/")
-        page.locator("#changes summary").click()
         page.locator("#changes").get_by_role("link", name=re.compile(r"\d+ ?promoted")).click()
 
         rows = page.locator("#table tbody tr")

@@ -35,6 +35,10 @@ TERMS: dict[str, tuple[str, str]] = {
     "drift": (_l("drift"), _l("How differently demand or a driver is distributed since the training: the population "
                           "stability index, 0 where nothing has changed.")),
     "pinned": (_l("pinned"), _l("No new model replaces a pinned one until an administrator unpins it.")),
+    "at_stake": (_l("at stake"), _l(
+        "What may be wrong, in money where prices are known: the difference (from usual sales, the forecast before, "
+        "actual sales, the model or the plan) or the forecast of the periods out of stock; where a model, its training "
+        "or its data is the matter, the whole forecast.")),
     "service_level": (_l("service level"), _l(
         "The share of order cycles, over all region-items, in which demand is no higher than what was ordered up to; a "
         "single region-item may get less. A cycle lasts the lead time and the review period together.")),

@@ -25,10 +25,10 @@ class Step:
 
 
 STEPS = (
-    Step(_l("Overview"), _l("The next horizon, last year, accuracy and what needs you; below them every region-item. "
-                        "Click a heading to sort; tick region-items to forecast or retrain them."), "overview.show",
-         _l("The next horizon, last year, accuracy and what needs attention; below them every region-item. Click a "
-            "heading to sort; tick region-items to see their forecasts together.")),
+    Step(_l("Overview"), _l("The forecast at a glance, and what needs attention. Click a heading to sort; tick rows to "
+                        "forecast or retrain them."), "overview.show",
+         _l("The forecast at a glance, and what needs attention. Click a heading to sort; tick rows to see their "
+            "forecasts together.")),
     Step(_l("Work"), _l("What needs attention, most at stake first: take it, assign it, snooze it or resolve it."),
          "work.show",
          _l("What needs attention, most at stake first, and who has it.")),

@@ -43,12 +43,16 @@ class Changes:
     """Those that fell most."""
     misses: Sequence[RegionItemRow]
     """Where most was sold beside the forecast that stood."""
+    has_earlier: bool
+    """Whether any forecast has an earlier one that it is compared with."""
 
 
 def changes_since(view: View) -> Changes:
     """What happened since the view's moment, to all region-items."""
     since = view.since
-    return Changes(since, _moves(since, 1), _moves(since, -1), _largest(RegionItemRow.missed.expression, since))
+    return Changes(since, _moves(since, 1), _moves(since, -1), _largest(RegionItemRow.missed.expression, since),
+                   kept("region_items", "has earlier", lambda: db.session.scalar(select(
+                       RegionItemRow.key).where(RegionItemRow.moved.is_not(None)).limit(1)) is not None))
 
 
 def _moves(since: datetime, sign: Literal[1, -1]) -> list[Move]:

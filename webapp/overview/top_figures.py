@@ -38,7 +38,8 @@ class Figures:
     last_year: float | None = None
     last_year_out_of_stock: int = 0
     """How many were out of stock then."""
-    change: float | None = None
+    compared: float | None = None
+    """Units over the next horizon of those whose last year is known: what is held against ``last_year``."""
     compared_size: int = 0
     """Region-items whose last year is known; the change is of these."""
     wape: float | None = None
@@ -49,6 +50,11 @@ class Figures:
     """Whether the sums are being made again."""
     by_period: SumByPeriod = field(default_factory=SumByPeriod)
     """Of all; nothing of a view that leaves some out, nor while the sums are being made again."""
+
+    @property
+    def change(self) -> float | None:
+        """Of ``compared`` on ``last_year``, relative."""
+        return self.compared / self.last_year - 1 if self.last_year and self.compared is not None else None
 
     def ahead(self, name: str, periods: int) -> dict[str, float]:
         """Date -> sum of one of ``by_period.AHEAD``, of the newest periods only: before those some region-items, which
@@ -82,7 +88,7 @@ def _of_all() -> Figures:
     return Figures(
         size=row.size, total=row.total, lower=row.lower, upper=row.upper, model=row.model, revenue=row.revenue,
         priced=row.priced, last_year=row.last_year, last_year_out_of_stock=row.last_year_out_of_stock,
-        change=row.change, compared_size=row.compared_size,
+        compared=row.compared, compared_size=row.compared_size,
         wape=error / sold if error is not None and sold else None, judged_size=judged_size, is_due=is_due,
         by_period=SumByPeriod() if is_due else SumByPeriod.from_json(row.by_period))
 
@@ -103,7 +109,7 @@ def _of_view(view: View) -> Figures:
     return Figures(
         size=size, total=units, lower=bounds.lower if bounds else None, upper=bounds.upper if bounds else None,
         model=model, revenue=revenue, priced=priced, last_year=before, last_year_out_of_stock=was_out,
-        change=compared / before - 1 if before and compared is not None else None, compared_size=compared_size,
+        compared=compared, compared_size=compared_size,
         wape=error / sold if error is not None and sold else None, judged_size=judged_size)
 
 

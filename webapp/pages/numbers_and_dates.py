@@ -85,14 +85,14 @@ def percent(value: float | None) -> str:
 
 
 def moment(value: datetime | str | None, form: str = "short") -> Markup | str:
-    """A moment, or one as ISO 8601 text; the browser shows it in its own time zone (``short``: the date is left out
-    today)."""
+    """A moment, or one as ISO 8601 text; the browser shows it in its own time zone (``short``: today in place
+    of today's date)."""
     if not value:
         return NOTHING
     value = datetime.fromisoformat(value) if isinstance(value, str) else value
     at = value.astimezone(UTC)
     same_day = form == "short" and at.date() == datetime.now(UTC).date()
-    text = clock(at) if same_day else f"{reader_locale.day(at)}, {clock(at)}"
+    text = _("today, %(time)s", time=clock(at)) if same_day else f"{reader_locale.day(at)}, {clock(at)}"
     return Markup('<time datetime="{}" data-local="{}">{}</time>').format(at.isoformat(timespec="seconds"), form, text)
 
 

@@ -170,6 +170,12 @@ def _form(name: str, comment: str, found: Readiness, error: str = "", status: in
                            longest_comment=LONGEST_COMMENT), status
 
 
+@needs("viewer")
+def _by_name() -> ResponseReturnValue:
+    return redirect(url_for("published_plans.show"))
+
+
 def add_to(app: Flask) -> None:
-    """Serve the pages of published plans."""
+    """Serve the pages of published plans; the address that people type, as the menu names them, leads there."""
     app.register_blueprint(bp)
+    app.add_url_rule("/plans", "plans", _by_name)

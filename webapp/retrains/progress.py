@@ -15,7 +15,9 @@ from demand_assets.forecasting.contract.dagster_names import (
 )
 from webapp.db.database import db, now
 from webapp.language.translations import lazy_gettext
+from webapp.language.translations import ngettext as _n
 from webapp.pages.listing import place_of
+from webapp.pages.reader_locale import number
 from webapp.retrains.requests import RETRIED
 from webapp.tables import OPEN_STATES, UNFINISHED, ItemState, Retrain, RetrainItem
 
@@ -87,6 +89,25 @@ class Progress:
         if "failed" in self.counts:
             return "failed" if self.counts.keys() <= {"failed", "cancelled"} else "partly_failed"
         return "mixed" if "promoted" in self.counts else "kept"
+
+    @property
+    def counts_in_words(self) -> dict[str, str]:
+        """State -> how many region-items are in it: ``2 promoted``."""
+        return {state: self._count_words(state, count) for state, count in self.counts.items()}
+
+    def _count_words(self, state: str, count: int) -> str:
+        num = number(count)
+        if state == "kept" and self.retrain.asked_by == BY_FIRST_TRAINING:  # of those that have no version yet
+            return _n("%(num)s without a model of its own", "%(num)s without a model of their own", count, num=num)
+        return {
+            "promoted": _n("%(num)s promoted", "%(num)s promoted", count, num=num),
+            "kept": _n("%(num)s kept", "%(num)s kept", count, num=num),
+            "quarantined": _n("%(num)s quarantined", "%(num)s quarantined", count, num=num),
+            "failed": _n("%(num)s failed", "%(num)s failed", count, num=num),
+            "cancelled": _n("%(num)s cancelled", "%(num)s cancelled", count, num=num),
+            "judging": _n("%(num)s being judged", "%(num)s being judged", count, num=num),
+            "training": _n("%(num)s training", "%(num)s training", count, num=num),
+            "queued": _n("%(num)s queued", "%(num)s queued", count, num=num)}[state]
 
     @property
     def words(self) -> str:

@@ -9,7 +9,7 @@
     const at = new Date(time.dateTime);
     const isToday = at.toDateString() === new Date().toDateString();
     const clock = at.toLocaleTimeString(locale, { timeStyle: "short" });
-    time.textContent = isToday && time.dataset.local === "short" ? clock : `${at.toLocaleDateString(locale, { dateStyle: "medium" })}, ${clock}`;
+    time.textContent = isToday && time.dataset.local === "short" ? _("today, %(time)s", { time: clock }) : `${at.toLocaleDateString(locale, { dateStyle: "medium" })}, ${clock}`;
     time.title = at.toLocaleString(locale, { dateStyle: "long", timeStyle: "long" });
   });
 

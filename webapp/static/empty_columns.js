@@ -16,8 +16,8 @@
     const cells = empty.flatMap((place) => [heads[place], ...rows.map((row) => row.cells[place])]);
     cells.forEach((cell) => { cell.hidden = true; });
     const note = document.createElement("p"), button = document.createElement("button");
-    note.className = "small text-body-secondary mt-2 mb-0 empty-columns";
-    const said = _("Empty columns: %(columns)s.", { columns: empty.map((place) => heads[place].textContent.trim()).join(", ") });
+    note.className = "small text-body-secondary mt-2 mb-0 empty-columns d-none d-md-block";  // a phone shows no columns
+    const said = _("Hidden because empty: %(columns)s.", { columns: empty.map((place) => heads[place].textContent.trim()).join(", ") });
     note.textContent = `${said} `;
     Object.assign(button, { type: "button", className: "btn btn-link btn-sm p-0 align-baseline", textContent: _("Show") });
     button.addEventListener("click", () => { shown.add(caption); cells.forEach((cell) => { cell.hidden = false; }); note.remove(); });

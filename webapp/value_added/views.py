@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, Flask, abort, render_template, request
+from flask import Blueprint, Flask, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -188,7 +188,14 @@ def _cells(question: Question, one: ComparedRows, target: Target | None) -> list
             target.bias if target else None, target.bias_of(one) if target else None]
 
 
+@needs("viewer")
+def _by_name() -> ResponseReturnValue:
+    return redirect(url_for("value_added.show"))
+
+
 def add_to(app: Flask) -> None:
-    """Serve the pages; a scenario's page may tell what came of it."""
+    """Serve the pages; the address that people type, as the menu names them, leads there. A scenario's page may tell
+    what came of it."""
     app.register_blueprint(bp)
+    app.add_url_rule("/accuracy", "accuracy", _by_name)
     app.jinja_env.globals.update(verdict_of=verdict_of, verdict_words=(PLACES, APPLIED, CAME))

@@ -61,8 +61,7 @@ class Line:
         """A state, and the entries of which it says the same."""
         found: dict[tuple[str | None, ...], list[WorkEntry]] = {}
         for entry in self.entries:
-            said = (entry.owner, entry.snoozed_until, entry.resolved_by, entry.reason)
-            found.setdefault((states.state_of(entry, today), *said), []).append(entry)
+            found.setdefault(_said(entry, today), []).append(entry)
         return [(states.state_of(those[0], today), those) for those in found.values()]
 
 
@@ -77,6 +76,15 @@ class LinePage:
     """Entries in them."""
     view: View
     pages: int
+
+    def same(self, today: date) -> set[str]:
+        """Which of the columns kind, due and owner, with the state, say the same in every line: said once, above them.
+        None of a list of several pages, nor what it is sorted by."""
+        if len(self.rows) < 2 or self.pages > 1:
+            return set()
+        found = {"kind": {line.first.kind for line in self.rows}, "due": {line.due for line in self.rows},
+                 "owner": {_said(entry, today) for line in self.rows for entry in line.entries}}
+        return {name for name, values in found.items() if len(values) == 1 and name != self.view.sort}
 
 
 def cause_of() -> ColumnElement[str]:
@@ -164,6 +172,11 @@ def _order(view: View) -> list[ColumnElement[Any]]:
         "kind": func.min(WorkEntry.kind), "owner": func.min(WorkEntry.owner)}
     column = columns[view.sort]
     return [column.desc() if view.descending else column.asc()]
+
+
+def _said(entry: WorkEntry, today: date) -> tuple[str | None, ...]:
+    """What a page says of an entry's state."""
+    return states.state_of(entry, today), entry.owner, entry.snoozed_until, entry.resolved_by, entry.reason
 
 
 def _sum(values: Sequence[float | None]) -> float | None:

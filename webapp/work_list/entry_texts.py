@@ -17,6 +17,7 @@ from webapp.pages.numbers_and_dates import (
     day,
     period,
     period_words,
+    plural,
     share,
     signed,
     signed_share,
@@ -25,7 +26,7 @@ from webapp.pages.numbers_and_dates import (
 from webapp.pages.reader_locale import number
 from webapp.pages.rounded_money import about_money
 from webapp.pages.stored_words import stored_words
-from webapp.region_items.labels import forecast_link, selection_words
+from webapp.region_items.labels import forecast_link, names_or_count, selection_words
 from webapp.scenarios.repository import by_tokens
 from webapp.services import services
 from webapp.tables import WorkEntry
@@ -69,17 +70,26 @@ def line_words_of(lines: Sequence[Line], view: View | None = None) -> dict[int, 
 def _line_words(line: Line, first: Words, view: View | None) -> Words:
     entries, one = line.entries, line.first
     if one.kind == "unusual":
-        sentence = _("%(periods)s, the newest %(date)s",
+        sentence = _("%(periods)s in %(regions)s, latest %(date)s",
                      periods=period_words(sum(entry.told["periods"] for entry in entries)),
+                     regions=plural(len(entries), "region"),
                      date=period(max(entry.told["newest"] for entry in entries)))
     elif one.kind in OF_ITEMS or one.kind in ("kept", "stale"):
         sentence = _("first: %(subject)s, %(sentence)s", subject=first.subject, sentence=first.sentence)
     else:
         sentence = first.sentence
     link: dict[str, Any] = dict(view.query(cause=one.id, page=1)) if view else {"cause": one.id}
-    return Words(first.title, selection_words(sorted(entry.subject for entry in entries)), sentence,
+    return Words(first.title, _subject([entry.subject for entry in entries]), sentence,
                  _amount_at_stake(line.units, line.money), url_for("work.show", **link),
                  _("Show %(num)s", num=number(len(entries))))
+
+
+def _subject(keys: Sequence[str]) -> str:
+    """What a line of several is about: one item as region-items are named, ``north, south · kettle``."""
+    region_items = [RegionItem.from_key(key) for key in sorted(keys)]
+    if len({one.item for one in region_items}) > 1:
+        return selection_words(sorted(keys))
+    return f"{names_or_count([one.region for one in region_items], 'region')} · {region_items[0].item}"
 
 
 def _words(entry: WorkEntry, names: Mapping[str, str]) -> Words:
@@ -164,7 +174,7 @@ _FORECAST_BY = {"baseline": lazy_gettext("forecast by the baseline"), "untrained
 _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "moved": _moved, "missed": _missed, "bias": _bias, "refused": _refused, "stale": _stale, "override": _override,
     "failed": lambda told: stored_words(told["why"]), "kept": lambda told: stored_words(told["why"]),
-    "unusual": lambda told: _("%(periods)s, the newest %(date)s", periods=period_words(told["periods"]),
+    "unusual": lambda told: _("%(periods)s, latest %(date)s", periods=period_words(told["periods"]),
                               date=period(told["newest"])),
     "stock_out": lambda told: _("%(periods)s up to %(date)s", periods=period_words(told["periods"]),
                                 date=period(told["last"])),

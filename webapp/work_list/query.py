@@ -26,9 +26,9 @@ from webapp.work_list.thresholds import KINDS
 SHOWN = {"": lazy_gettext("to do"), "open": lazy_gettext("unassigned"), "assigned": lazy_gettext("assigned"),
          "snoozed": lazy_gettext("snoozed"), "resolved": lazy_gettext("resolved"), "all": lazy_gettext("all")}
 """What of the list is shown, in words; nothing said: open and assigned."""
-DUE = {"": lazy_gettext("due at any time"), "overdue": lazy_gettext("overdue"),
+DUE = {"": lazy_gettext("any due date"), "overdue": lazy_gettext("overdue"),
        "today": lazy_gettext("due today or overdue"), "week": lazy_gettext("due within 7 days")}
-GROUPED = {"": lazy_gettext("same cause in one line"), "each": lazy_gettext("one by one")}
+GROUPED = {"": lazy_gettext("grouped by cause"), "each": lazy_gettext("one by one")}
 CAUSE = "cause"
 """The argument of a URL that shows what has the same cause as an entry, by its id."""
 ME, NOBODY = "me", "nobody"

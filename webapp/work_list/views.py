@@ -12,7 +12,7 @@ from webapp.db.chunked import chunked
 from webapp.db.database import db
 from webapp.http.choices import one_of
 from webapp.language.translations import gettext as _
-from webapp.language.translations import in_language
+from webapp.language.translations import in_language, pgettext
 from webapp.language.translations import ngettext as _n
 from webapp.pages.download_files import Cell, exact, file_of, requested_format
 from webapp.pages.listing import View, find_page
@@ -68,9 +68,9 @@ def show() -> ResponseReturnValue:
     return render_template(
         "work_list/show.html", page=page, view=page.view, words=line_words_of(page.rows, page.view), shown=SHOWN,
         due=DUE, grouped=GROUPED,
-        kind_titles=[("", _("anything")), *((name, kind.title) for name, kind in KINDS.items())],
-        people=[("", _("everyone's")), (ME, _("mine")), (NOBODY, _("unassigned")), *people],
-        owners=owners() if actor().may("planner") else [], me=actor().email,
+        kind_titles=[("", _("any task")), *((name, kind.title) for name, kind in KINDS.items())],
+        people=[("", _("any owner")), (ME, _("mine")), (NOBODY, _("unassigned")), *people],
+        same=page.same(today), owners=owners() if actor().may("planner") else [], me=actor().email,
         attributes=list(groupable()), most=MOST_AT_ONCE)
 
 
@@ -176,7 +176,7 @@ def _done_words(wanted: WantedAction, done: Done) -> str:
 
 def _now(entry: WorkEntry, today: date) -> str:
     state = states.state_of(entry, today)
-    told = {"open": _("open"), "assigned": _("assigned to %(person)s", person=entry.owner),
+    told = {"open": pgettext("task", "open"), "assigned": _("assigned to %(person)s", person=entry.owner),
             "snoozed": _("snoozed until %(date)s", date=day(entry.snoozed_until)),
             "resolved": _("resolved (%(reason)s)", reason=entry.reason if entry.resolved_by
                           else stored_words(entry.reason))}[state]

@@ -210,6 +210,7 @@ def test_what_is_typed_is_masked_and_password_managers_may_fill_it_in(
         assert field is not None
         assert (field["type"], field["autocomplete"]) == ("password", kind)
         assert not {"onpaste", "readonly", "oncopy"} & set(field.attrs)
+    assert len(form.select(".form-text")) == (path == "/password")  # below the first of two fields
 
 
 def test_a_password_is_kept_as_argon2(costly_passwords: None, app: Flask) -> None:

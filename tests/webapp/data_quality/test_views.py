@@ -57,7 +57,27 @@ def test_refused_values_are_counted_by_rule_in_words(client: FlaskClient, backgr
     assert told["demand is many times anything seen before"] == ["2", "1"]
     assert "demand is infinite" not in told
     assert "demand is infinite" in [text_of(one) for one in soup.select("#clean-rules li")]
-    assert "6 rows rejected in the newest loads, of 2 region-items" in text_of(soup)
+    assert "6 rejected rows in 2 region-items" in text_of(soup)
+
+
+def test_the_first_line_says_whether_all_data_is_good(client: FlaskClient, background: Background) -> None:
+    assert page(client.get("/data")).select_one("#verdict") is None  # no load yet
+    yesterday = str(date.today() - timedelta(days=1))
+    fine = [look(place) for place in range(len(REGION_ITEMS))]
+    for one in fine:
+        one.numbers["last_date"] = yesterday
+    background.journal(*fine)
+
+    good = page(client.get("/data"))
+    count = len(REGION_ITEMS)
+    assert text_of(good.select_one("#verdict")) == f"All data is good: {count} of {count} region-items up to date."
+    assert good.select("a[download]") == []  # no rule rejected anything
+
+    background.journal(look(0, at="2026-07-02T02:00:00.000+00:00", negative=3))
+
+    other = page(client.get("/data"))
+    assert text_of(other.select_one("#verdict")) == f"{count - 1} of {count} region-items up to date."
+    assert len(other.select("a[download]")) == 2
 
 
 def test_what_was_not_used_is_told(client: FlaskClient, background: Background, app: Flask) -> None:

@@ -44,7 +44,7 @@ def test_the_largest_moves_and_misses_come_first(app: Flask, client: FlaskClient
          item_20={"moved": 99.0, "moved_at": now() - timedelta(days=2)})
 
     ups, downs, misses = ([text_of(row) for row in table.select("tbody tr")]
-                          for table in page(client.get("/")).select("#movers table, #changes table"))
+                          for table in page(client.get("/")).select("#movers table, #misses table"))
 
     assert (len(ups), ups[0], downs[0]) == (5, "north · item 10 +10.0 –", "north · item 11 −11.0 –")
     assert (len(misses), misses[0]) == (5, "north · item 00 +20.0 –")
@@ -132,12 +132,14 @@ def test_an_adjustment_does_not_hide_the_move_of_a_new_model(
     assert before.split()[:4] in [each.split()[:4] for each in moves(client)]
 
 
-def test_what_is_new_is_folded_where_the_url_asks_for_something_else(app: Flask, client: FlaskClient) -> None:
+def test_that_nothing_moved_is_told_only_where_there_was_something_to_compare(app: Flask, client: FlaskClient) -> None:
     judge_all(app)
+    assert text_of(page(client.get("/")).select_one("#movers")).endswith("No earlier forecast to compare with yet.")
 
-    assert not page(client.get("/")).select_one("#changes").has_attr("open")  # type: ignore[union-attr]
-    assert page(client.get("/?since=3")).select_one("#changes").has_attr("open")  # type: ignore[union-attr]
-    assert not page(client.get("/?page=2")).select_one("#changes").has_attr("open")  # type: ignore[union-attr]
+    tell(app, item_00={"moved": 3.0, "moved_at": now() - timedelta(days=9)})
+
+    assert text_of(page(client.get("/")).select_one("#movers")).endswith("No forecast has moved.")
+    assert text_of(page(client.get("/")).select_one("#misses")).endswith("No new actuals.")
 
 
 def sum_up(app: Flask, background: Background) -> None:

@@ -13,7 +13,7 @@ from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of, page, text_of
 from tests.webapp.overview.builders import judge_all, tell
 from webapp import create_app
-from webapp.db.database import db
+from webapp.db.database import db, writing
 from webapp.overview import top_figures
 from webapp.overview.top_figures import Figures, sparkline
 from webapp.pages.numbers_and_dates import share, units
@@ -45,7 +45,7 @@ def test_before_anything_is_forecast_they_say_so(app: Flask, client: FlaskClient
     assert figure(client, "total") == "Next 14 days not forecast yet"
     assert figure(client, "change") == "vs last year not forecast yet"
     assert figure(client, "wape") == "Accuracy, newest 28 forecasts no actuals yet"
-    assert figure(client, "work") == "Needs you 0 to do 0 overdue · 0 yours"
+    assert figure(client, "work") == "Needs you 0 tasks 0 overdue · 0 yours"
 
 
 def test_the_total_is_that_of_the_page_of_totals_and_of_its_periods(app: Flask, client: FlaskClient,
@@ -84,7 +84,29 @@ def test_last_year_is_of_those_whose_last_year_is_known(app: Flask, client: Flas
          item_11={"forecast_total": 60.0, "last_year": 50.0},
          item_12={"forecast_total": 5.0, "last_year": None})
 
-    assert figure(client, "change", "/?q=item+1").startswith("vs last year +20.0 % 150 sold then · 2 of 3 region-items")
+    assert figure(client, "change", "/?q=item+1") == (
+        "vs last year +20.0 % 180 vs 150 sold · 1 region-item left out (no last year)")
+    assert figure(client, "change", "/?q=item+11") == "vs last year +20.0 % 60 vs 50 sold"
+    tell(app, item_11={"last_year_out_of_stock": 2})
+    assert figure(client, "change", "/?q=item+11").endswith("60 vs at least 50 sold")
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=item+1", "/?attribute=region:north"])
+def test_each_figure_leads_to_what_it_is_made_of(app: Flask, client: FlaskClient, summed: Background,
+                                                 path: str) -> None:
+    tell(app, item_10={"last_year": 100.0})
+    with app.app_context(), writing():
+        row = db.session.get_one(GroupForecast, ("all", ""))
+        row.compared, row.last_year, row.compared_size = 120.0, 100.0, 1
+
+    links = page(client.get(path)).select(".figure a")
+
+    assert {link.find_parent("div", class_="figure")["data-figure"] for link in links} >= {  # type: ignore[index]
+        "total", "change"}
+    for link in (one for one in links if one["href"] != "#table"):
+        assert client.get(str(link["href"])).status_code == 200
+    (change,) = (str(link["href"]) for link in links if "sort=-change" in str(link["href"]))
+    assert text_of(page(client.get(change)).select_one("#table"))
 
 
 def test_accuracy_weighs_region_items_by_what_was_sold(app: Flask, client: FlaskClient) -> None:

@@ -121,6 +121,7 @@ def test_every_filter_follows_the_reader(app: Flask) -> None:
         assert driver_value(9.95, "number") == "9,95"
         assert driver_value(1e9, "number") == "1e+09"
         assert "30.06.2020, 14:05 UTC" in str(moment(at))
+        assert ">heute, " in str(moment(datetime.now(UTC)))
 
 
 def test_page_and_swapped_part_are_written_the_same(client: FlaskClient, background: Background, registry: FakeRegistry,

@@ -1,6 +1,7 @@
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -198,7 +199,7 @@ def test_each_region_item_is_followed_to_its_decision(app: Flask, client: FlaskC
               numbers={"version": 4, "replaced": 3, "wape": 0.1, "wape_production": 0.2, "wape_seasonal_naive": 0.3}),
         Entry(b, "kept", request_id, reason="not better", numbers={"version": 2, "replaced": 1}))
 
-    assert re.search(r"v3 → v4 , promoted \d+:\d\d.[AP]M UTC . WAPE 10.0 % against 20.0 %", line(client, a))
+    assert re.search(r"v3 → v4 , promoted today, \d+:\d\d.[AP]M UTC . WAPE 10.0 % against 20.0 %", line(client, a))
     assert "10.0 % 20.0 % 30.0 %" in line(client, a)
     assert "v1 stays (v2 was judged): not better" in line(client, b)
     assert "all rows were refused" in line(client, c)
@@ -357,6 +358,22 @@ def test_the_list_shows_who_asked_and_what_came_of_it(app: Flask, client: FlaskC
     assert re.search(r"#1 .* planner@example.com – kept 1 1 kept", text_of(page(client.get("/retrains")).tbody))
 
 
+def test_a_first_training_says_how_many_got_no_model_and_each_count_leads_to_them(client: FlaskClient,
+                                                                                  background: Background) -> None:
+    about: dict[str, Any] = {"request_id": "first-1", "run_id": "run1", "asked_by": "first training"}
+    background.journal(Entry(KETTLE, "started", **about), Entry(ODD, "started", **about))
+    background.journal(Entry(KETTLE, "promoted", numbers={"version": 1}, **about),
+                       Entry(ODD, "kept", reason="worse", **about))
+
+    row = page(client.get("/retrains")).select_one("#retrains tbody tr")
+    assert "automatic (first training)" in text_of(row)
+    links = {text_of(link): str(link["href"]) for link in row.select("[data-label=Decision] a")}  # type: ignore[union-attr]
+    assert list(links) == ["1 promoted", "1 without a model of its own"]
+    shown = page(client.get(links["1 without a model of its own"]))
+    assert text_of(shown.select_one(".state-link.here")) == "1 without a model of its own"
+    assert [text_of(one) for one in shown.select("#region-items tbody th")] == [str(ODD)]
+
+
 def test_a_decision_that_the_journal_lost_is_taken_from_the_registry(app: Flask, client: FlaskClient,
                                                                      background: Background, registry: FakeRegistry,
                                                                      model: ForecastModel) -> None:
@@ -441,7 +458,7 @@ def test_what_a_sensor_or_an_engineer_asked_for_is_listed_with_who_and_why(clien
         Entry(KETTLE, "kept", "sensor-1", "run1", reason="worse", numbers={"version": 1}, asked_by=by_sensor))
 
     words = text_of(page(client.get("/retrains")).tbody)
-    assert re.search(r"#1 .* sensor new demand, age running 2 1 kept, 1 training", words)
+    assert re.search(r"#1 .* automatic \(sensor\) new demand, age running 2 1 kept , 1 training", words)
     assert items(client) == {str(KETTLE): "kept", str(ODD): "training"}
 
     background.journal(Entry(ODD, "failed", "sensor-1", "run1", reason="no", asked_by=by_sensor),

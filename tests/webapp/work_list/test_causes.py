@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, ODD, page, post, text_of
@@ -40,11 +41,37 @@ def add(app: Flask, *tasks: tuple[str, RegionItem, dict[str, object]]) -> None:
 def test_an_item_that_sold_unusually_is_one_line_with_all_its_regions(client: FlaskClient, unusual: None) -> None:
     first, second = page(client.get("/work")).select("#work tbody tr")
 
-    assert text_of(first.th) == "Unusual sales to adjust kettle in north, south"
-    assert text_of(first.select_one(".reason")) == "3 days, the newest Sat, Jun 20, 2026"
+    assert text_of(first.th) == "Unusual sales to adjust north, south · kettle"
+    assert text_of(first.select_one(".reason")) == "3 days in 2 regions, latest Sat, Jun 20, 2026"
     assert text_of(first.select_one("td[data-label='At stake']")) == "120 units"  # three days of 50 where 10 are usual
     assert text_of(first.select_one("a.open")) == "Show 2"
     assert text_of(second.th) == f"Unusual sales to adjust {ODD}"
+
+
+def test_what_is_the_same_in_every_line_is_said_once(app: Flask, client: FlaskClient, unusual: None) -> None:
+    def said(query: str = "") -> tuple[str, list[str]]:
+        soup = page(client.get(f"/work?{query}"))
+        row = soup.select("#work tbody tr")[0]
+        return text_of(soup.select_one("#same") or soup.new_tag("p")), [str(cell["data-label"])
+                                                                        for cell in row.select("td[data-label]")]
+
+    with app.app_context(), writing():
+        db.session.execute(update(WorkEntry).values(due="2099-01-01"))
+    assert said() == ("All: Unusual sales to adjust · due Jan 1, 2099 · open", ["Why", "At stake"])
+    assert said("sort=due") == ("All: Unusual sales to adjust · open", ["Why", "At stake", "Due"])
+    assert said("q=south") == ("", ["Why", "At stake", "Due", "State"])  # a single line
+    odd = next(one for one in found(app, "unusual") if one.subject == ODD.key)
+    with app.app_context(), writing():
+        db.session.execute(update(WorkEntry).where(WorkEntry.id == odd.id).values(owner=EMAIL, due="2026-01-01"))
+    assert said() == ("All: Unusual sales to adjust", ["Why", "At stake", "Due", "State"])
+
+
+def test_the_last_line_counts_tasks_and_groups(client: FlaskClient, unusual: None) -> None:
+    grouped, each = (page(client.get(f"/work?{query}")) for query in ("", "group=each"))
+
+    assert text_of(grouped.select("#list [role=status]")[-1]) == "3 tasks in 2 groups"
+    assert text_of(each.select("#list [role=status]")[-1]) == "3 tasks"
+    assert text_of(grouped.select_one("label[for=every-entry]")) == "all 3 tasks"
 
 
 def test_a_line_leads_to_each_of_its_tasks(client: FlaskClient, unusual: None) -> None:
@@ -137,9 +164,9 @@ def test_the_overview_counts_lines_and_shows_the_first(app: Flask, client: Flask
 
     seen = page(client.get("/"))
 
-    assert text_of(seen.select_one("[data-figure=work]")) == "Needs you 2 to do 3 tasks · 0 overdue · 0 yours"
+    assert text_of(seen.select_one("[data-figure=work]")) == "Needs you 3 tasks in 2 groups · 0 overdue · 0 yours"
     entries = [text_of(one) for one in seen.select("#first-work ul a")]
-    assert entries == ["Unusual sales to adjust: kettle in north, south", f"Unusual sales to adjust: {ODD}"]
+    assert entries == ["Unusual sales to adjust: north, south · kettle", f"Unusual sales to adjust: {ODD}"]
 
 
 def test_who_sees_some_region_items_has_the_tasks_of_those(app: Flask, unusual: None) -> None:

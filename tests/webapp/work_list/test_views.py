@@ -107,7 +107,7 @@ def test_the_overview_shows_the_first_and_how_many_there_are(app: Flask, client:
     seen = page(client.get("/"))
 
     assert text_of(seen.select_one("#first-work ul a")) == "Forecast moved: south · kettle"
-    assert text_of(seen.select_one("[data-figure=work]")) == "Needs you 3 to do 0 overdue · 1 yours"
+    assert text_of(seen.select_one("[data-figure=work]")) == "Needs you 3 tasks 0 overdue · 1 yours"
 
 
 def test_an_overview_with_nothing_to_do_says_so(app: Flask, client: FlaskClient) -> None:
