@@ -82,8 +82,9 @@ class LinePage:
         None of a list of several pages, nor what it is sorted by."""
         if len(self.rows) < 2 or self.pages > 1:
             return set()
-        found = {"kind": {line.first.kind for line in self.rows}, "due": {line.due for line in self.rows},
-                 "owner": {_said(entry, today) for line in self.rows for entry in line.entries}}
+        found: dict[str, set[Any]] = {
+            "kind": {line.first.kind for line in self.rows}, "due": {line.due for line in self.rows},
+            "owner": {_said(entry, today) for line in self.rows for entry in line.entries}}
         return {name for name, values in found.items() if len(values) == 1 and name != self.view.sort}
 
 

@@ -22,7 +22,7 @@ ENOUGH_IN_A_ROW = {1: 8, 7: 8, 28: 5, 89: 4}
 _WEEK = 7
 _LEAST_TIMES = {7: 5, 28: 11, 89: 35}
 """How many times as large as a day's the sums of weeks, months and quarters are at least, which have fewer days with a
-sale than they have days; of weeks nearly all, since shops that open on Saturdays alone for a season have such rows too."""
+sale than they have days; of weeks nearly all, since shops that open on Saturdays alone have such rows too."""
 
 
 def nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
