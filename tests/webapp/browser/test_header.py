@@ -125,7 +125,7 @@ def test_every_screen_and_the_way_out_are_reached_without_a_script(site: Site, b
         page.locator("#menu").get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(heading))
     page.locator("#account-menu summary").click()
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
     expect(page.locator("#theme")).to_be_hidden()
     context.close()
 
