@@ -68,7 +68,7 @@ def make_scenario(page: Page, url: str) -> None:
     page.goto(f"{url}/scenarios/new")
     for name in (*REGIONS, ITEM):
         page.get_by_label(name, exact=True).first.check()
-    for number, driver in enumerate(("price", "promo")):
+    for number, driver in enumerate(("price", "promotion")):
         page.get_by_role("button", name=f"+ {driver}").click()
         change = page.locator("[data-change]").nth(number)
         for which, day in enumerate((monday, monday + timedelta(days=6))):

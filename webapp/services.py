@@ -11,6 +11,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.store.demand_store import DemandStore
 from webapp.language.periods import PERIOD, PERIODS
+from webapp.language.unit_words import unit_words
 from webapp.serving.production_models import ProductionModels
 from webapp.settings import Settings
 
@@ -47,7 +48,9 @@ def add_to(app: Flask, made: Services) -> None:
     @app.context_processor
     def _dataset() -> dict[str, Any]:
         known = services()
-        return {"dataset": known.dataset, "a_period": str(PERIOD[known.dataset.frequency]),
+        unit = unit_words(known.dataset.unit)
+        said = known.dataset if unit == known.dataset.unit else known.dataset.model_copy(update={"unit": unit})
+        return {"dataset": said, "a_period": str(PERIOD[known.dataset.frequency]),
                 "periods": str(PERIODS[known.dataset.frequency]), "settings": known.settings,
                 "period_of_scripts": WORDS[known.dataset.frequency][0],  # English, by which they find their own words
                 "started": app.extensions["started"]}

@@ -30,7 +30,7 @@ DATA = [
     (r"\b(English|Deutsch|Français)\b", "a language's own name"),
     (r"\b(CSV|Excel|API|WAPE|MLflow|Dagster|PSI|UTC)\b", "a name that is the same everywhere"),
     (r"\bdemand_\w+…?", "the beginning of a token"),
-    (r"(?i)\b(units|price|promo|shelf|front)\b", "the dataset's unit, drivers and their values"),
+    (r"(?i)\b(price|promo|shelf|front)\b", "the dataset's drivers and their values"),
     (r"\b(a fair|new packaging|Ours|better|region:north|region|item|date)\b", "what somebody typed, or types as it is"),
     (r"\b(Ctrl|Shift)\+\w+", "keys"),
     (r"\ba command\b", "who acted, as the audit log has it"),

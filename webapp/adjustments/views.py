@@ -23,8 +23,9 @@ from webapp.adjustments.stored_outliers import Outlier, own_part, unusual_of, us
 from webapp.db.database import LARGEST_ID
 from webapp.language.periods import PERIOD, PERIODS
 from webapp.language.translations import gettext as _
+from webapp.language.unit_words import unit_words
 from webapp.pages.numbers_and_dates import period
-from webapp.pages.numbers_and_dates import units as units_words
+from webapp.pages.numbers_and_dates import units as quantity
 from webapp.pages.reader_locale import number
 from webapp.pages.typed_numbers import AmbiguousNumberError, TypedNumberError, read_number
 from webapp.region_items.rows import rows_of
@@ -105,7 +106,8 @@ def make() -> ResponseReturnValue:
     except AdjustmentError as error:
         abort(422, str(error))
     flash(_("Recorded for %(period)s: %(amount)s in place of what was sold. Forecasts use it in a moment, models from "
-            "their next training on.", period=period(at), amount=f"{units_words(units)} {services().dataset.unit}"),
+            "their next training on.", period=period(at),
+            amount=f"{quantity(units)} {unit_words(services().dataset.unit)}"),
           "success")
     return redirect(_back(row.key), 303)
 

@@ -18,18 +18,19 @@ Column = list[float | None]
 
 
 def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage: float,
-             backtest: Backtest | None = None, outliers: Sequence[date] = (), is_sum: bool = False) -> dict[str, Any]:
+             backtest: Backtest | None = None, outliers: Sequence[date] = (), size: int = 1) -> dict[str, Any]:
     """The chart of a forecast with its past.
 
     Args:
         backtest: what was forecast of past windows.
         outliers: dates of the history to mark.
-        is_sum: whether it is of several region-items.
+        size: of how many region-items it is.
     Returns: ``dates``; ``demand``, ``last_year`` (from the first forecast period on), ``backtest``, ``plan``,
         ``lower``, ``upper`` and with a scenario ``scenario``, ``scenario_lower``, ``scenario_upper``: a value or null
         for each date; ``marks``: for each yes/no driver its title and the places of its dates; ``outliers``: places;
         ``adjusted`` and ``out_of_stock`` (what was sold, at least so much was wanted): pairs of place and units;
-        ``is_sum``;
+        ``is_sum``: whether it is of several region-items; where some of them have no backtest, ``backtested``: how many
+        have one and how many there are, and ``as_sold``, what the others sold, which is in ``backtest``;
         ``carried`` where demand is carried over from other items: a value or null for each date. With overrides
         ``plan`` and its bounds include them, ``model`` is the forecast without them, and ``overridden`` the places of
         their dates.
@@ -62,13 +63,17 @@ def chart_of(periods: Sequence[Period], past: History, dataset: Dataset, coverag
                   for name, marked in past.marks.items() if marked],
         "outliers": [place[at] for at in outliers if at in place],
         "adjusted": _units_at(past.adjusted, place), "out_of_stock": _units_at(past.out_of_stock, place),
-        "is_sum": is_sum}
+        "is_sum": size > 1}
     if past.carried:
         drawn["carried"] = column(np.array(list(past.carried), dtype="datetime64[D]"),
                                   np.array(list(past.carried.values()), dtype=np.float64))
     if backtest is not None:
         drawn["backtest"] = column(backtest.units.index.to_numpy().astype("datetime64[D]"),
                                    backtest.units.to_numpy(dtype=np.float64))
+        if backtest.size < size:
+            drawn |= {"backtested": [backtest.size, size],
+                      "as_sold": column(backtest.as_sold.index.to_numpy().astype("datetime64[D]"),
+                                        backtest.as_sold.to_numpy(dtype=np.float64))}
     if has_final:
         drawn |= {"model": of("plan"), "overridden": [place[each.date] for each in periods if each.overrides]}
     if any(period.scenario is not None for period in periods):

@@ -14,13 +14,14 @@ from webapp.serving.sentences import of_forecast, of_scenario
 
 
 def in_words(answer: Answer, included: Overridden | None, explanation: Explanation | None,
-             is_explained: bool) -> list[str]:
+             is_explained: bool, below_total: bool = False) -> list[str]:
     """At most two sentences on an answer: under a scenario on its difference from the plan.
 
     Args:
         included: the forecast with overrides; None where they are not shown.
         explanation: of the answer; None where only seasonal naive forecasts, or where nothing was asked.
         is_explained: whether it was asked for.
+        below_total: whether the total stands right above.
     """
     if not answer.lines:
         return []
@@ -35,7 +36,7 @@ def in_words(answer: Answer, included: Overridden | None, explanation: Explanati
     if last_year.known < last_year.periods and len(answer.lines) > 1:  # some are younger than the others
         each = included.parts if included else {line.row.key: line.plan.part for line in answer.lines}
         last_year = answer.past.of_those_sold(each, dataset) or last_year
-    return of_forecast(last_year, parts, dataset.unit, _has_model(answer), overridden)
+    return of_forecast(last_year, parts, dataset.unit, _has_model(answer), overridden, below_total)
 
 
 def scenario_in_words(answer: Answer, explanation: Explanation | None, is_explained: bool = True) -> list[str]:

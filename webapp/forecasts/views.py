@@ -161,7 +161,8 @@ def why() -> ResponseReturnValue:
     is_told = len(answer.lines) <= MOST_EXACT  # by the sentences at the top of the page
     return render_template("forecasts/_why.html", forecast_query=forecast_query, answer=answer, form=form,
                            explanation=explanation,
-                           why_sentences=[] if is_told else _sentences(forecast_query, answer, explanation))
+                           why_sentences=[] if is_told else _sentences(forecast_query, answer, explanation,
+                                                                      below_total=False))
 
 
 @bp.get("/in-words")
@@ -172,7 +173,7 @@ def told_in_words() -> ResponseReturnValue:
     _refuse_large(forecast_query)
     _plan, answer, _form, _status = answer_to(forecast_query, request.args)
     return render_template("forecasts/_in_words.html", explained_by="", sentences=_sentences(
-        forecast_query, answer, explain_lines(services(), answer.lines)))
+        forecast_query, answer, explain_lines(services(), answer.lines), below_total=True))
 
 
 def shown_again(forecast_query: ForecastQuery, form: OverrideForm) -> tuple[str, int]:
@@ -236,14 +237,15 @@ def _answered(forecast_query: ForecastQuery, fields: MultiDict[str, str],
         **_tabs(forecast_query, more, [
             *(["what-if"] if has_what_if else []), "why", "overrides", "accuracy", "model",
             *(["unusual", "history"] if only else ["region-items"]), "table"]), has_what_if=has_what_if,
-        sentences=in_words(result, included, explanation, is_explained=forecast_query.why), why_sentences=[],
+        sentences=in_words(result, included, explanation, is_explained=forecast_query.why, below_total=True),
+        why_sentences=[],
         explained_by=url_for("forecasts.told_in_words", **query) if can_explain and not explanation else "",
         miss=of_miss(miss, dataset.unit, table.decimals) if seen and table else [],
         changes=changes_of(only.row, outliers, found, predecessors) if only and predecessors else [],
         told=told_among([*outliers.adjustments, *predecessors.counting, *predecessors.overruled, *predecessors.removed])
         if predecessors else told_count(forecast_query.keys), found=found, included=included,
         chart=chart_of(periods, result.past, dataset, result.coverage, backtest,
-                       [row.date for row in outliers.rows], is_sum=len(lines) > 1) if lines else {}, backtest=backtest,
+                       [row.date for row in outliers.rows], size=len(lines)) if lines else {}, backtest=backtest,
         table=table, grid=grid_of(
             found.periods if is_editable else periods, result.past, dataset, result.coverage, table, in_money, seen,
             lines[0].plan.part if len(lines) == 1 else None, is_editable,
@@ -285,7 +287,7 @@ def _grouped(forecast_query: ForecastQuery, **more: Any) -> str:
         **_tabs(forecast_query, more, ["region-items", "overrides", "table"]),
         lines=answer.lines(forecast_query.page, PAGE_SIZE, included.parts if included else None),
         chart=chart_of(periods, answer.past, dataset, answer.coverage, answer.backtest,
-                       is_sum=True) if answer.summed else {},
+                       size=answer.summed) if answer.summed else {},
         table=table, grid=grid_of(
             found.periods if is_editable else periods, answer.past, dataset, answer.coverage, table, in_money,
             is_editable=is_editable, without_overrides=is_model) if table else None,
@@ -299,10 +301,11 @@ def _tabs(forecast_query: ForecastQuery, more: dict[str, Any], has: list[str]) -
     return {"tabs": {name: TABS[name] for name in has}, "current": wanted if wanted in has else has[0]}
 
 
-def _sentences(forecast_query: ForecastQuery, answer: Answer, explanation: Explanation | None) -> list[str]:
+def _sentences(forecast_query: ForecastQuery, answer: Answer, explanation: Explanation | None,
+               below_total: bool) -> list[str]:
     found = overridden({line.row.key: line.plan.part for line in answer.lines}, answer.periods, answer.coverage)
     included = found if found.count and forecast_query.overrides else None
-    return in_words(answer, included, explanation, is_explained=True)
+    return in_words(answer, included, explanation, is_explained=True, below_total=below_total)
 
 
 def _refuse_large(forecast_query: ForecastQuery) -> None:

@@ -11,6 +11,7 @@ from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.totals import Part, SummedParts
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
+from webapp.language.unit_words import unit_words
 from webapp.overrides.overrides import open_in
 from webapp.pages.numbers_and_dates import amount
 from webapp.region_items.open_overrides import apply, open_overrides, open_overrides_among, period_override
@@ -185,7 +186,7 @@ def override_words(overrides: Sequence[Override], of_sum: bool = False,
 def override_amount(way: str, value: float, number: Callable[[float], str] = amount) -> str:
     """What an override does: ``10 % more``, ``120 units``."""
     if way == "value":
-        return f"{number(value)} {services().dataset.unit}"
+        return f"{number(value)} {unit_words(services().dataset.unit)}"
     return (_("%(percent)s %% more", percent=number(abs(value))) if value > 0 else
             _("%(percent)s %% less", percent=number(abs(value))))
 

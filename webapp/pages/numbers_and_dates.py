@@ -11,6 +11,7 @@ from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.series.metrics import recorded
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
+from webapp.language.unit_words import unit_words
 from webapp.pages import reader_locale
 from webapp.pages.reader_locale import clock, number
 from webapp.services import services
@@ -160,6 +161,7 @@ def amount(value: float) -> str:
 def add_to(app: Flask) -> None:
     """Let templates write values so."""
     app.jinja_env.filters.update(units=units, signed=signed, share=share, signed_share=signed_share, moment=moment,
-                                 age=age, percent=percent, day=day, period=period, duration=duration, whole=number)
+                                 age=age, percent=percent, day=day, period=period, duration=duration, whole=number,
+                                 unit_words=unit_words)
     app.jinja_env.globals.update(plural=plural, decimals_for=decimals_for, period_words=period_words,
                                  today=date.today, reader_tag=reader_locale.reader_tag)

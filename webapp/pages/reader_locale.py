@@ -70,8 +70,8 @@ def day(value: date) -> str:
 
 
 def weekday(value: date) -> str:
-    """A date with its day of the week, as in ``Tue, Jun 30, 2026``."""
-    return f"{_formatted(value, 'EEE', reader_locale())}, {day(value)}"
+    """A date with its day of the week, as in ``Tue, Jun 30, 2026`` or ``mar. 30 juin 2026``."""
+    return _weekday(value.date() if isinstance(value, datetime) else value, reader_locale())
 
 
 def month(value: date) -> str:
@@ -112,8 +112,8 @@ def _day(value: date, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def _formatted(value: date, form: str, locale: Locale) -> str:
-    return format_date(value, form, locale=locale)
+def _weekday(value: date, locale: Locale) -> str:
+    return format_skeleton("yMMMEd", value, locale=locale)
 
 
 @lru_cache(maxsize=1000)

@@ -196,14 +196,21 @@ class Backtest:
 
     units: pd.Series
     """By date, oldest first; of the dates that all windows share."""
+    as_sold: pd.Series
+    """What of ``units`` no model forecast, but was sold by those without a backtest; of the same dates."""
     size: int
     """Region-items that have one: more than half of the selection."""
 
     @classmethod
-    def of(cls, units: pd.Series, size: int, of: int) -> "Backtest | None":
-        """None where half of the region-items or more have none, or where windows share no date."""
-        known = units.dropna().sort_index()
-        return None if 2 * size <= of or known.empty else cls(known, size)
+    def of(cls, forecast: pd.Series, as_sold: pd.Series, size: int, of: int) -> "Backtest | None":
+        """None where half of the region-items or more have none, or where windows share no date.
+
+        Args:
+            forecast: of those that have one, by date.
+            as_sold: of the others, on the same dates; NaN where that is not known.
+        """
+        known = (forecast + as_sold).dropna().sort_index()
+        return None if 2 * size <= of or known.empty else cls(known, as_sold[known.index], size)
 
 
 def backtest_of(lines: Sequence[LineItem], past: History, dataset: Dataset) -> Backtest | None:
@@ -217,10 +224,12 @@ def backtest_of(lines: Sequence[LineItem], past: History, dataset: Dataset) -> B
     place = (days - first).astype(np.int64)
     shared = np.flatnonzero(np.bincount(place) == len(windows))
     units = np.bincount(place, np.concatenate([values for _, values in windows]))[shared].astype(np.float64)
+    as_sold = np.zeros(len(shared))
     for line, each in zip(lines, found, strict=True):
         if not each:
-            units = units + sold_on(past.each[line.row.key], first + shared)
-    return Backtest.of(pd.Series(units, index=pd.DatetimeIndex(first + shared)), len(windows), len(lines))
+            as_sold += sold_on(past.each[line.row.key], first + shared)
+    dates = pd.DatetimeIndex(first + shared)
+    return Backtest.of(pd.Series(units, dates), pd.Series(as_sold, dates), len(windows), len(lines))
 
 
 def windows_of(model: ServingModel, dataset: Dataset) -> tuple[Dates, Floats] | None:

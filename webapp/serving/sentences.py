@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
+from webapp.language.unit_words import unit_words
 from webapp.pages.numbers_and_dates import period, period_words, signed, signed_share, units
 from webapp.pages.reader_locale import number
 
@@ -68,7 +69,7 @@ class Miss:
 
 
 def of_forecast(last_year: AgainstLastYear | None, parts: Parts | None, unit: str, has_model: bool = True,
-                overridden: float = 0.0) -> list[str]:
+                overridden: float = 0.0, below_total: bool = False) -> list[str]:
     """A forecast beside last year, and what it is made of.
 
     Args:
@@ -76,8 +77,10 @@ def of_forecast(last_year: AgainstLastYear | None, parts: Parts | None, unit: st
         parts: None where they were not worked out, or where there are none.
         has_model: whether anything but seasonal naive forecasts, which has no parts.
         overridden: units that overrides add to what the models forecast, negative: take off.
+        below_total: whether the forecast itself stands right above, and need not be told again.
     """
-    beside = [] if last_year is None else [_against_last_year(last_year, unit)]
+    unit = unit_words(unit)
+    beside = [] if last_year is None else [_against_last_year(last_year, unit, below_total)]
     made_of = [_("Seasonal naive repeats past demand: the forecast has no parts.")] if not has_model else (
         [] if parts is None else [_with_overrides(_shared_out(parts, unit), overridden)])
     return [*beside, *made_of] if last_year and last_year.known else [*made_of, *beside]
@@ -94,7 +97,7 @@ def _with_overrides(sentence: str, overridden: float) -> str:
 
 def of_scenario(plan: float, scenario: float, parts: Parts | None, unit: str, has_model: bool = True) -> list[str]:
     """A scenario beside the plan, in units, and what the difference is made of; ``parts``, ``has_model`` as above."""
-    difference = scenario - plan
+    difference, unit = scenario - plan, unit_words(unit)
     if not _shows(difference):
         return [_("The scenario gives as many %(units)s as the plan.", units=unit)]
     values = {"amount": units(abs(difference)), "units": unit, "share": _share(difference, plan)}
@@ -111,6 +114,7 @@ def of_new_model(before: float, after: float, periods: int, parts: Parts | None,
     Args:
         parts: of after minus before; None where one of them is seasonal naive.
     """
+    unit = unit_words(unit)
     if not _shows(after - before):
         return [_("The new model forecasts as many %(units)s over %(periods)s as the one before: %(amount)s.",
                   units=unit, periods=period_words(periods), amount=units(after))]
@@ -133,7 +137,7 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
     forecast, sold = sum(miss.forecast), sum(miss.sold)
     left_out = _("; %(periods)s out of stock left out", periods=period_words(miss.out_of_stock)) if (
         miss.out_of_stock) else ""
-    values = {"periods": period_words(len(miss.dates)), "forecast": units(forecast), "units": unit,
+    values = {"periods": period_words(len(miss.dates)), "forecast": units(forecast), "units": unit_words(unit),
               "sold": units(sold), "left_out": left_out}
     if _shows(forecast - sold):
         values |= {"amount": units(abs(forecast - sold)), "share": _share(forecast - sold, sold)}
@@ -159,7 +163,7 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
     return [told, _("Furthest off: %(most)s%(rest)s.", most=most, rest=rest)]
 
 
-def _against_last_year(found: AgainstLastYear, unit: str) -> str:
+def _against_last_year(found: AgainstLastYear, unit: str, below_total: bool) -> str:
     if not found.known:
         return _("What was sold in these periods last year is not known.")
     difference = found.forecast - found.sold
@@ -191,6 +195,14 @@ def _against_last_year(found: AgainstLastYear, unit: str) -> str:
                      "forecast: %(amount)s more than the %(sold)s sold then%(share)s%(out)s.", **values)
         return _("In the %(known)s of %(periods)s whose sales of last year are known, %(forecast)s %(units)s are "
                  "forecast: %(amount)s fewer than the %(sold)s sold then%(share)s%(out)s.", **values)
+    if below_total:
+        values["share"] = f", {signed_share(difference / found.sold)}" if values["share"] else ""
+        if not _shows(difference):
+            return _("As many as in the same %(periods)s last year (%(sold)s sold%(share)s)%(out)s.", **values)
+        if difference > 0:
+            return _("%(amount)s more than in the same %(periods)s last year (%(sold)s sold%(share)s)%(out)s.",
+                     **values)
+        return _("%(amount)s fewer than in the same %(periods)s last year (%(sold)s sold%(share)s)%(out)s.", **values)
     if not _shows(difference):
         return _("%(forecast)s %(units)s are forecast: as many as the %(sold)s sold in the same %(periods)s last year"
                  "%(share)s%(out)s.", **values)

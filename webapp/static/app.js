@@ -130,7 +130,10 @@
   const shownTabs = () => document.querySelectorAll(".nav-tabs").forEach((tabs) => {
     const active = tabs.querySelector(".active");
     if (active) tabs.scrollLeft = active.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - active.offsetWidth) / 2;
+    fade(tabs);
+    tabs.addEventListener("scroll", () => fade(tabs), { passive: true });
   });
+  const fade = (tabs) => tabs.classList.toggle("has-more", tabs.scrollLeft + tabs.clientWidth < tabs.scrollWidth - 1);  // more at the right
 
   document.addEventListener("DOMContentLoaded", () => {
     reachable();

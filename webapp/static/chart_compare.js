@@ -21,7 +21,7 @@
       box.appendChild(document.createElement("strong")).textContent = period(date);
       const say = (words) => { box.appendChild(document.createElement("div")).textContent = words; };
       const known = data.actual.find((row) => row[0] === date);
-      if (known && known[1] !== null) say(`${_("Demand")}: ${number(known[1])} ${unit}`);
+      if (known && known[1] !== null) say(`${_("Sold")}: ${number(known[1])} ${unit}`);
       data.lines.forEach((line) => {
         const row = line.rows.find((each) => each[0] === date);
         if (row) say(`${line.name}: ${number(row[1])}${row.length > 2 ? ` (${_("%(least)s to %(most)s", { least: number(row[2]), most: number(row[3]) })})` : ""} ${unit}`);
@@ -32,13 +32,13 @@
       animation: false,
       textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
       grid: { left: 8, right: 16, top: 40, bottom: 8, containLabel: true },
-      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, itemWidth: 28, itemHeight: 10, itemStyle: { opacity: 0 }, data: [_("Demand"), ...data.lines.map((line) => line.name)] },
+      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, itemWidth: 28, itemHeight: 10, itemStyle: { opacity: 0 }, data: [_("Sold"), ...data.lines.map((line) => line.name)] },
       tooltip: { trigger: "axis", formatter: tooltip, backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: dates, boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
       yAxis: { type: "value", min: 0, axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
       series: [
         ...data.lines.flatMap((line, place) => band(line.name, line.rows, colours[place])),
-        { name: _("Demand"), type: "line", data: data.actual, symbol: "none", lineStyle: { color: text, width: 1.5 }, itemStyle: { color: text } },
+        { name: _("Sold"), type: "line", data: data.actual, symbol: "none", lineStyle: { color: text, width: 1.5 }, itemStyle: { color: text } },
         ...data.lines.map((line, place) => ({ name: line.name, type: "line", data: line.rows.map(([date, value]) => [date, value]), symbol: "none", lineStyle: { color: colours[place], width: 2.5, type: styles[place] }, itemStyle: { color: colours[place] } })),
       ],
     };

@@ -1,4 +1,4 @@
-// Draws every .chart from the JSON beside it: demand and its forecast, what a forecast is made of, or errors by lead.
+// Draws every .chart from the JSON beside it: what was sold and its forecast, what a forecast is made of, or errors by lead.
 (() => {
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -50,11 +50,12 @@
       row(`${words}: ${number(values[place])}${lower ? ` (${_("%(least)s to %(most)s", { least: number(lower[place]), most: number(upper[place]) })})` : ""} ${unit}`);
     };
     const out = data.out_of_stock.find(([at]) => at === place);
-    if (out) row(data.is_sum ? _("Some out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` }) : _("Out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` })); else value(_("Demand"), data.demand);
+    if (out) row(data.is_sum ? _("Some out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` }) : _("Out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` })); else value(_("Sold"), data.demand);
     value(_("Carried over"), data.carried);
     data.adjusted.filter(([at]) => at === place).forEach(([, units]) => row(_("Adjusted to: %(units)s", { units: `${number(units)} ${unit}` })));
     if (data.outliers.includes(place)) row(_("Unusual"));
-    value(_("Backtest"), data.backtest);
+    if (data.backtested && known(data.backtest[place])) row(_("Backtest: %(units)s by the models, %(sold)s as sold by those without one", { units: number(data.backtest[place] - data.as_sold[place]), sold: number(data.as_sold[place]) }));
+    else value(_("Backtest"), data.backtest);
     value(data.scenario ? _("Plan") : _("Forecast"), data.plan, data.lower, data.upper);
     value(_("Model"), data.model);
     if (data.overridden?.includes(place)) row(_("Overridden"));
@@ -88,13 +89,15 @@
   // What depends on how much is seen: shaded weekends, and dates as short as they can be.
   const short = inLocale.dates({ day: "numeric", month: "short" }), month = inLocale.dates({ month: "short", year: "numeric" });
   const labelled = (first, last) => (frequency === "Q" || frequency === "M" ? day : last - first > (frequency === "D" ? MOST_SINGLE : 60) ? month : short);
-  const asSeen = (chart, data) => {
+  const asSeen = (place, chart, data) => {
     const { startValue: first, endValue: last } = chart.getOption().dataZoom[0];
-    const faint = colour("--bs-body-color");
+    const shaded = weekends(data, first, last);
     chart.setOption({
       xAxis: { axisLabel: { formatter: labelled(first, last) } },
-      series: [{ id: "weekends", name: "", type: "line", data: [], silent: true, tooltip: { show: false }, markArea: { silent: true, itemStyle: { color: faint, opacity: 0.06 }, data: weekends(data, first, last) } }],
+      series: [{ id: "weekends", markArea: { data: shaded } }],
     });
+    legend(place, chart, drawn.get(chart).filter((each) => (
+      each.id === "weekends" ? shaded.length : each.type !== "scatter" || each.data.some(([at]) => at >= first && at <= last))));
     document.querySelectorAll("[data-range]").forEach((button) => {
       button.setAttribute("aria-pressed", String(last === data.dates.length - 1 && first === rangeStart(data, button.dataset.range)));
     });
@@ -111,20 +114,26 @@
       name, type: "scatter", data: points, symbol, symbolSize: size, z: 5,
       itemStyle: hollow ? { color: "transparent", borderColor: shade, borderWidth: 2 } : { color: shade },
     });
+    const above = { z: 4 };  // whatever follows in the legend, which has them in this order
     const series = [  // the slider under the chart shows the first of them
-      ...(data.demand.some(known) ? [line(_("Demand"), data.demand, text)] : []),
+      ...(data.demand.some(known) ? [line(_("Sold"), data.demand, text)] : []),
+      { ...line(plan, data.plan, colour("--plan"), { width: 2.5 }), ...above },
       ...band(_("%(coverage)s interval", { coverage }), data.lower, data.upper, colour("--plan")),
-      ...(data.scenario ? band(_("Scenario's %(coverage)s interval", { coverage }), data.scenario_lower, data.scenario_upper, colour("--scenario")) : []),
     ];
-    if (data.carried) series.push(line(_("Carried over"), data.carried, palette[0], { type: [6, 4] }));
-    if (data.last_year.some(known)) series.push(line(_("Last year"), data.last_year, palette[0], { type: "dotted", width: 2 }));
-    if (data.backtest) series.push(line(_("Backtest"), data.backtest, palette[4], { type: [8, 3, 2, 3] }));
-    series.push(line(plan, data.plan, colour("--plan"), { width: 2.5 }));
+    if (data.scenario) {
+      series.push({ ...line(_("Scenario"), data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }), ...above });
+      series.push(...band(_("Scenario's %(coverage)s interval", { coverage }), data.scenario_lower, data.scenario_upper, colour("--scenario")));
+    }
     if (data.model) {
-      series.push(line(_("Model"), data.model, colour("--plan"), { width: 1.5, type: "dotted" }));
+      series.push({ ...line(_("Model"), data.model, colour("--plan"), { width: 1.5, type: "dotted" }), ...above });
       series.push(dots(_("Overridden"), data.overridden.map((place) => [place, data.plan[place]]), "diamond", 10, palette[6], false));
     }
-    if (data.scenario) series.push(line(_("Scenario"), data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }));
+    if (data.last_year.some(known)) series.push(line(_("Last year"), data.last_year, palette[0], { type: "dotted", width: 2 }));
+    if (data.backtest) {
+      const [tested, of] = data.backtested ?? [];
+      series.push(line(tested ? _("Backtest (%(tested)s of %(all)s)", { tested: number(tested), all: number(of) }) : _("Backtest"), data.backtest, palette[4], { type: [8, 3, 2, 3] }));
+    }
+    if (data.carried) series.push(line(_("Carried over"), data.carried, palette[0], { type: [6, 4] }));
     if (data.outliers.length) series.push(dots(_("Unusual"), data.outliers.map((place) => [place, data.demand[place]]), "circle", 11, palette[6], true));
     if (data.out_of_stock.length) series.push(dots(data.is_sum ? _("Some out of stock") : _("Out of stock"), data.out_of_stock, "emptyTriangle", 8, palette[5], false));
     if (data.adjusted.length) series.push(dots(_("Adjusted"), data.adjusted, "diamond", 11, palette[5], false));
@@ -132,13 +141,14 @@
       ...dots(mark.name, mark.at.map((place) => [place, 0]), markShapes[row % markShapes.length], 7, palette[[3, 2, 5, 7][row % 4]], false),
       symbolOffset: [0, -4 - 9 * row], tooltip: { show: false }, silent: true,
     }));
+    series.push({ id: "weekends", name: _("Weekend"), type: "line", data: [], silent: true, tooltip: { show: false }, itemStyle: { color: text }, markArea: { silent: true, itemStyle: { color: text, opacity: 0.06 }, data: [] } });
     series.push({ name: "", type: "line", data: [], silent: true, tooltip: { show: false }, markLine: todayLine(data, text) });
     return {
       ...base,
       grid: { left: 8, right: innerWidth < 600 ? 16 : 40, top: 22, bottom: 56, containLabel: true },
       tooltip: { ...base.tooltip, formatter: tooltip(data, unit) },
       xAxis: { ...base.xAxis, data: data.dates, boundaryGap: false },
-      yAxis: { ...base.yAxis, min: 0 },
+      yAxis: { ...base.yAxis, min: 0, name: unit, nameGap: 8, nameTextStyle: { color: text, align: "left" } },
       dataZoom: [
         { type: "inside", startValue: rangeStart(data, firstRange()), endValue: last, zoomOnMouseWheel: "ctrl" },
         { type: "slider", height: 22, bottom: 10, borderColor: faint, textStyle: { color: text }, brushSelect: false, labelFormatter: (_place, date) => day(date) },
@@ -199,11 +209,11 @@
   const dataOf = (place) => JSON.parse(place.parentElement.querySelector(".chart-data").textContent);
 
   // The legend is made of buttons, which wrap and work by keyboard; what was taken off the chart stays off when it is drawn again.
-  const off = new Set();
+  const off = new Set(), drawn = new WeakMap();  // chart -> its series
   const swatch = (each) => {
-    const sign = document.createElement("span"), isDot = each.type === "scatter", isArea = Boolean(each.areaStyle);
+    const sign = document.createElement("span"), isDot = each.type === "scatter", isArea = Boolean(each.areaStyle || each.markArea);
     const shade = each.itemStyle.color === "transparent" ? each.itemStyle.borderColor : each.itemStyle.color;
-    sign.className = `swatch ${isDot ? `swatch-dot swatch-${each.symbol}` : isArea ? "swatch-area" : each.type === "bar" ? "swatch-bar" : "swatch-line"}`;
+    sign.className = `swatch ${isDot ? `swatch-dot swatch-${each.symbol}` : isArea ? `swatch-area${each.markArea ? " swatch-stripe" : ""}` : each.type === "bar" ? "swatch-bar" : "swatch-line"}`;
     sign.style.setProperty("--shade", shade);
     const type = each.lineStyle?.type;
     if (type) sign.style.borderTopStyle = type === "dotted" ? "dotted" : "dashed";
@@ -213,6 +223,9 @@
     const box = place.parentElement.querySelector(".chart-legend");
     if (!box) return;
     const names = [...new Map(series.filter((each) => each.name).map((each) => [each.name, each]))];
+    const has = JSON.stringify([document.documentElement.dataset.bsTheme, names.map(([name]) => name)]);
+    if (box.dataset.has === has) return;  // at each step of a wheel
+    box.dataset.has = has;
     const had = box.contains(document.activeElement) ? document.activeElement.textContent : null;
     box.replaceChildren(...names.map(([name, each]) => {
       const button = Object.assign(document.createElement("button"), { type: "button", className: "legend-entry" });
@@ -241,10 +254,11 @@
     const option = kind ? kind(data, place.dataset.unit, place) : zoomAgain(forecast(data, place.dataset.unit), data);
     option.legend.selected = Object.fromEntries([...off].map((name) => [name, false]));
     chart.setOption(option, true);
-    legend(place, chart, option.series);
-    if (!kind) {
-      asSeen(chart, data);
-      if (isNew) { remember(chart, data); chart.on("datazoom", () => asSeen(chart, dataOf(place))); }
+    drawn.set(chart, option.series);
+    if (kind) legend(place, chart, option.series);
+    else {
+      asSeen(place, chart, data);
+      if (isNew) { remember(chart, data); chart.on("datazoom", () => asSeen(place, chart, dataOf(place))); }
     }
     place.dataset.drawn = "yes";
   });

@@ -83,7 +83,7 @@ class SummedHistories:
         past = history.rename_axis("date").reset_index()
         out = {pd.Timestamp(at).date() for at in table.index[table["out_known"] > 0]}
         return GroupHistory(History(past, out_of_stock=sold_at_least(past, out)),
-                            Backtest.of((table["backtest"] + table["untested"])[is_shared], tested, size))
+                            Backtest.of(table["backtest"][is_shared], table["untested"][is_shared], tested, size))
 
     def packed(self) -> tuple[dict[str, Any], list[Floats]]:
         """What ``unpacked`` reads: JSON types, and arrays."""

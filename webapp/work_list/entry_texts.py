@@ -11,6 +11,7 @@ from webapp.language.periods import PERIOD
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.language.translations import ngettext as _n
+from webapp.language.unit_words import unit_words
 from webapp.pages.listing import View
 from webapp.pages.numbers_and_dates import (
     amount,
@@ -112,7 +113,7 @@ def _amount_at_stake(in_units: float | None, money: float | None) -> str:
     if money is not None:
         currency = services().dataset.currency
         return f"{about_money(money)}{f' {currency}' if currency else ''}"
-    return f"{units(in_units)} {services().dataset.unit}" if in_units is not None else ""
+    return f"{units(in_units)} {unit_words(services().dataset.unit)}" if in_units is not None else ""
 
 
 def _link(entry: WorkEntry) -> str:
@@ -131,8 +132,8 @@ def _moved(told: Mapping[str, Any]) -> str:
     forecast, moved = told["forecast"], told["moved"]
     before = forecast - moved
     relative = f" ({signed_share(moved / before)})" if before > 0 else ""
-    return _("%(moved)s %(unit)s%(relative)s, now %(forecast)s", moved=signed(moved), unit=services().dataset.unit,
-             relative=relative, forecast=units(forecast))
+    return _("%(moved)s %(unit)s%(relative)s, now %(forecast)s", moved=signed(moved),
+             unit=unit_words(services().dataset.unit), relative=relative, forecast=units(forecast))
 
 
 def _missed(told: Mapping[str, Any]) -> str:
@@ -141,7 +142,7 @@ def _missed(told: Mapping[str, Any]) -> str:
     if not missed:
         return _("%(periods)s in a row", periods=periods)
     return _("%(periods)s in a row; %(missed)s %(unit)s against the forecast lately", periods=periods,
-             missed=signed(missed), unit=services().dataset.unit)
+             missed=signed(missed), unit=unit_words(services().dataset.unit))
 
 
 def _bias(told: Mapping[str, Any]) -> str:
@@ -166,7 +167,8 @@ def _stale(told: Mapping[str, Any]) -> str:
 
 def _override(told: Mapping[str, Any]) -> str:
     return _("%(lost)s %(unit)s further off than the model over %(periods)s; by %(people)s", lost=units(told["lost"]),
-             unit=services().dataset.unit, periods=period_words(told["periods"]), people=", ".join(told["by"]))
+             unit=unit_words(services().dataset.unit), periods=period_words(told["periods"]),
+             people=", ".join(told["by"]))
 
 
 _FORECAST_BY = {"baseline": lazy_gettext("forecast by the baseline"), "untrained": lazy_gettext("not trained yet"),

@@ -35,6 +35,8 @@ from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,), "Q": (4,)}
 HORIZONS = {"D": 28, "W": 8, "M": 6, "Q": 4}
+UNIT = "units"
+"""What demand is counted in where the file does not say it; pages say it in the reader's language."""
 
 
 class DatasetFileError(ValueError):
@@ -72,7 +74,7 @@ class Dataset(StrictEntry):
 
     name: Name
     title: str = ""
-    unit: str = "units"
+    unit: str = UNIT
     currency: str = ""
     frequency: Frequency
     season_lengths: tuple[int, ...] = ()

@@ -196,7 +196,7 @@ def held_after_signing_in(site: Site, browser: Browser, email: str) -> StorageSt
     page.locator("[name=email]").fill(email)
     page.locator("[name=password]").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("#account-menu").wait_for()
     held = context.storage_state()
     context.close()
     return held

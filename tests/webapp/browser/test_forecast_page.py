@@ -120,11 +120,11 @@ def test_ranges_legend_and_weekends_of_the_chart(page: Page) -> None:
     assert shown(page)[1] == last
     assert page.evaluate(weekends) == 0  # no single day can be told apart
 
-    page.get_by_role("button", name="Demand", exact=True).press("Enter")
-    assert page.evaluate(f"{DRAWN}.legend[0].selected.Demand") is False
+    page.get_by_role("button", name="Sold", exact=True).press("Enter")
+    assert page.evaluate(f"{DRAWN}.legend[0].selected.Sold") is False
     page.locator("#coverage-50").click()
     page.wait_for_url("**coverage=50*")
-    expect(page.get_by_role("button", name="Demand", exact=True)).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="Sold", exact=True)).to_have_attribute("aria-pressed", "false")
     expect(page.get_by_role("button", name="All", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
@@ -155,6 +155,26 @@ def test_the_address_has_the_charts_range_for_back_a_reload_and_a_link(page: Pag
 
     page.get_by_role("button", name="3 months").click()  # as the page begins: nothing to say
     page.wait_for_function("() => !location.search.includes('range')")
+
+
+def test_the_legend_names_what_is_in_view(page: Page) -> None:
+    page.goto(ONE)
+    names = page.locator(".chart-tools .legend-entry")
+    expect(names.first).to_have_text("Sold")
+    shown = names.all_inner_texts()
+    assert shown[1:3] == ["Forecast", "80\u00a0% interval"]
+    assert shown[-2:] == ["promo", "Weekend"]
+
+    first, last = page.evaluate("""() => {
+        const { dates, marks } = JSON.parse(document.querySelector("#result .chart-data").textContent);
+        return [dates[marks[0].at[0] + 1], dates[marks[0].at[0] + 3]];
+    }""")
+    page.goto(f"{ONE}&range={first}..{last}")
+    expect(names.first).to_have_text("Sold")
+    assert "promo" not in names.all_inner_texts()
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(names.filter(has_text="promo")).to_have_count(1)
+    assert "Weekend" not in names.all_inner_texts()  # where single days cannot be told apart
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "99999", "2020-01-01..2020-02-01", "2026-07-01..2026-06-01", "..", "<b>"])

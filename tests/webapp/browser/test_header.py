@@ -91,6 +91,45 @@ def test_moments_and_numbers_are_written_as_the_reader_writes_them(page: Page) -
     expect(page.locator("tbody td").nth(2)).to_have_text("3.100")
 
 
+def test_a_menu_beside_a_screen_leads_to_others_by_keyboard(page: Page) -> None:
+    page.goto("/data")
+    menu, link = page.get_by_label("Retrains, Accuracy"), page.locator("#menu").get_by_role("link", name="Retrains")
+    expect(link).to_be_hidden()
+    menu.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(link).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_focused()
+    expect(link).to_be_hidden()
+
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Retrains")
+    expect(page.locator("#menu [aria-current=page]")).to_have_text("Retrains")
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_every_screen_and_the_way_out_are_reached_without_a_script(site: Site, browser: Browser,
+                                                                   signed_in: StorageState, width: int) -> None:
+    context = browser.new_context(base_url=site.url, storage_state=signed_in, java_script_enabled=False,
+                                  viewport={"width": width, "height": 900})
+    page = context.new_page()
+    for label, name, heading in ((None, "Work", "Work"), ("Overrides, Plans", "Plans", "Published plans"),
+                                 ("Retrains, Accuracy", "Accuracy", "Accuracy"), ("Account", "My account", "Account")):
+        page.goto("/data")
+        if label:
+            page.locator("#menu summary").filter(has_text=label).or_(page.get_by_label(label, exact=True)).click()
+        page.locator("#menu").get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(heading))
+    page.locator("#account-menu summary").click()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+    expect(page.locator("#theme")).to_be_hidden()
+    context.close()
+
+
 def test_a_filtered_list_is_a_link(page: Page) -> None:
     page.goto("/data/region-items")
     page.get_by_label("last good demand kept").check()
@@ -128,8 +167,7 @@ def test_it_has_room_for_all_entries_of_an_administrator_and_a_long_title(
     needed = {}
     for width in (1200, 1399, 1400, 1440, 1599, 1600, 1799, 1800):
         page.set_viewport_size({"width": width, "height": 800})
-        if language == "en" or width >= 1400:  # else the menu is folded
-            expect(page.locator("#menu .nav-link[href='/admin/users']")).to_be_visible()
+        expect(page.locator("#menu .nav-link[href='/admin/users']")).to_be_visible()
         needed[width] = page.evaluate("document.documentElement.scrollWidth")
 
     assert {width: most for width, most in needed.items() if most > width} == {}

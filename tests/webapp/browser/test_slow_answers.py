@@ -336,13 +336,13 @@ def test_leaving_the_editor_with_unsaved_changes_is_asked_about(page: Page) -> N
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
     page.goto("/scenarios/new")
     page.get_by_label("Name", exact=True).press_sequentially("My sale")
-    page.get_by_role("link", name="Retrains").click()
-    page.wait_for_url("**/retrains")
+    page.locator("#menu").get_by_role("link", name="Data").click()
+    page.wait_for_url("**/data")
     assert asked == ["beforeunload"]
 
     page.goto(f"/scenarios/{SALE}/edit")
-    page.get_by_role("link", name="Retrains").click()
-    page.wait_for_url("**/retrains")
+    page.locator("#menu").get_by_role("link", name="Data").click()
+    page.wait_for_url("**/data")
     assert asked == ["beforeunload"]
 
 

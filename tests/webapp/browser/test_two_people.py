@@ -34,7 +34,7 @@ def sign_in(page: Page) -> None:
     page.get_by_label("E-mail").fill(NEWCOMER)
     page.get_by_label("Password").fill(THEIR_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("#account-menu").wait_for()
 
 
 def test_an_administrator_and_a_newcomer_side_by_side(administrator: Page, newcomer: Page) -> None:
@@ -99,7 +99,7 @@ def test_two_planners_choose_apart_and_open_what_one_of_them_shared(site: Site, 
         expect(planner.locator(f"#tick-region-{other}")).not_to_be_checked()
 
     page.locator("#tabs").get_by_role("link", name="Region-items").click()
-    page.get_by_role("link", name="Save what is shown").click()
+    page.get_by_role("link", name="Save view").click()
     page.get_by_label("Name").fill("The north of two")
     page.get_by_label("Share with everyone here").check()
     page.get_by_role("button", name="Save", exact=True).click()

@@ -86,8 +86,9 @@ def test_those_that_were_sold_a_year_ago_are_beside_it_alone(
         "ri": [KETTLE.key, ODD.key], "horizon": "7"})).select_one("#in-words"))
 
     assert told.startswith("For the 1 of 2 region-items that sold in the same 7 days last year, ")
-    numbers = r"(\S+) units are forecast: (\S+) \S+ than the (\S+) sold"
-    assert re.findall(numbers, told) == re.findall(numbers, old) != []
+    [(more, sold)] = re.findall(r"^(\S+) \S+ than in the same 7 days last year \((\S+) sold", old)
+    [(_forecast, *both)] = re.findall(r"(\S+) units are forecast: (\S+) \S+ than the (\S+) sold", told)
+    assert both == [more, sold]
 
 
 def test_without_a_model_there_are_no_parts_and_nothing_is_asked_for(client: FlaskClient) -> None:

@@ -113,7 +113,7 @@ def test_the_band_is_as_wide_as_is_chosen(client: FlaskClient) -> None:
     widths = []
     for coverage in ("50", "80", "95"):
         soup = show(client, ri=KETTLE.key, coverage=coverage)
-        assert text_of(soup.select_one("#plan-interval")).startswith(f"{coverage} %: ")
+        assert text_of(soup.select_one("#plan-interval")).startswith(f"{coverage} % range: ")
         chart = chart_on(soup)
         widths.append(chart["upper"][-1] - chart["lower"][-1])
 
@@ -125,7 +125,7 @@ def test_a_scenario_keeps_the_view(client: FlaskClient) -> None:
     soup = ask(client, coverage="95", layout="measures", region="north", ri=[one.key for one in NORTH], **change())
 
     assert text_of(soup.h1) == "north · all items"
-    assert text_of(soup.select_one("#scenario-interval")).startswith("95 %: ")
+    assert text_of(soup.select_one("#scenario-interval")).startswith("95 % range: ")
     assert "region=north" in str(soup.select_one("[data-copy-link]")["data-copy-link"])  # type: ignore[index]
     assert soup.select_one("#by-measure")
 
@@ -178,6 +178,7 @@ def test_promos_and_the_backtest_are_on_the_chart(client: FlaskClient, backgroun
     assert [mark["name"] for mark in chart["marks"]] == ["promo"]
     assert [chart["dates"][place] for place in chart["marks"][0]["at"]] == promos
     assert shown == pytest.approx(np.array(model.backtest["forecast"]).ravel().tolist(), abs=0.01)
+    assert not {"backtested", "as_sold"} & set(chart)
 
 
 def test_the_backtest_of_several_counts_those_without_one_as_sold(client: FlaskClient, background: Background,
@@ -195,7 +196,9 @@ def test_the_backtest_of_several_counts_those_without_one_as_sold(client: FlaskC
              if units is not None]
     sold = demand_of(50.0).assign(date=lambda table: table["date"].astype(str)).set_index("date")["demand"]
     assert shown == pytest.approx((2 * forecast + sold[dates].to_numpy()).tolist(), abs=0.01)
-    assert "of 2 region-items; the other 1 has none and counts as sold" in text_of(soup.select_one("#result"))
+    assert "of 2 region-items; the other 1 has none and counts as sold" in text_of(soup.select_one("#read-chart"))
+    assert chart_on(soup)["backtested"] == [2, 3]  # which the name of the line says
+    assert [units for units in chart_on(soup)["as_sold"] if units is not None] == sold[dates].tolist()
 
 
 def test_promos_are_marked_where_half_of_a_selection_has_them(client: FlaskClient, background: Background) -> None:
@@ -259,6 +262,8 @@ def test_a_large_group_has_the_past_that_a_small_one_has(client: FlaskClient, ba
         assert large[name] == small[name], name
     assert [units and round(units, 3) for units in large["backtest"]] == [
         units and round(units, 3) for units in small["backtest"]]  # stored in half the digits
+    assert large["backtested"] == small["backtested"] == [20, 29]
+    assert large["as_sold"] == pytest.approx(small["as_sold"])
     assert "of 20 region-items; the other 9 have none and count as sold" in text_of(soup.select_one("#result"))
     assert len(show(client, region="north", past="1").select("#by-period tbody.past tr")) > 1
 

@@ -116,7 +116,7 @@ def test_the_total_over_the_horizon_has_its_interval(client: FlaskClient) -> Non
     below = sum((mid - low) ** 2 for mid, low in zip(plan, lower, strict=True)) ** 0.5
     above = sum((high - mid) ** 2 for mid, high in zip(plan, upper, strict=True)) ** 0.5
     words = text_of(soup.select_one("#plan-interval"))
-    assert [float(number) for number in words.removeprefix("80 %: ").split(" to ")] == pytest.approx(
+    assert [float(number) for number in words.removeprefix("80 % range: ").split(" to ")] == pytest.approx(
         [forecast - below, forecast + above], abs=0.1)
 
 
@@ -124,7 +124,7 @@ def test_a_scenario_has_the_interval_of_its_total_too(client: FlaskClient, promo
     soup = ask(client, ri=[KETTLE.key, ODD.key], **change())
 
     low, high = (float(number) for number in
-                 text_of(soup.select_one("#scenario-interval")).removeprefix("80 %: ").split(" to "))
+                 text_of(soup.select_one("#scenario-interval")).removeprefix("80 % range: ").split(" to "))
     total = float(text_of(soup.select_one("#scenario-total")).split()[0])
     chart = chart_on(soup)
     assert low < total < high

@@ -71,7 +71,8 @@ def test_the_sign_of_percent_stands_where_the_reader_puts_it(app: Flask, asked: 
         assert (share(0.1234), signed_share(-0.05)) == (words, less)
 
 
-@pytest.mark.parametrize(("asked", "words"), [("en", "Tue, Jun 30, 2026"), ("de", "Di., 30.06.2026")])
+@pytest.mark.parametrize(("asked", "words"), [
+    ("en", "Tue, Jun 30, 2026"), ("de", "Di., 30. Juni 2026"), ("fr", "mar. 30 juin 2026")])
 def test_a_day_of_the_dataset_is_written_with_its_day_of_the_week(app: Flask, asked: str, words: str) -> None:
     with app.test_request_context("/", headers={"Accept-Language": asked}):
         assert period(date(2026, 6, 30)) == period("2026-06-30") == words

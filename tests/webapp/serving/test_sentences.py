@@ -83,6 +83,26 @@ def test_a_forecast_stands_beside_last_year_as_far_as_that_is_known(last_year: A
     assert of_forecast(last_year, None, "units") == [told]
 
 
+@pytest.mark.parametrize(("last_year", "told"), [
+    (AgainstLastYear(1234, 1080, 14, 14), "154 more than in the same 14 days last year (1,080 sold, +14.3\u00a0%)."),
+    (AgainstLastYear(1000, 1080, 14, 14, out_of_stock=2),
+     "80 fewer than in the same 14 days last year (1,080 sold, −7.4\u00a0%); more may have been wanted then, out of "
+     "stock in 2 days."),
+    (AgainstLastYear(5, 0, 14, 14), "5 more than in the same 14 days last year (0 sold)."),
+    (AgainstLastYear(0, 0, 14, 14), "As many as in the same 14 days last year (0 sold)."),
+    (AgainstLastYear(900, 840, 10, 14), "In the 10 of 14 days whose sales of last year are known, 900 units are "
+                                        "forecast: 60 more than the 840 sold then (+7.1\u00a0%)."),
+])
+def test_below_the_total_it_is_not_told_again_but_where_it_is_another(last_year: AgainstLastYear, told: str) -> None:
+    assert of_forecast(last_year, None, "units", below_total=True) == [told]
+
+
+def test_only_units_are_said_in_the_readers_language() -> None:
+    with in_language("de"):
+        assert "5 Stück mehr" in of_scenario(0, 5, None, "units")[0]
+        assert "5 crates mehr" in of_scenario(0, 5, None, "crates")[0]
+
+
 def test_what_is_unknown_of_last_year_comes_last() -> None:
     assert of_forecast(AgainstLastYear(0, 0, 0, 14), MADE, "units")[1].endswith("last year is not known.")
 
