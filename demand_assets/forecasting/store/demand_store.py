@@ -81,11 +81,8 @@ class Damage:
 
     name: str
     """Below the store's root."""
-    why: str
     key: str
     """Of the region-item; empty for a file of the whole dataset."""
-    noted_at: str
-    """ISO, UTC."""
 
 
 @lru_cache(maxsize=1)
@@ -398,10 +395,11 @@ class DemandStore(StoredFiles):
                 continue
             note = posixpath.relpath(path, folder)
             try:
-                told, name = json.loads(self._content(f"{_DAMAGES}/{note}")), note.removesuffix(".json")
+                json.loads(self._content(f"{_DAMAGES}/{note}"))  # why and when it was noted, for an engineer
+                name = note.removesuffix(".json")
                 owner = _owner_of(name)
-                found.append(Damage(name, str(told["why"]), owner.key if owner else "", str(told["at"])))
-            except (NotInStoreError, ValueError, TypeError, KeyError):
+                found.append(Damage(name, owner.key if owner else ""))
+            except (NotInStoreError, ValueError):
                 self._remove(f"{_DAMAGES}/{note}")
         return found
 
