@@ -261,7 +261,7 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
                if now - kept.at < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
     observations = latest(stages.store, now)
     learned = {one: kept.learned for one, kept in asked.items() if one not in failed and kept.learned}
-    nominations = nominate(observations, stages.dataset, now, dict.fromkeys(waiting, now), learned)
+    nominations = nominate(observations, stages.dataset, now, waiting, learned)
     if not nominations:
         return dg.SensorResult(skip_reason=standing(observations, stages.dataset, now, waiting, learned))
     context.log.info(f"{len(nominations)} of {len(observations)} measured models are to be retrained")

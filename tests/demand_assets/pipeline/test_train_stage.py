@@ -158,7 +158,7 @@ def test_what_cannot_be_used_is_measured_as_such_and_retrained_by_itself(trained
 
     measure(fewer, ones, now)
 
-    nominated = nominate(latest(fewer.store, now), fewer.dataset, now, {})
+    nominated = nominate(latest(fewer.store, now), fewer.dataset, now, ())
     assert ones
     assert {one.region_item for one in nominated} == set(ones)
     assert all(one.reason.startswith("the model cannot be used: it was trained with the driver promo, which the "
