@@ -97,7 +97,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
         if not len(known.ratio):
             return None
         if seen != ends[-1]:
-            known = known.every(max(1, -(-len(known.ratio) // ROWS_OF_WINDOWS)))
+            known = known.at_most(ROWS_OF_WINDOWS)
         return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
             known.as_seen(names), recipe, seeing, constraints, first_half="tweedie") if seeing else {})
 

@@ -244,7 +244,7 @@ def _compared(panel: Panel, dataset: Dataset, cores: int, selection: list[Select
     settled = len(years) == 1 and pins.get("scale")
     if end is None or known is None or few or not selection or settled:
         return Compared(selection, [], default, is_short)
-    known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
+    known = known.at_most(SELECTION_ROWS)
     scales: tuple[Scale, ...] = (pins["scale"],) if "scale" in pins else ("log", "tweedie", "mix")
     recipes = [Recipe.quick(**{**pins, "scale": scales[-1], "year_features": year}) for year in years]
     tried = []
