@@ -128,12 +128,12 @@ class ForecastModel:
     without: str = ""
     """Why the challenger that this version has does not forecast here, in words; empty where it does or has none."""
 
+    served_by: ClassVar[ServedBy] = "production"
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The features that the model was fitted on."""
         return self.pooled.feature_names
-
-    served_by: ClassVar[ServedBy] = "production"
 
     @property
     def drivers(self) -> dict[str, Kind]:
