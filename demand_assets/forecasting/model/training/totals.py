@@ -30,10 +30,10 @@ from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.aside import Aside, in_order
+from demand_assets.forecasting.model.training.panel import Read
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 
-Read = Callable[[RegionItem], pd.DataFrame]
 Train = Callable[[Sequence[RegionItem], Read, Dataset, int], PooledModel]
 
 LEAST_MEMBERS = 8
