@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Mask
 from demand_assets.forecasting.contract.source import as_text
-
-Mask = npt.NDArray[np.bool_]
 
 COLUMNS = ("row", "date", "column", "value", "rule", "message")
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.model.intervals import LEVELS, ErrorPaths, bounds
 from demand_assets.forecasting.series.gapped import Floats
-
-Dates = npt.NDArray[np.datetime64]
 
 PATHS_NEEDED = 4
 """Common past origins below which errors of region-items count as independent."""

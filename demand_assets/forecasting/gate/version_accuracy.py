@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import ordinals, period_dates
+from demand_assets.forecasting.contract.periods import Dates, ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.gate.drift import last_period
@@ -16,8 +15,6 @@ from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, wape
-
-Dates = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)

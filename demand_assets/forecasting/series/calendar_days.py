@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demand_assets.forecasting.contract.calendar_events import Event, EventTables
-from demand_assets.forecasting.contract.periods import MONTHS, Dates, ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.periods import MONTHS, Dates, Mask, ordinals, period_dates, weekdays
 from demand_assets.forecasting.dataset.calendar import (
     DEFAULT,
     HOLIDAY,
@@ -23,7 +23,6 @@ from demand_assets.forecasting.dataset.calendar import (
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.gapped import Floats
 
-Mask = npt.NDArray[np.bool_]
 ONE_DAY = np.timedelta64(1, "D")
 
 

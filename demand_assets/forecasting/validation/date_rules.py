@@ -5,11 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.periods import Dates, Ordinals
+from demand_assets.forecasting.contract.periods import Dates, Mask, Ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.validation.written.dates import ReadDates
-
-Mask = npt.NDArray[np.bool_]
 
 _STRAY_GAP_DAYS = 2 * 365
 _STRAY_SHARE = 0.01

@@ -9,13 +9,12 @@ from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.driver_values import contradicted_default, in_quotes
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
 from demand_assets.forecasting.validation.histories import Columns
 from demand_assets.forecasting.validation.placeholders import placeholders_among
 from demand_assets.forecasting.validation.row_rules import ReadPanel
 from demand_assets.forecasting.validation.suspicions import may_hide_placeholders
-
-Floats = npt.NDArray[np.float64]
 
 ENOUGH_TO_TELL = 5
 """Periods without demand from which on a driver's value in them may be told to be a placeholder."""

@@ -22,6 +22,7 @@ from demand_assets.forecasting.series.driver_values import (
     carried,
     tells_demand,
 )
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
 from demand_assets.forecasting.validation.odd_values import (
     ENOUGH_TO_TELL,
@@ -49,8 +50,6 @@ from demand_assets.forecasting.validation.schemas import (
     surely_fits,
 )
 from demand_assets.forecasting.validation.suspicions import Suspicions, suspicions_of
-
-Floats = npt.NDArray[np.float64]
 
 LARGEST = 3
 """How many refused values are told."""

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import WORDS, Ordinals
+from demand_assets.forecasting.contract.periods import WORDS, Mask, Ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.date_rules import by_owner
-from demand_assets.forecasting.validation.written.values import Floats, Mask
 
 
 @dataclass(frozen=True)
