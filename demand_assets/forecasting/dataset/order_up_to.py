@@ -37,7 +37,7 @@ class OrderUpTo(StrictEntry):
         return value if isinstance(value, str) else None
 
     def check(self, attributes: Iterable[Attribute]) -> None:
-        """Nothing, where the attributes that it names are there.
+        """Check that the attributes that it names are there.
 
         Raises: ValueError: one is not, or is of another kind.
         """

@@ -197,7 +197,10 @@ def begins_by(links: Iterable[Link]) -> dict[date, str]:
 
 
 def checked_scale(scale: float) -> float:
-    """The scale. Raises: ValueError: it is none."""
+    """The scale itself, where it is above 0 and at most ``LARGEST_SCALE``.
+
+    Raises: ValueError: it is not.
+    """
     if not isfinite(scale) or not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"the scale {scale:g} is not possible; a number above 0, at most {LARGEST_SCALE:g}, is")
     return scale

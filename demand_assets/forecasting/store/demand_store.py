@@ -216,11 +216,9 @@ class DemandStore(StoredFiles):
         next take-in makes again."""
         try:
             return Predecessors.from_json(json_in(PREDECESSORS, self._content(PREDECESSORS)))
-        except NotInStoreError:
-            return Predecessors()
-        except _UNREADABLE as error:
-            if isinstance(error, OSError):
-                raise
+        except OSError:
+            raise
+        except (NotInStoreError, *_UNREADABLE):
             return Predecessors()
 
     def _held_predecessors(self) -> Predecessors:
@@ -307,11 +305,9 @@ class DemandStore(StoredFiles):
         taken in first, and where the file is damaged, which the next take-in makes again."""
         try:
             return _attributes_in(self._content(ATTRIBUTES))
-        except NotInStoreError:
-            return Attributes()
-        except _UNREADABLE as error:
-            if isinstance(error, OSError):
-                raise
+        except OSError:
+            raise
+        except (NotInStoreError, *_UNREADABLE):
             return Attributes()
 
     def read_source_notes(self) -> SourceNotes:
@@ -438,7 +434,7 @@ def _owner_of(name: str) -> RegionItem | None:
 
 
 def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
-    """Nothing, when the table may be of the stage and the region-item; for files without a checksum.
+    """Check that a table, whose file has no checksum, may be of the stage and the region-item.
 
     Raises: ValueError: it is not.
     """

@@ -82,9 +82,9 @@ def accept_several(refusals: Refusals, dataset: Dataset, rows: RowValues, is_tak
 def _combined(values: pd.DataFrame, group: npt.NDArray[np.integer[Any]], rule: str, dataset: Dataset) -> pd.DataFrame:
     """The values of each group's rows put together: unknown ones do not count."""
     grouped = values.groupby(group)
-    if rule == "last":
-        return grouped.last()
     combined = grouped.last()
+    if rule == "last":
+        return combined
     combined["out"] = grouped["out"].max()  # at least so much, if of any part
     combined["demand"] = grouped["demand"].sum(min_count=1) if rule == "sum" else grouped["demand"].mean()
     for driver in dataset.drivers:

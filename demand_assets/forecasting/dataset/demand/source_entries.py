@@ -76,7 +76,10 @@ class FileSource(StrictEntry):
         return self
 
     def check_columns(self, columns: Columns, frequency: str) -> None:
-        """Nothing, where the columns leave room for what the layout says. Raises: ValueError."""
+        """Check that the columns leave room for what the layout says.
+
+        Raises: ValueError: one of them says what the layout says already, or the layout is not of that frequency.
+        """
         if self.layout in ("items", "regions"):
             ours = self.layout.removesuffix("s")
             if getattr(columns, ours) is None or ours in columns.expressions:

@@ -172,7 +172,7 @@ class ForecastModel:
         return self.pooled.series_of(demand, dataset, region_item)
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does.
+        """Check that dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does.
 
         Raises: OtherPastError: it learned demand carried over that is not what is carried over now.
         """

@@ -144,7 +144,7 @@ class PooledModel:
         return fits[-1]
 
     def check(self, names: tuple[str, ...]) -> None:
-        """Whether these are the features that the model was fitted on.
+        """Check that these are the features that the model was fitted on.
 
         Raises: ModelFilesError: they are others.
         """
@@ -174,7 +174,7 @@ class PooledModel:
         return series_features(demand, self.as_known(dataset), self.facts, region_item)
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and demand have the drivers that the model was trained with.
+        """Check that dataset and demand have the drivers that the model was trained with.
 
         Raises: OtherDriversError: they lack one.
         """
