@@ -60,9 +60,9 @@ class Refusals:
         """Refuse the values of one column in the rows of the mask.
 
         Args:
-            is_harmless: demand is none the worse for it, as for rules that are ``HARMLESS``.
             message: says for a position in the panel, and the text of the value there, what is wrong with it, what
                 is allowed, what to do.
+            is_harmless: demand is none the worse for it, as for rules that are ``HARMLESS``.
         """
         if not mask.any():
             return

@@ -60,7 +60,7 @@ class Fit:
     """The last date whose demand they have seen."""
     boosters: "dict[Scale, xgb.Booster]"
     calibration: PanelCalibration | None = None
-    """Shapes of errors known at that date; None for the first fit."""
+    """Shapes of errors known at that date; None while the model is being trained."""
     correction: float = 1.0
     """What makes totals right: forecasts of earlier windows were too low or too high by so much, again and again."""
     seeing: "dict[Scale, xgb.Booster]" = field(default_factory=dict)

@@ -180,7 +180,7 @@ class Compared:
 
     selection: list[Selection]
     tried: list[Tried]
-    """None where nothing may be chosen."""
+    """Empty where nothing may be chosen."""
     default: Recipe
     """What is taken then; and of what is chosen, the steps of its boosters."""
     is_short: bool

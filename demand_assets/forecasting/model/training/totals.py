@@ -115,8 +115,8 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
                 aside: Aside = map) -> tuple[PooledModel, dict[str, Any]]:
     """The model with factors of totals where they help, and what is told of them.
 
-    None where a plan leaves out what the past of totals has, as promotions that are ``given``: the total would put them
-    in, and a what-if that plans them would have them twice.
+    There are no factors where a plan leaves out what the past of totals has, as promotions that are ``given``: the
+    total would put them in, and a what-if that plans them would have them twice.
 
     Args:
         model: corrected, not calibrated yet.

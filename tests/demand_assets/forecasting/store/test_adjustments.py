@@ -13,7 +13,7 @@ from demand_assets.forecasting.features.inspected_features import features_colum
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, learned
-from demand_assets.forecasting.store.adjustments import AdjustmentsError, Planned, beside, from_json, to_json
+from demand_assets.forecasting.store.adjustments import AdjustmentsError, SaidByPlanners, beside, from_json, to_json
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import KETTLES, trained, weekly_demand
 
@@ -33,10 +33,10 @@ def replaced() -> pd.DataFrame:
 
 
 def test_a_file_is_read_as_it_was_written_and_a_damaged_one_is_told() -> None:
-    planned = Planned({DAY: 12.5, date(2025, 1, 1): 0.0}, (Link("kettle 2", "kettle", scale=0.5, by="ann@shop"),))
+    said = SaidByPlanners({DAY: 12.5, date(2025, 1, 1): 0.0}, (Link("kettle 2", "kettle", scale=0.5, by="ann@shop"),))
 
-    assert from_json(to_json(planned)) == planned
-    assert from_json({str(DAY): 12.5}) == Planned({DAY: 12.5})  # as files were before there were links
+    assert from_json(to_json(said)) == said
+    assert from_json({str(DAY): 12.5}) == SaidByPlanners({DAY: 12.5})  # as files were before there were links
     for damaged in (None, [], {"soon": 1}, {"2025-01-01": "many"}):
         with pytest.raises(AdjustmentsError, match="cannot be read"):
             from_json(damaged)
