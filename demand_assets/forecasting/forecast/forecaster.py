@@ -307,7 +307,7 @@ class Forecaster:
         the scenario minus the plan are the difference of two such tables.
 
         Args: as for ``forecast``; ``exact`` as for ``explanation.explain_many``.
-        Returns: date and a column for each group (``explanation.explain``).
+        Returns: date and a column for each group (``explanation.explain_many``).
         """
         return self.explain_many([self.ask(region_item, model, horizon, scenario)], exact)[0]
 
