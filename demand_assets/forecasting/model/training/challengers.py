@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import process_time, thread_time
 from typing import Any, TypeVar
 
@@ -140,8 +141,8 @@ class _Teams:
         done: list[Window] = []
         for window in windows:
             fitted = self.fit(name, window.origin)
-            if fitted is None or (forecast := self._timed(name, lambda w=window, f=fitted: self._forecast(name, f, w))
-                                  ) is None:
+            forecast = None if fitted is None else self._timed(name, partial(self._forecast, name, fitted, window))
+            if forecast is None:
                 self.windows.pop(name, None)
                 return
             done.append(forecast)
