@@ -67,8 +67,8 @@ def main() -> int:
             except BaseException:
                 _write(result, given.json)  # what was measured before a rival failed
                 raise
-    _print(result)
-    _write(result, given.json)
+        _print(result)  # before the files of whole M5 are removed, which takes minutes
+        _write(result, given.json)
     return taken.status
 
 

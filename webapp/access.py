@@ -101,9 +101,17 @@ def actor() -> Actor:
     if "actor" not in g:
         if not current_user.is_authenticated:
             raise RuntimeError("nobody is signed in; the view needs a role")
-        user = cast(User, current_user)
-        g.actor = Actor(user.email, role_of(user), "browser", request.remote_addr or "", sees_of(user))
+        note_signed_in(cast(User, current_user))
     return cast(Actor, g.actor)
+
+
+def note_signed_in(user: User) -> None:
+    """Let this request be one of a user whose session it shows, unless it is known already who sends it.
+
+    From then on it is answered with what they see, also where no view is reached, as on pages of errors.
+    """
+    if "actor" not in g:
+        g.actor = Actor(user.email, role_of(user), "browser", request.remote_addr or "", sees_of(user))
 
 
 def needs(role: RoleName, why: str = "") -> Callable[[View], View]:

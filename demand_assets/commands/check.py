@@ -11,7 +11,6 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError,
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
-from demand_assets.proposals.columns.no_items import columns_of_no_items
 from demand_assets.proposals.columns.unused_money import unused_money
 from demand_assets.proposals.draft import written
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return UNUSABLE
     console = Console()
-    for line in (*seen.lines(), *notices, *columns_of_no_items(dataset, seen.catalogue)):
+    for line in (*seen.lines(), *notices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for name in dataset.challengers.all_names:
         try:

@@ -21,6 +21,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
+from demand_assets.dagster_instance.reported_together import let_events_wait
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (
@@ -108,6 +109,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
     with open_instance(settings.folder / "dagster") as instance:
+        let_events_wait(instance)
         pipeline.store.write_source_notes(catalogue)
         pipeline.store.write_catalogue(region_items)
         attributes = pipeline.take_in_attributes()

@@ -4,11 +4,12 @@ each event. The same rows as Dagster's own, in the same order.
 Used by both event logs; leans on private parts of Dagster, which ``DAGSTER_STORAGE=stock`` does without.
 """
 
+import signal
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from threading import get_ident
+from dataclasses import dataclass, field
+from threading import current_thread, get_ident, main_thread
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,9 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from demand_assets.forecasting.store.waiting_for_room import Patience, causes_of, exhausted, tried_until_there_is_room
 
 MADE, OBSERVED, CHECKED = (kind.value for kind in (
     dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_OBSERVATION,
@@ -24,47 +28,84 @@ MADE, OBSERVED, CHECKED = (kind.value for kind in (
 """The kinds of events that wait for others: those that the pipeline tells of region-items."""
 
 
+@dataclass
+class Block:
+    """Events of one run that wait to be stored together."""
+
+    events: list[dg.EventLogEntry] = field(default_factory=list)
+    in_run: int = 0
+    """So many of them, from the first on, are in the run's own log by now, where that is a database by itself."""
+
+
 class StoresTogether(SqlEventLogStorage):
     """What both event logs have in common: events of a block wait for its end."""
+
+    waits_for_room = False
+    """Whether an event waits for room on a full disk, and some minutes for a database that does not answer: a run that
+    cannot tell what it does would end as failed."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._blocks: dict[int, Block] = {}  # thread in a block -> its events that wait
+        super().__init__(*arguments, **named)
 
     @contextmanager
     def together(self) -> Iterator[None]:
         """Store what the block's thread tells of assets and checks at the block's end, at once; whatever else it tells
-        after what waits. Who reads the event log in the block sees it as it was before."""
+        after what waits. Who reads the event log in the block sees it as it was before.
+
+        Raises: what keeps the events from being stored.
+        """
         thread = get_ident()
         if thread in self._blocks:
             yield
             return
-        self._blocks[thread] = []
+        block = self._blocks[thread] = Block()
         try:
             yield
         finally:
-            waiting = self._blocks.pop(thread)  # perhaps by another thread, of a run that was cut off in the block
-            if waiting:
-                self.store_all(waiting)
-
-    @cached_property
-    def _blocks(self) -> dict[int, list[dg.EventLogEntry]]:
-        """Thread in a block -> its events that wait."""
-        return {}
+            self._blocks.pop(thread, None)  # perhaps by another thread, of a run that was cut off in the block
+            self._store(block)
 
     def is_to_wait(self, event: dg.EventLogEntry) -> bool:
-        """Whether the event is stored later; where it is not, those that came before it in its thread are by then."""
-        waiting = self._blocks.get(get_ident())
-        if waiting is None:
+        """Whether the event is stored later; where it is not, those that came before it in its thread are by then.
+
+        Raises: what keeps those before it from being stored; they wait on, since Dagster makes nothing of an error of
+            a line in the log.
+        """
+        block = self._blocks.get(get_ident())
+        if block is None:
             return False
         is_of_kind = event.dagster_event is not None and event.dagster_event.event_type_value in (
             MADE, OBSERVED, CHECKED)
-        if waiting and not (is_of_kind and waiting[0].run_id == event.run_id):
-            before, waiting[:] = list(waiting), []
-            self.store_all(before)
+        if block.events and not (is_of_kind and block.events[0].run_id == event.run_id):
+            self._store(block)
         if is_of_kind:
-            waiting.append(event)
+            block.events.append(event)
         return is_of_kind
 
+    def _store(self, block: Block) -> None:
+        """Store what waits in the block."""
+        if block.events:
+            self.done(lambda: self._store_now(block))
+
+    def _store_now(self, block: Block) -> None:
+        """Not interrupted on the way, as the storing of a single event is not: a run that is cancelled in this moment
+        has told what it did."""
+        with uninterrupted():
+            self.store_all(block)
+            block.events, block.in_run = [], 0
+
+    def done(self, work: Callable[[], None]) -> None:
+        """Do what stores events, again where it is to wait for what it needs."""
+        if self.waits_for_room:
+            tried_until_there_is_room(work, Patience(missing=missing))
+        else:
+            work()
+
     @abstractmethod
-    def store_all(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events of one run, each of which is of a kind that waits, in a few statements."""
+    def store_all(self, block: Block) -> None:
+        """Store the block's events, each of which is of a kind that waits, in a few statements; of what was stored
+        before an error no more is stored when it is called again."""
 
     def rows_of_events(self, events: Sequence[dg.EventLogEntry]) -> list[dict[str, Any]]:
         """The rows of the event log, as Dagster makes them."""
@@ -121,3 +162,27 @@ class StoresTogether(SqlEventLogStorage):
         for which, number in known.items():
             if which in found:
                 connection.execute(AssetCheckExecutionsTable.update().where(columns.id == number).values(found[which]))
+
+
+def missing(error: BaseException) -> str:
+    """What an event cannot be stored without for now, as the error tells it; empty where it is another error."""
+    is_away = any(isinstance(cause, OperationalError | InterfaceError) for cause in causes_of(error))
+    return exhausted(error) or ("Dagster's database does not answer" if is_away else "")
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let signals by which a run is interrupted come at the block's end, and not in it."""
+    if current_thread() is not main_thread():  # where no signal comes
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda which, _frame: came.append(which))
+              for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for number in dict.fromkeys(came):
+            signal.raise_signal(number)

@@ -26,12 +26,22 @@ def report_planned_partitions(context: dg.OpExecutionContext, assets: Iterable[s
     from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
     from dagster._core.events import AssetMaterializationPlannedData
 
+    made = _made_before(context)
     for asset in map(dg.AssetKey, assets):
-        planned = ([AssetMaterializationPlannedData(asset, partitions_subset=DefaultPartitionsSubset(set(keys)))]
-                   if is_together else [AssetMaterializationPlannedData(asset, partition=key) for key in keys])
-        for each in planned:
+        new = [key for key in keys if (asset, key) not in made]
+        planned = ([AssetMaterializationPlannedData(asset, partitions_subset=DefaultPartitionsSubset(set(new)))]
+                   if is_together else [AssetMaterializationPlannedData(asset, partition=key) for key in new])
+        for each in planned if new else []:
             _report_planned(context, each)
     return True
+
+
+def _made_before(context: dg.OpExecutionContext) -> set[tuple[dg.AssetKey | None, str | None]]:
+    """Asset and partition key of what the run made before its process was killed and it was gone on with: planned anew,
+    it would count as failed where the run fails."""
+    told = context.instance.get_records_for_run(context.run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return {(event.asset_key, event.partition) for record in told.records
+            if (event := record.event_log_entry.dagster_event)}
 
 
 def report_failed_partitions(context: dg.OpExecutionContext, failed: Iterable[tuple[str, str]]) -> None:

@@ -8,12 +8,14 @@ which ``DAGSTER_STORAGE=stock`` does without.
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import dagster as dg
 from dagster._core.events import AssetMaterializationPlannedData
 from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from sqlalchemy.engine import Connection
 
 STANDS_FOR = "partition-0f6c1d5e"
 """In place of each partition's key in the text of an event, which is made once."""
@@ -74,6 +76,10 @@ class PlansManyPartitions(SqlEventLogStorage):
         """Whether a run's partitions may be planned by one event for each asset."""
         return True
 
+    def in_turn(self) -> AbstractContextManager[Connection]:
+        """A connection in a transaction that adds several events, whose numbers nobody sees before lower ones."""
+        return self.index_transaction()
+
     def store_asset_check_event(self, event: dg.EventLogEntry, event_id: int | None) -> None:
         """Store what an event says of a check."""
         if not is_check_of_many(event):
@@ -81,6 +87,6 @@ class PlansManyPartitions(SqlEventLogStorage):
 
     def store_planned(self, event: dg.EventLogEntry) -> None:
         """Store an event that plans several partitions as the rows by which Dagster's pages find each of them."""
-        with self.index_transaction() as connection:
+        with self.in_turn() as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows_of(event, self._event_to_row))
             self._store_asset_event(connection, event, 0)  # the id is that of materializations alone

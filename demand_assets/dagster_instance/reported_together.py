@@ -14,3 +14,11 @@ def reported_together(instance: dg.DagsterInstance) -> AbstractContextManager[No
     """
     storage: Any = instance.event_log_storage
     return storage.together() if hasattr(storage, "together") else nullcontext()
+
+
+def let_events_wait(instance: dg.DagsterInstance) -> None:
+    """Let what runs of this process tell wait for room on a full disk, and some minutes for a database that is locked
+    or away, where the event log is ours: with Dagster's own such a run fails."""
+    storage: Any = instance.event_log_storage
+    if hasattr(storage, "waits_for_room"):
+        storage.waits_for_room = True

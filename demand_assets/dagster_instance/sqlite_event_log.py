@@ -6,7 +6,7 @@ are listed in ``private_parts``.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
 from demand_assets.dagster_instance.at_rest.sqlite_storages import identity
-from demand_assets.dagster_instance.events_together import StoresTogether
+from demand_assets.dagster_instance.events_together import Block, StoresTogether
 from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
-from demand_assets.forecasting.store.waiting_for_room import tried_until_there_is_room
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes; as long as Dagster's own."""
@@ -37,9 +36,6 @@ _looked_at: dict[Path, tuple[int, int]] = {}
 
 class PooledSqliteEventLogStorage(StoresTogether, PlansManyPartitions, SqliteEventLogStorage):
     """The same tables and events as Dagster's own; one kept connection for each of the last databases used."""
-
-    waits_for_room = False
-    """Whether an event waits for room on a full disk: a run that cannot tell what it does would end as failed."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
@@ -56,19 +52,15 @@ class PooledSqliteEventLogStorage(StoresTogether, PlansManyPartitions, SqliteEve
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; at the end of a block of events that are stored together, where it is one of those."""
         if not self.is_to_wait(event):
-            self._done(lambda: self._store_event(event))
+            self.done(lambda: self._store_event(event))
 
-    def store_all(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events of one run, each of which is of a kind that waits, in a few statements."""
-        rows = self.rows_of_events(events)
-        self._done(lambda: self._add_to_run(events[0].run_id, rows))
-        self._done(lambda: self._add_to_index(events, rows))
-
-    def _done(self, work: Callable[[], None]) -> None:
-        if self.waits_for_room:
-            tried_until_there_is_room(work)
-        else:
-            work()
+    def store_all(self, block: Block) -> None:
+        """Store the block's events, each of which is of a kind that waits: in the run's own log, then in the index."""
+        rows = self.rows_of_events(block.events)
+        if missing := rows[block.in_run:]:
+            self._add_to_run(block.events[0].run_id, missing)
+            block.in_run = len(rows)
+        self._add_to_index(block.events, rows)
 
     def _add_to_run(self, run_id: str, rows: list[dict[str, Any]]) -> None:
         with self.run_connection(run_id) as connection:

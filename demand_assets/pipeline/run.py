@@ -38,6 +38,7 @@ from demand_assets.forecasting.gate.pooled_contest import judge_pooled
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.freed_memory import give_back
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
@@ -141,8 +142,10 @@ class Pipeline:
                 reached = [] if last else going
                 for part in self._past_what_is_mended(stage, going, wanted, asked, clock):
                     clock.add(part.seconds)
-                    told(part.outcomes)
-                    yield part.outcomes
+                    try:
+                        yield part.outcomes
+                    finally:
+                        told(part.outcomes)  # last: ``make train`` goes on with what the journal has no end of
                     reached += [outcome.region_item for outcome in part.outcomes
                                 if outcome.asset in last and outcome.status == "done"]
                 going = sorted(set(reached))
@@ -194,6 +197,7 @@ class Pipeline:
             decision = replace(decision, reason=f"v{in_production}, which was in production, cannot be read: its files "
                                                 "are damaged or gone")
         self.registry.decide_pooled(version, decision)
+        give_back()
         return Pooled(model.with_version(version), decision, version)
 
     def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,

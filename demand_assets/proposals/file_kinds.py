@@ -4,7 +4,7 @@ import codecs
 import re
 
 from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
-from demand_assets.proposals.columns.names import known_words
+from demand_assets.sources.column_names import known_words
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines
 from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
 from demand_assets.sources.file_formats.unpacking import PACKED

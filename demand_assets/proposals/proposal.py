@@ -23,7 +23,6 @@ from demand_assets.proposals.columns.date_columns import FISCAL
 from demand_assets.proposals.columns.drivers import Proposed, ProposedDriver, drivers_of, entries_of
 from demand_assets.proposals.columns.facts import Column, Facts, facts_of_file, grouped_thousands, why_unsettled
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import free_name, quoted
 from demand_assets.proposals.columns.periods import series_codes
 from demand_assets.proposals.columns.roles import roles_of
 from demand_assets.proposals.columns.stock import take_stock
@@ -49,6 +48,7 @@ from demand_assets.proposals.tables import MAY_HOLD_DEMAND, Group, groups_in
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
+from demand_assets.sources.column_names import free_name, quoted
 from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 
 _MOST_GROUPS = 4

@@ -16,8 +16,8 @@ from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
-from demand_assets.proposals.columns.names import called, known_words
 from demand_assets.proposals.file_kinds import decoded, kind_of
+from demand_assets.sources.column_names import called, known_words
 from demand_assets.sources.file_formats.arrow_file import arrow_schema
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
 from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records

@@ -77,10 +77,9 @@ class LookedThrough:
         for one in self.usable:
             assert one.demand is not None
             known = one.demand[one.demand["demand"].notna()]
-            on = weekdays(one.demand["date"].to_numpy().astype("datetime64[D]"))
+            on = weekdays(known["date"].to_numpy().astype("datetime64[D]"))
             days += np.bincount(on, minlength=7)
-            units = known["demand"].to_numpy()
-            sold += np.bincount(weekdays(known["date"].to_numpy().astype("datetime64[D]")), units > 0, minlength=7)
+            sold += np.bincount(on, known["demand"].to_numpy() > 0, minlength=7)
         if not sold.any() or days.min() < _WEEKS_TO_TELL:
             return ()
         return tuple(name for name, units in zip(WEEKDAYS, sold, strict=True) if not units)

@@ -18,6 +18,7 @@ from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.doubts.aggregates import SplitSums, aggregates_among, by_days, told
 from demand_assets.sources.doubts.ambiguous_dates import DateDoubts
 from demand_assets.sources.doubts.look_alike_names import look_alike, same_in_words, same_names
+from demand_assets.sources.doubts.no_items import columns_of_no_items
 from demand_assets.sources.doubts.overlaps import RowMarks
 from demand_assets.sources.doubts.spoilt_names import dates_in_words, why_spoilt
 from demand_assets.sources.doubts.totals import totals_among
@@ -198,6 +199,9 @@ class CatalogueBuilder:
         notices = (*self._nameless(), *notices)
         names = {name for one in numbers for name in (one.region, one.item)}
         long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
+        notices += tuple(columns_of_no_items(self._dataset, *(
+            {long_names.get(name, name) for name in of_axis}
+            for of_axis in ({one.region for one in numbers}, {one.item for one in numbers}))))
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices,
                          long_names=long_names), numbers
 

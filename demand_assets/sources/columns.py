@@ -22,6 +22,7 @@ from demand_assets.sources.expressions import Expression
 THE_ONLY_ONE = "all"
 """The name of the region, or of the item, of a source that has no column for it."""
 WHOLE_AS_FRACTION = re.compile(r"-?\d+\.0+")
+_WHOLE_WITH_COMMA = re.compile(r"\s*-?\d+,0+\s*", re.ASCII)
 _QUOTED = re.compile(r'"[^"]+"')
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
@@ -253,7 +254,7 @@ _one_form, _known_as = lru_cache(1 << 16)(in_one_line), lru_cache(1 << 16)(known
 
 def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Series[Any]":
     """The date of each counted period; what is no whole number stays as it is, for the quarantine to show."""
-    numbers, _ = read_numbers(periods)
+    numbers, _ = read_numbers(periods.map(_with_point) if periods.dtype.kind == "O" else periods)
     usable = np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 100_000)
     first = np.array([start], dtype="datetime64[D]")
     weekday = int(weekdays(first)[0])
@@ -265,6 +266,11 @@ def _counted(periods: "pd.Series[Any]", start: str, dataset: Dataset) -> "pd.Ser
     text = periods.astype(object)
     text[usable] = dates[usable].astype("datetime64[D]").astype(str)
     return text
+
+
+def _with_point(value: Any) -> Any:
+    """The value, with a point in a whole number that was written with a comma: 46146,0."""
+    return value.strip().replace(",", ".") if isinstance(value, str) and _WHOLE_WITH_COMMA.fullmatch(value) else value
 
 
 def _uniform(column: "pd.Series[Any]", is_text: bool = False) -> "pd.Series[Any]":

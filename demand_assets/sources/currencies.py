@@ -39,6 +39,11 @@ def _patterns() -> tuple[str, str]:
             rf"^(?P<sign>[+\-−–(]?){_SPACE}(?P<number>{_NUMBER}[-−–—]{{0,2}}){_SPACE}{mark}\)?$")
 
 
+def currency_named(text: str) -> str | None:
+    """The one word for a currency that stands alone; None where it is none."""
+    return _codes().get(text.strip())
+
+
 def currencies_of(values: pa.ChunkedArray) -> frozenset[str]:
     """The currencies beside the numbers of a column."""
     found: set[str] = set()

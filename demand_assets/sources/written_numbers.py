@@ -19,6 +19,8 @@ _DIGITS = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
 _SPACES = r"[\p{Zs}'’]"
 _NO_DECIMALS = r"(\d[.,])\p{Zs}?[-−–—]{1,2}$"
 """As prices are written in German: 12,- or 12.– for 12.00."""
+_OF_PROGRAMS = r"[xX(]"
+"""What Arrow would take for a number as programs write some, and no other reader: 0x10 for 16, nan(1)."""
 _AS_FORMULA = r'^="([^"]*)"$'
 _ZEROS = "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u1040\u17e0\uff10"
 """The digit 0 in Arabic, Persian, Hindi, Bengali … and in full width; the other nine follow on it."""
@@ -107,7 +109,8 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
             continue
         values = [value for value in rows[name] if isinstance(value, str)]
         seen = evidence_of(pa.chunked_array([pa.array(values, pa.string())]))
-        if (example := seen.point or seen.comma) and not (seen.point_decimal or seen.comma_decimal):
+        is_settled = seen.point_decimal if seen.comma_decimal is False else not seen.point
+        if (example := seen.point or seen.comma) and not is_settled:
             mark = "." if seen.point else ","
             return Ambiguous(name, mark, f"has text in column {name!r}: {example!r} may be "
                                          f"{example.replace(mark, '')} or {example.replace(mark, '.')}")
@@ -234,9 +237,10 @@ def as_numbers(written: pa.ChunkedArray) -> pa.ChunkedArray | None:
     values = pc.if_else(pc.is_in(written, pa.array(MISSING)), pa.scalar(None, pa.string()), written)
     for kind in (pa.int64(), pa.float64()):
         try:
-            return pc.cast(values, kind)
+            numbers = pc.cast(values, kind)
         except pa.ArrowInvalid:
             continue
+        return None if pc.any(pc.match_substring_regex(values, _OF_PROGRAMS)).as_py() else numbers
     return None
 
 

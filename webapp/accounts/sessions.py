@@ -16,7 +16,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import joinedload
 
-from webapp.access import Actor, role_of
+from webapp.access import Actor, note_signed_in, role_of
 from webapp.accounts.tokens import digest_of
 from webapp.accounts.users import forget_sessions
 from webapp.administration.app_settings import LONGEST_SESSION_HOURS, app_settings
@@ -98,6 +98,7 @@ def _load(uniquifier: str) -> User | None:
     g.user_session = row
     set_request_attr("fs_authn_via", "session")
     set_request_attr("fs_paa", row.began_at.timestamp())
+    note_signed_in(row.user)
     return row.user
 
 

@@ -5,16 +5,17 @@ Guesses are counted in the app's database, so that all workers count together, a
 many at the same moment no more pass than of many in a row. What turns out to be no guess is taken back afterwards.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from time import time
 
 from flask import Flask, Response, abort, g, request
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_security import current_user
 from sqlalchemy import delete, select
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -73,7 +74,27 @@ TOKEN_GUESSES = Amount(60, 60)
 MESSAGE = _l("Too many attempts. Wait a few minutes, then try again; what is stored is safe.")
 
 
-limiter = Limiter(get_remote_address, strategy="moving-window", headers_enabled=True)
+SITE_BITS = 56
+"""Of an IPv6 address: what one customer of a provider has, who can send from any address in it."""
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
+
+
+def sender() -> str:
+    """Where a request comes from, as it is counted: its address, of IPv6 the network of its site, without the port that
+    some proxies tell beside it."""
+    told = request.remote_addr or "127.0.0.1"  # a socket of this machine
+    with_port = _WITH_PORT.fullmatch(told)
+    text = (with_port[1] or with_port[2]) if with_port else told
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, SITE_BITS), strict=False))
+
+
+limiter = Limiter(sender, strategy="moving-window", headers_enabled=True)
 """Of the API's requests."""
 
 
@@ -145,7 +166,7 @@ def _count_request() -> None:
         request.max_content_length = request.max_form_memory_size = LONGEST_AT_DOORS
     if limit is None or request.method == "OPTIONS" or (request.method in ASKS_ONLY and not limit.asking_counts):
         return
-    wanted = [(f"{limit.what} from {request.remote_addr}", limit.by_address)]
+    wanted = [(f"{limit.what} from {sender()}", limit.by_address)]
     try:
         if limit.by_account and (whose := account()):
             wanted.append((f"{limit.what} as {whose}", limit.by_account))
@@ -193,7 +214,7 @@ def api_limit() -> str:
 def token_or_address() -> str:
     """Who asks, for counting: a token's digest, however its header is spelled, else the address."""
     secret = bearer_token()
-    return sha256(secret.encode(errors="replace")).hexdigest()[:32] if secret else get_remote_address()
+    return sha256(secret.encode(errors="replace")).hexdigest()[:32] if secret else sender()
 
 
 def bearer_token() -> str:
@@ -204,7 +225,7 @@ def bearer_token() -> str:
 
 def guesses_too_often() -> bool:
     """Count a wrong token; whether its address sent too many of them."""
-    return count([(f"token from {request.remote_addr}", TOKEN_GUESSES)], time()) > 0
+    return count([(f"token from {sender()}", TOKEN_GUESSES)], time()) > 0
 
 
 def is_first_in(seconds: int, what: str, most: Amount, of: str) -> bool:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("demand_assets/forecasting", "demand_assets/pipeline", "demand_assets/sources")
 """What runs of the pipeline say, and what is forecast with."""
 MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.py", "webapp/notices/sending.py",
-           "webapp/notices/letters.py", "webapp/notices/webhook_requests.py",
+           "webapp/notices/letters.py", "webapp/notices/receivers.py", "webapp/notices/webhook_requests.py",
            "webapp/scenarios/compute.py", "webapp/scenarios/states.py",
            "webapp/models/new_versions.py", "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
            "webapp/region_items/catalogue.py", "webapp/work_list/states.py")
@@ -50,6 +50,7 @@ UNSEEN = {
     "demand_assets/pipeline/expiry.py": "lines of logs",
     "demand_assets/pipeline/monitor.py": "lines of logs",
     "demand_assets/pipeline/unused_rows.py": "lines of commands",
+    "demand_assets/sources/column_names.py": "what columns are called, which is looked for",
     "demand_assets/sources/environment.py": "a run that cannot reach its source ends; Dagster has its words",
     "demand_assets/sources/plugged.py": "a run that cannot read its source ends; Dagster has its words",
     "demand_assets/sources/sql.py": "a run that cannot read its source ends; Dagster has its words",

@@ -34,8 +34,11 @@ def send_letter(receiver: str, deliveries: Sequence[Delivery]) -> None:
     known = services()
     if known.settings.web_mail_server is None:
         raise NotSentError("no e-mail server is set (WEB_MAIL_SERVER)", is_final=True)
-    user = db.session.scalar(select(User).where(User.email == receiver))
-    of = sees_of(user) if user else None
+    user = db.session.scalar(select(User).where(User.email == receiver, User.active))
+    if user is None:
+        db.session.rollback()
+        raise NotSentError("its receiver may not sign in any more", is_final=True)
+    of = sees_of(user)
     deliveries = [one for one in deliveries if of is None or (
         "keys" in one.content and sees_all(of, one.content["keys"]))]
     if not deliveries:

@@ -12,7 +12,7 @@ from webapp.db.locks import locked
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.language.translations import ngettext as _n
-from webapp.notices.events import Told, is_wanted, path_to, people_for, tell, who_see_everything
+from webapp.notices.events import Told, is_wanted, path_to, people_for, tell, who_see, who_see_everything
 from webapp.services import Services
 from webapp.serving.before_and_after_retrain import BeforeAfter, before_after, in_words
 from webapp.tables import (
@@ -34,6 +34,8 @@ LOOKED_BACK = timedelta(days=2)
 MOST_PROMOTED = 500
 MOST_COMPARED = 12
 """Promoted models of one retrain whose forecasts before and after are compared."""
+MOST_KEPT = 500
+"""Region-items of a retrain that are kept with what is told of it, which is hidden from who sees some no longer."""
 FILES_COME = timedelta(minutes=2)
 """For so long a retrain that is over is not told of, while files that it made are not here yet."""
 
@@ -70,6 +72,11 @@ def _retrains(services: Services, since: datetime) -> Iterator[tuple[Told, list[
         cause, people = f"retrain {retrain.id}", [retrain.asked_by] if retrain.asked_by in may else []
         if not is_wanted("retrain", cause, people):
             continue
+        keys = db.session.scalars(select(RetrainItem.key).where(RetrainItem.retrain_id == retrain.id).order_by(
+            RetrainItem.position)).all()
+        people = who_see(keys, people)
+        if not is_wanted("retrain", cause, people):
+            continue
         counts = {row[0]: row[1] for row in db.session.execute(select(
             RetrainItem.state, func.count()).where(RetrainItem.retrain_id == retrain.id).group_by(RetrainItem.state))}
         found = _promoted(services, retrain) if 0 < counts.get("promoted", 0) <= MOST_COMPARED else []
@@ -77,7 +84,7 @@ def _retrains(services: Services, since: datetime) -> Iterator[tuple[Told, list[
             continue
         told = partial(_retrain_words, services, retrain.id, retrain.state, counts, found)
         yield Told("retrain", cause, told, path_to("retrains.detail", retrain_id=retrain.id),
-                   tuple(each.key for each in retrain.items if each.state == "promoted") if found else ()), people
+                   tuple(keys) if len(keys) <= MOST_KEPT else ()), people
 
 
 def _retrain_words(services: Services, retrain_id: int, state: str, counts: Mapping[str, int],

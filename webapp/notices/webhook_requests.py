@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import ssl
 import time
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 
 from webapp.db.database import db
 from webapp.notices.not_sent import NotSentError
+from webapp.notices.receivers import connect
 from webapp.services import services
 from webapp.tables import Delivery, Webhook
 
@@ -61,12 +61,11 @@ def post(receiver: str, delivery: Delivery) -> None:
 
 
 def _status_of(scheme: str, host: str, port: int | None, path: str, body: bytes, headers: dict[str, str]) -> int:
-    connection: HTTPConnection = HTTPSConnection(
-        host, port, timeout=SILENT_SECONDS, context=ssl.create_default_context()) if scheme == "https" else (
-        HTTPConnection(host, port, timeout=SILENT_SECONDS))
+    port = port or (443 if scheme == "https" else 80)  # else it is looked for behind the last colon of an IPv6 address
+    connection = (HTTPSConnection if scheme == "https" else HTTPConnection)(host, port, timeout=SILENT_SECONDS)
     watch: Timer | None = None
     try:
-        connection.connect()
+        connection.sock = connect(scheme, host, port, SILENT_SECONDS)
         watch = Timer(MOST_SECONDS, _cut, [connection.sock])
         watch.daemon = True
         watch.start()

@@ -49,6 +49,8 @@ MOST_EXCEL_ROWS = 250_000
 """Excel itself opens a million; more than this takes it, and us, minutes."""
 
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
+_CELL = re.compile(r"[^;\r\n]+")
+"""What is a cell to a spreadsheet that takes semicolons for what separates cells, as many do outside English."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*([eE][+-]?\d+)?")
 _WIDTHS = (10, 48)
 
@@ -123,6 +125,14 @@ def is_formula(text: str) -> bool:
     return bool(_FORMULA.match(text)) and not _NUMBER.fullmatch(text)
 
 
+@lru_cache(maxsize=5000)
+def disarmed(text: str) -> str:
+    """A text for a cell of CSV, with an apostrophe before what would be a formula, also behind a semicolon or a line
+    break."""
+    inner = _CELL.sub(lambda cell: f"'{cell[0]}" if is_formula(cell[0]) else cell[0], text)
+    return f"'{inner}" if is_formula(inner) else inner
+
+
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     written = io.BytesIO()
     write_csv(written, columns, rows)
@@ -135,8 +145,7 @@ def write_csv(file: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[C
     text = io.TextIOWrapper(file, "utf-8-sig", errors="replace", newline="")
     writer = csv.writer(text)
     for row in chain((columns,), rows):
-        writer.writerow([f"'{value}" if isinstance(value, str) and is_formula(value) else value
-                         for value in (_plain(cell) for cell in row)])
+        writer.writerow([disarmed(value) if isinstance(value, str) else value for value in map(_plain, row)])
     text.detach()  # writes what waits, and leaves the file open
 
 

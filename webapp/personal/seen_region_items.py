@@ -32,6 +32,7 @@ from sqlalchemy.sql.base import ExecutableOption
 from sqlalchemy.sql.visitors import iterate
 
 from webapp.access import NOTHING, Sees, sees_of_group
+from webapp.db.chunked import chunked
 from webapp.db.database import Base, db
 from webapp.language.translations import gettext as _
 from webapp.tables import (
@@ -133,9 +134,10 @@ def sees_all(of: Sees | None, keys: Sequence[str]) -> bool:
     """Whether somebody who sees that sees each of these region-items."""
     if of is None or not keys:
         return True
-    table = Catalogue.__table__
-    found = db.session.scalar(select(func.count()).select_from(table).where(table.c.key.in_(keys), _fits(of, table)))
-    return found == len(set(keys))
+    table, wanted = Catalogue.__table__, list(set(keys))
+    found = sum(db.session.scalar(select(func.count()).select_from(table).where(
+        table.c.key.in_(part), _fits(of, table))) or 0 for part in chunked(wanted))
+    return found == len(wanted)
 
 
 def words_of(of: Sees) -> list[str]:

@@ -17,6 +17,7 @@ from webapp.pages.numbers_and_dates import plural as counted
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
 from webapp.region_items.overview_table.query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, parsed_keys, rows_of
+from webapp.services import services
 from webapp.tables import RegionItemRow, Selection
 
 MOST_SELECTED = 100_000
@@ -50,7 +51,8 @@ def link_arguments(keys: Sequence[str]) -> Arguments:
     """The arguments of a URL that name these region-items; many are stored as a selection first."""
     if len(keys) <= MOST_LISTED:
         return {"ri": list(keys)}
-    token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8).hexdigest()
+    secret = services().settings.secret_key.encode()[:64]  # else who guesses what others selected could look it up
+    token = blake2b(json.dumps(sorted(keys)).encode(), digest_size=8, key=secret).hexdigest()
     if not _used(token):
         with writing():
             insert_absent(Selection, [{"token": token, "keys": list(keys)}])

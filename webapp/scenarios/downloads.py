@@ -11,7 +11,7 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from webapp.pages.download_files import excel_cell, is_formula, rounded
+from webapp.pages.download_files import disarmed, excel_cell, rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.region_items.labels import selection_words, version_words
 from webapp.scenarios.request import ScenarioRequest, asked_words
@@ -65,7 +65,7 @@ def _plain(cell: Cell) -> str | float | date:
         return ""
     if isinstance(cell, float):
         return rounded(cell)
-    return f"'{cell}" if isinstance(cell, str) and is_formula(cell) else cell
+    return disarmed(cell) if isinstance(cell, str) else cell
 
 
 def _compared(values: PlanAndScenario | None) -> list[Cell]:

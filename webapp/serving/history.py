@@ -17,6 +17,7 @@ from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.known_history import KnownHistory
 from demand_assets.forecasting.store.stored_files import NotInStoreError
+from webapp.personal.carried_demand import without_unseen
 from webapp.services import Services
 from webapp.serving.line_item import LineItem
 from webapp.serving.sentences import AgainstLastYear
@@ -114,12 +115,15 @@ def _year_before(dates: pd.DatetimeIndex, dataset: Dataset) -> Dates:
 
 
 def histories_of(services: Services, lines: Sequence[LineItem]) -> dict[str, KnownHistory | NotInStoreError]:
-    """Key -> date, demand and drivers of the last years; the error where they cannot be read (any more)."""
+    """Key -> date, demand and drivers of the last years, as whoever asks may be told them; the error where they cannot
+    be read (any more)."""
     found: dict[str, KnownHistory | NotInStoreError] = {}
     for line in lines:
         try:
-            found[line.row.key] = services.forecaster.known_history(
+            known = services.forecaster.known_history(
                 line.row.region_item, YEARS * services.dataset.year_length, line.row.forecast_wanted)
+            told = without_unseen(line.row.key, known.table)
+            found[line.row.key] = known if told is known.table else KnownHistory(told)
         except NotInStoreError as error:
             found[line.row.key] = error
     return found

@@ -27,7 +27,7 @@ from webapp.notices.events import Told, path_to, tell, who_see
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.services import services
-from webapp.tables import User, WorkEntry
+from webapp.tables import SavedScenario, User, WorkEntry
 from webapp.work_list import states
 from webapp.work_list.thresholds import KINDS
 
@@ -155,8 +155,11 @@ def _given(first: WorkEntry, count: int, by: str) -> str:
 
 
 def _keys_of(entries: Sequence[WorkEntry]) -> tuple[str, ...]:
-    """The region-items that entries are about; those of a scenario are left to it."""
-    return tuple(dict.fromkeys(entry.subject for entry in entries if entry.kind != "scenario"))
+    """The region-items that entries are about, or that their scenarios hold."""
+    tokens = [entry.subject for entry in entries if entry.kind == "scenario"]
+    held = [key for part in chunked(tokens) for asked in db.session.scalars(select(SavedScenario.asked).where(
+        SavedScenario.token.in_(part))) for key in asked.get("keys", [])]
+    return tuple(dict.fromkeys([*(entry.subject for entry in entries if entry.kind != "scenario"), *held]))
 
 
 @once_more

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
 from sqlalchemy.exc import DBAPIError
 
+from demand_assets.dagster_instance.reported_together import let_events_wait
 from demand_assets.dagster_instance.runs.ended_or_put_back import end_run
 from demand_assets.forecasting.store.waiting_for_room import Patience, causes_of, exhausted
 
@@ -48,14 +49,16 @@ def carry_out(instance: dg.DagsterInstance, run_id: str, *, resume: bool, patien
     """Dagster's own exit status of a run that it carries out here; 0 for one that was cancelled before that.
 
     Dagster takes a run that was cancelled while it waited to be gone on with for a broken one, and one that is
-    interrupted while its code is loaded stays to be cancelled: both are cancelled here. A run whose end cannot be told,
-    as the disk is full or Dagster's database away, is gone on with here until it can be: left to Dagster's monitoring
-    it would spend one of its few attempts each time.
+    interrupted while its code is loaded stays to be cancelled: both are cancelled here. What the run tells waits for
+    room on a full disk, and some minutes for Dagster's database, where the event log is ours. A run whose end cannot be
+    told all the same is gone on with here until it can be: left to Dagster's monitoring it would spend one of its few
+    attempts each time.
 
     Args:
         resume: go on with a run whose earlier process is gone.
     """
     patience = patience or Patience()
+    let_events_wait(instance)
     while True:
         try:
             if _is_cancelled(instance, run_id):

@@ -47,9 +47,6 @@ def main() -> int:
 
 def _carried_out(run_id: str, resume: bool) -> int:
     with capture_interrupts(), dg.DagsterInstance.get() as instance:
-        storage = instance.event_log_storage
-        if hasattr(storage, "waits_for_room"):  # ours; Dagster's own with DAGSTER_STORAGE=stock
-            storage.waits_for_room = True
         run = instance.get_run_by_id(run_id)
         expected = dg.DagsterRunStatus.STARTED if resume else dg.DagsterRunStatus.STARTING
         if run is None or run.status is not expected:

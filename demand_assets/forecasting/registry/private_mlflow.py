@@ -6,6 +6,8 @@ from functools import lru_cache
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from demand_assets.forecasting.registry.entry import CANDIDATE
+
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
     from sqlalchemy import Connection, Engine
@@ -94,7 +96,7 @@ class RegistryRows:
                 self._row(name, version=version, key=key, value=str(value)) for key, value in tags.items()])
             return version
 
-        return self._settled(add)
+        return self._settled(add, lasts=False)
 
     def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -110,7 +112,7 @@ class RegistryRows:
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
         """Let an alias name a version."""
-        self._settled(lambda connection: self._set_alias(connection, name, alias, version))
+        self._settled(lambda connection: self._set_alias(connection, name, alias, version), lasts=alias != CANDIDATE)
 
     def update_registered_model(self, name: str, description: str) -> None:
         """Write the description of a registered model."""
@@ -138,18 +140,19 @@ class RegistryRows:
 
     def get_registered_model(self, name: str) -> "RegisteredModel":
         """A registered model with its tags, aliases and newest version of each stage."""
-        with _engine(self._uri).connect() as connection:
-            return self._as_it_is(connection, name)
+        return self._asked(lambda connection: self._as_it_is(connection, name))
 
     def get_model_version(self, name: str, version: str) -> "ModelVersion":
         """A version of a registered model with its tags and the aliases that name it."""
-        with _engine(self._uri).connect() as connection:
+        def ask(connection: "Connection") -> "ModelVersion":
             found = self._version_of(connection, name, int(version))
             if found is None:
                 raise _missing(f"Model Version (name={name}, version={version}) not found")
             found.aliases = [alias for alias, number in connection.execute(self._aliases, {"of_name": name})
                              if number == int(version)]
-        return found
+            return found
+
+        return self._asked(ask)
 
     def _as_it_is(self, connection: "Connection", name: str) -> "RegisteredModel":
         from mlflow.entities.model_registry import RegisteredModel, RegisteredModelAlias, RegisteredModelTag
@@ -180,18 +183,36 @@ class RegistryRows:
             [ModelVersionTag(key, value) for key, value in told], one.run_link,  # type: ignore[no-untyped-call]
             [], workspace=one.workspace)
 
-    def _settled(self, change: Callable[["Connection"], Found]) -> Found:
-        """Make a change, again where another process made the same row in this moment."""
-        from sqlalchemy.exc import IntegrityError
+    def _settled(self, change: Callable[["Connection"], Found], lasts: bool = True) -> Found:
+        """Make a change, again where another process made the same row in this moment, or the connection was ended
+        before all of it was said; not where it was ended while it was committed, since it may have been made."""
+        from sqlalchemy.exc import DBAPIError, IntegrityError
 
         for is_last in (False, False, True):
+            is_said = False
             try:
-                with _engine(self._uri).begin() as connection:
-                    return change(connection)
-            except IntegrityError:
-                if is_last:
+                with _engine(self._uri, lasts).begin() as connection:
+                    found = change(connection)
+                    is_said = True
+            except DBAPIError as error:
+                if is_last or not (isinstance(error, IntegrityError) or (error.connection_invalidated and not is_said)):
                     raise
+            else:
+                return found
         raise AssertionError("it returns or raises")
+
+    def _asked(self, ask: Callable[["Connection"], Found]) -> Found:
+        """What is there, asked again where the connection was ended on the way."""
+        from sqlalchemy.exc import DBAPIError
+
+        try:
+            with _engine(self._uri).connect() as connection:
+                return ask(connection)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        with _engine(self._uri).connect() as connection:
+            return ask(connection)
 
     def _dated(self, connection: "Connection", name: str) -> bool:
         """Whether there is the registered model, which is then dated, and no other process's until this one is done."""
@@ -256,11 +277,19 @@ def _now() -> int:
     return int(time() * 1000)
 
 
-@lru_cache(maxsize=2)
-def _engine(uri: str) -> "Engine":
-    from sqlalchemy import create_engine
+def _engine(uri: str, lasts: bool = True) -> "Engine":
+    """Connections whose commits are on the disk when they return; where they need not last a power cut, of SQLite those
+    that are only seen by every process."""
+    return _connected(uri, lasts or not uri.startswith("sqlite"))
 
-    engine = create_engine(uri, connect_args={"timeout": BUSY_SECONDS} if uri.startswith("sqlite") else {},
-                           pool_pre_ping=not uri.startswith("sqlite"))
+
+@lru_cache(maxsize=4)
+def _connected(uri: str, lasts: bool) -> "Engine":
+    from sqlalchemy import create_engine, event
+
+    is_file = uri.startswith("sqlite")
+    engine = create_engine(uri, connect_args={"timeout": BUSY_SECONDS} if is_file else {}, pool_pre_ping=not is_file)
+    if not lasts:
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))  # the connections are the parent's
     return engine

@@ -150,14 +150,15 @@ def _events(events: Events, listed: Sequence[Event] | None, region: str, days: D
 
 
 def _each_year(event: Event, first: int, last: int) -> list[tuple[date, date]]:
-    """The event in each of the years; what begins on 29 February begins on the 28th of others."""
-    length = event.last - event.first
-    found = []
-    for year in range(first - 1 - length.days // 365, last + 1):
-        lacks_the_day = (event.first.month, event.first.day) == (2, 29) and not isleap(year)
-        begin = date(year, 2, 28) if lacks_the_day else event.first.replace(year=year)
-        found.append((begin, begin + length))
-    return found
+    """The event in each of the years, on the same days of the calendar; 29 February is the 28th of others."""
+    longer = event.last.year - event.first.year
+    return [(_in_year(event.first, year), _in_year(event.last, year + longer))
+            for year in range(first - 1 - longer, last + 1)]
+
+
+def _in_year(day: date, year: int) -> date:
+    lacks_the_day = (day.month, day.day) == (2, 29) and not isleap(year)
+    return date(year, 2, 28) if lacks_the_day else day.replace(year=year)
 
 
 def _beside(name: str, days: _Days, before: int, after: int) -> dict[str, _Days]:

@@ -19,8 +19,8 @@ PAUSE_SECONDS = 2.0
 """Before the next try; each pause is twice as long as the one before."""
 LONGEST_PAUSE_SECONDS = 60.0
 TRIES = 8
-"""Of what needs more files or memory than there are, some four minutes: then it is likely the work itself that uses
-them up. Room on the disk is waited for as long as it takes."""
+"""Of what needs anything but room on the disk, some four minutes: then it is likely the work itself that uses up files
+or memory. Room on the disk is waited for as long as it takes."""
 
 _BY_ERRNO = {errno.ENOSPC: DISK, errno.EDQUOT: DISK, errno.EMFILE: FILES, errno.ENFILE: FILES, errno.ENOMEM: MEMORY}
 _BY_SQLITE = {"SQLITE_FULL": DISK, "SQLITE_IOERR_WRITE": DISK, "SQLITE_IOERR_SHMSIZE": DISK,
@@ -53,15 +53,18 @@ class Patience:
 
     Args:
         pause: seconds -> nothing, a moment later.
+        missing: error -> what is to be waited for, in words; empty where it is another error.
     """
 
     pause: Callable[[float], object] = sleep
+    missing: Callable[[BaseException], str] = exhausted
     times: int = field(default=0, init=False)
     """How often it waited."""
 
     def waits_for(self, error: BaseException) -> bool:
-        """Whether the work is to be tried again, a moment later: something of the machine was used up."""
-        what = exhausted(error)
+        """Whether the work is to be tried again, a moment later: something of the machine was used up, or what else
+        ``missing`` tells of."""
+        what = self.missing(error)
         if not what or (what != DISK and self.times >= TRIES):
             return False
         if not self.times:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Dates, in_words
+from demand_assets.forecasting.contract.periods import WORDS, Dates, in_words
 from demand_assets.forecasting.contract.quarantine import RULES
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -15,6 +15,14 @@ from demand_assets.forecasting.validation.row_rules import ReadPanel
 
 _ENOUGH_DATES = 5
 """From which on their order tells whether day and month have changed places."""
+COARSER_STEPS = (7, 7), (28, 31), (89, 92)
+"""Days from one row to the next, shortest and longest, of weeks, months and quarters."""
+ENOUGH_IN_A_ROW = {1: 8, 7: 8, 28: 5, 89: 4}
+"""Rows, by the shortest step between them."""
+_WEEK = 7
+_LEAST_TIMES = {7: 5, 28: 11, 89: 35}
+"""How many times as large as a day's the sums of weeks, months and quarters are at least, which have fewer days with a
+sale than they have days; of weeks nearly all, since shops that open on Saturdays alone for a season have such rows too."""
 
 
 def nothing_known(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], quarantine: pd.DataFrame) -> str:
@@ -40,6 +48,8 @@ def wrong_frequency(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
     """Why its dates are of another frequency than the dataset's; empty where they are not."""
     if dataset.frequency == "D" and (swapped := _half_swapped(panel, rows)):
         return swapped
+    if mixed := _coarser_among(dataset, panel, rows):
+        return mixed
     if weeks := panel.retail_periods_seen(rows):
         if "week" not in weeks:
             return (f"Its periods are {weeks}; days, weeks, months and quarters of the calendar year can be forecast. "
@@ -126,3 +136,44 @@ def _half_swapped(panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
 def _is_in_order(days: Dates) -> bool:
     steps = np.diff(days).astype(np.int64)
     return bool((steps >= 0).all() or (steps <= 0).all())
+
+
+def _coarser_among(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
+    """Words where rows of longer periods stand among those of the dataset's, as where a folder has files of both: they
+    follow each other in a longer step, and are about as many times as large."""
+    usual = {"D": 1, "W": 7}.get(dataset.frequency)
+    known = rows[~np.isnat(panel.days[rows]) & np.isfinite(panel.read[rows])]
+    if usual is None or not len(known):
+        return ""
+    days, place = np.unique(panel.days[known], return_inverse=True)
+    units = np.bincount(place, panel.read[known])
+    steps = np.diff(days).astype(np.int64)
+    is_next = np.append(False, steps == usual) | np.append(steps == usual, False)
+    fine = units[is_next & (units > 0)]
+    if len(fine) < ENOUGH_IN_A_ROW[usual]:
+        return ""
+    for shortest, longest in COARSER_STEPS:
+        step = str(shortest) if shortest == longest else f"{shortest}–{longest}"
+        is_step = (steps >= shortest) & (steps <= longest)
+        bounds = np.flatnonzero(np.diff(np.concatenate([[False], is_step, [False]]).astype(np.int8)))
+        for first, stop in zip(bounds[::2], bounds[1::2], strict=True):
+            at = np.arange(first, stop + 1)
+            at = at[~is_next[at]]
+            if shortest <= usual or len(at) < ENOUGH_IN_A_ROW[shortest] or (
+                    shortest > _WEEK and not _are_on_one_day(days[at])):
+                continue
+            times = float(np.median(units[at]) / np.median(fine))
+            if times >= _LEAST_TIMES[shortest] / usual:
+                return (f"From {days[at[0]]} to {days[at[-1]]} its rows follow each other in {step} days and are "
+                        f"{times:.0f} times as large as those of single {WORDS[dataset.frequency][1]}: sums of longer "
+                        "periods among them, as of a file of another frequency. Leave these rows out at the source, or "
+                        "deliver them as the others.")
+    return ""
+
+
+def _are_on_one_day(days: Dates) -> bool:
+    """Whether all lie on one day of the month, or on its last."""
+    def of_month(at: Dates) -> npt.NDArray[np.int64]:
+        return np.asarray((at - at.astype("datetime64[M]").astype("datetime64[D]")).astype(np.int64))
+
+    return bool(len(np.unique(of_month(days))) == 1 or (of_month(days + np.timedelta64(1, "D")) == 0).all())

@@ -33,7 +33,7 @@ from demand_assets.forecasting.validation.odd_values import (
     strange_numbers,
     zero_where_unsold,
 )
-from demand_assets.forecasting.validation.periods.out_of_stock import sold_while_out
+from demand_assets.forecasting.validation.periods.out_of_stock import out_while_closed, sold_while_out
 from demand_assets.forecasting.validation.refused_region_items import (
     ended_long_ago,
     much_refused,
@@ -331,7 +331,7 @@ def _outcome(whole: _Whole, place: int, region_item: RegionItem, refused: _Refus
                                 counts.get("newest_censored", 0))
     contradicted = contradicted_defaults(dataset, known_part)
     counts |= {f"{CONTRADICTED}{name}": 1 for name in contradicted}
-    notices = (newest.words, stamped, sold_while_out(dataset, table, counts),
+    notices = (newest.words, stamped, sold_while_out(dataset, table, counts), out_while_closed(dataset, table, counts),
                *whole.told_by_missing.get(number, ()), *contradicted.values(),
                *zero_where_unsold(dataset, known_part),
                *(strange_numbers(dataset, panel, rows) if suspected.placeholders[place] else ()))

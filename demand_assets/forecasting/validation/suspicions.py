@@ -11,6 +11,7 @@ from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.validation.date_rules import LATEST_EAST, by_owner
 from demand_assets.forecasting.validation.histories import Histories
 from demand_assets.forecasting.validation.placeholders import look_strange
+from demand_assets.forecasting.validation.refused_region_items import COARSER_STEPS, ENOUGH_IN_A_ROW
 from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel
 
 _STEADY = {"D": (1, 0.5), "W": (7, 0.9)}
@@ -77,4 +78,9 @@ def _are_steady(panel: ReadPanel, size: int) -> Mask:
     steps = np.abs(steps)  # of those that go one way, which are distinct dates' but for 0
     counts = np.bincount(of[steps > 0], minlength=size)
     usual = np.bincount(of[steps == length], minlength=size)
-    return (counts > 0) & (usual >= least * counts) & ~(goes_back & goes_on)
+    is_steady = (counts > 0) & (usual >= least * counts) & ~(goes_back & goes_on)
+    for shortest, longest in COARSER_STEPS:
+        if shortest > length:
+            longer = np.bincount(of[(steps >= shortest) & (steps <= longest)], minlength=size)
+            is_steady &= longer < ENOUGH_IN_A_ROW[shortest] - 1
+    return is_steady

@@ -11,8 +11,8 @@ import pandas as pd
 from demand_assets.forecasting.dataset.attributes import RESERVED, Axis
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import plain, slug, spaced
 from demand_assets.proposals.columns.periods import readings_of
+from demand_assets.sources.column_names import plain, slug, spaced
 
 _CODE = re.compile(
     r"(id|nr|no|number|nummer|code|class|klasse|group|gruppe|cluster|type|typ|category|kategorie|ean|sku)$")

@@ -12,7 +12,6 @@ from demand_assets.forecasting.validation.written.dates import read_dates
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import is_called_end, plain, quoted, spaced
 from demand_assets.proposals.columns.periods import (
     Reading,
     are_short_periods,
@@ -24,8 +23,10 @@ from demand_assets.proposals.columns.periods import (
     readings_of,
     series_codes,
     time_zone_of,
+    told_by_the_next,
 )
 from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.sources.column_names import is_called_end, plain, quoted, spaced
 
 _AS_LONG_AS_IDS = (6, 10, 13)
 """Digits of a month, and of stamps that count since 1970: dates only in a column that is called so."""
@@ -168,7 +169,12 @@ def read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]],
         return
     column, found = facts.column(roles.date), readings[roles.date]
     reading = found[0]
-    if len(found) > 1:
+    told = ""
+    if len(found) > 1 and (next_one := told_by_the_next(found, column.distinct)) is not None:
+        alone = read_in_one_way(found, column.distinct)
+        told = f"{alone[0]!r} can be nothing else and is the next after the others"
+        reading = next_one
+    elif len(found) > 1:
         value = day_and_month_differ(found, column.distinct)
         ways = [str(one.date_format) for one in found]
         chosen = ask(f"How is the date {value!r} written?", ways, "")
@@ -185,7 +191,7 @@ def read_periods(roles: Roles, facts: Facts, readings: dict[str, list[Reading]],
         roles.notes.append(f"{column.name!r} {FISCAL}: its months are taken for those of the calendar, which "
                            "is wrong where the year of the books begins in another month than January")
     roles.date_format = reading.date_format
-    roles.reasons["date_format"] = f"all values are written so, as {column.example()!r}"
+    roles.reasons["date_format"] = told or f"all values are written so, as {column.example()!r}"
     roles.days = _days_of(column, reading)
     if reading.has_time and (zone := time_zone_of(reading)):
         zone = ask("Whose local midnight are the stamps?", [zone, "UTC"], zone)

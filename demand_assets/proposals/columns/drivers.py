@@ -17,7 +17,6 @@ from demand_assets.proposals.columns.attributes import ENOUGH_TO_TELL, ProposedA
 from demand_assets.proposals.columns.demand_rows import DemandRows
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import plain, quoted, slug
 from demand_assets.proposals.columns.own_price_and_cost import (
     HARDLY,
     ProposedAmount,
@@ -28,6 +27,7 @@ from demand_assets.proposals.columns.own_price_and_cost import (
     settled_money,
 )
 from demand_assets.proposals.columns.periods import series_codes
+from demand_assets.sources.column_names import plain, quoted, slug
 
 MOST_DRIVERS = 16
 _MOST_CATEGORIES = 40
@@ -37,6 +37,9 @@ _SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 
 _YEAR = 365
 _FEW_ROWS, _NEARLY_ALL = 20, 0.97
 """Of rows in which columns add up to the demand."""
+_AFTERWARDS = ("profit", "gewinn", "margin", "marge", "returned", "returns", "retour", "refund", "lostsales",
+               "lost_sales")
+"""In the names of columns that nobody knows before the period is over."""
 
 
 @dataclass
@@ -240,7 +243,7 @@ def _no_driver(column: Column, table: DemandRows, is_template: bool) -> str:
                     "is known before, declare it")
         if is_result and (column.says("money") >= 2 or column.says("demand") >= 2):
             return "it looks like another measure of what was sold, which is known only afterwards"
-        if any(name in plain(column.name) for name in ("profit", "gewinn", "margin", "marge")):
+        if any(name in plain(column.name) for name in _AFTERWARDS):
             return "it is known only afterwards"
         if column.is_whole and len(column.distinct) > 50 and _only_grows(column):
             return "it only counts the rows"

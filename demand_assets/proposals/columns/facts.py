@@ -12,19 +12,19 @@ import pandas as pd
 import pyarrow as pa
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.contract.source import SourceError, as_text
+from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.written.values import percent_of, read_numbers, read_yes_no
-from demand_assets.proposals.columns.names import called, free_name
 from demand_assets.sources import open_source
+from demand_assets.sources.column_names import called, free_name
 from demand_assets.sources.columns import THE_ONLY_ONE
 from demand_assets.sources.written_numbers import Evidence, Marks, alone, evidence_of, numbers_or_text, settled
 
 LOOKED_AT_ROWS = 250_000
 MOST_COLUMNS = 520
 """Columns that are looked at; of more, the first."""
-_MOSTLY = 0.9
+_MOSTLY, _MOSTLY_BROKEN = 0.9, 0.5
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "nat", "<na>", "-", "?"}
 
 
@@ -219,10 +219,22 @@ def facts_of_file(source: dict[str, Any], names: Sequence[str], dates: Sequence[
         "drivers": [{"name": f"column_{place}", "kind": "category"} for place in range(len(named))]})
     table = open_source(dataset).read([RegionItem(THE_ONLY_ONE, THE_ONLY_ONE)]).sort_values("row", kind="stable")
     table = _some(table)
+    if not dates:
+        _check_lines(table["demand"], len(names))
     made = tuple(Column(name, as_texts(table[f"column_{place}"])) for place, name in enumerate(named))
     if not dates:
         return Facts(made, len(table))
     return Facts(made, len(table), table["date"].reset_index(drop=True), table["demand"].reset_index(drop=True))
+
+
+def _check_lines(values: "pd.Series[Any]", width: int) -> None:
+    """Nothing, where most lines have a value for each name of the header. Raises: SourceError."""
+    broken = [value for value in values if isinstance(value, str) and value.startswith(BROKEN_LINE)]
+    if len(broken) > _MOSTLY_BROKEN * len(values):
+        line = broken[0].removeprefix(BROKEN_LINE).strip(": ")
+        raise SourceError(f"{len(broken):,} of {len(values):,} lines have more or fewer values than the header has "
+                          f"names, {width}: {as_text(line, 120)}. Where a comma stands in the numbers, write another "
+                          "mark between the columns, or the numbers in quotation marks")
 
 
 def as_texts(values: "pd.Series[Any]") -> "pd.Series[Any]":

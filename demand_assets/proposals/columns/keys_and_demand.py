@@ -8,11 +8,11 @@ import numpy as np
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import called, quoted
 from demand_assets.proposals.columns.periods import (
     series_codes,
 )
 from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.sources.column_names import called, quoted
 from demand_assets.sources.file_formats.workbooks import UNSTORED
 
 _FEW_VALUES = 0.2

@@ -11,7 +11,7 @@ import pandas as pd
 from demand_assets.forecasting.dataset.prices_and_costs import Kind
 from demand_assets.proposals.columns.demand_rows import DemandRows
 from demand_assets.proposals.columns.facts import Column
-from demand_assets.proposals.columns.names import called, spaced
+from demand_assets.sources.column_names import called, spaced
 
 _OWN_PRICE = frozenset([
     "unit", "sell", "selling", "sales", "sale", "regular", "base", "list", "item", "net", "gross", "avg", "average",

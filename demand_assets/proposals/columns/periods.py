@@ -40,6 +40,9 @@ _NEARLY_ALL = 0.95
 _MOST_VALUES = 4000
 _A_YEAR_AHEAD = 400
 _CLEARER = 0.2
+_USUALLY = 0.9
+_ENOUGH_DATES = 10
+"""In a row, from which on it is told what follows them."""
 _ENOUGH_OTHER_WEEKS = 2
 """Weeks that the ISO calendar does not have; one may be a slip of the pen."""
 _WEEK_ZERO = re.compile(r"\d{4}\D*00$")
@@ -278,3 +281,20 @@ def read_in_one_way(readings: Sequence[Reading], values: Sequence[str]) -> list[
     """The values that one of two ways of reading dates can read, and the other cannot."""
     first, second = np.isnat(readings[0].days), np.isnat(readings[1].days)
     return [value for value, is_told in zip(_looked_at(values), first != second, strict=True) if is_told]
+
+
+def told_by_the_next(readings: Sequence[Reading], values: Sequence[str]) -> Reading | None:
+    """Of two ways of reading dates the one that reads all that the other does, and more, where each of the dates that
+    it alone reads is the next after another: a slip of the pen would hardly be. None where there is none."""
+    alone = set(read_in_one_way(readings[:2], values))
+    for reading, other in (readings[:2], readings[1::-1]):
+        is_alone = np.array([value in alone for value in _looked_at(values)], dtype=bool)
+        known = np.unique(reading.days[~np.isnat(reading.days)])
+        if not alone or np.isnat(reading.days[is_alone]).any() or not np.isnat(other.days[is_alone]).all() or (
+                len(known) < _ENOUGH_DATES):
+            continue
+        gaps, often = np.unique(np.diff(known), return_counts=True)
+        usual = gaps[often.argmax()]
+        if often.max() >= _USUALLY * often.sum() and np.isin(reading.days[is_alone] - usual, known).all():
+            return reading
+    return None

@@ -14,11 +14,11 @@ from demand_assets.proposals.columns.date_columns import (
 from demand_assets.proposals.columns.facts import Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.keys_and_demand import choose_demand, choose_keys, fill_keys
-from demand_assets.proposals.columns.names import called
 from demand_assets.proposals.columns.periods import (
     Reading,
 )
 from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.sources.column_names import called
 
 
 def roles_of(facts: Facts, ask: Ask, is_wide: bool, wide: Reading | None, today: pd.Timestamp) -> Roles:

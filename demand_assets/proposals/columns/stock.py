@@ -10,7 +10,7 @@ import pandas as pd
 from demand_assets.forecasting.validation.written.values import read_numbers, read_yes_no
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import plain, quoted
+from demand_assets.sources.column_names import plain, quoted
 
 _OUT = frozenset(["stockout", "stockouts", "oos", "outofstock", "ausverkauft", "rupture", "agotado", "esaurito",
                   "uitverkocht", "slutsald"])

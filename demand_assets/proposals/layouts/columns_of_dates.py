@@ -7,8 +7,8 @@ from dataclasses import replace
 import pandas as pd
 
 from demand_assets.forecasting.validation.written.dates import SINCE_1970, read_dates
-from demand_assets.proposals.columns.names import called
 from demand_assets.proposals.columns.periods import Reading, readings_of
+from demand_assets.sources.column_names import called
 
 _ENOUGH_DATES = 3
 """Columns whose names are dates, from which on a table is a wide one."""

@@ -10,9 +10,9 @@ import pandas as pd
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.date_columns import may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
-from demand_assets.proposals.columns.names import called, free_name, plain
 from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
 from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.sources.column_names import called, free_name, plain
 
 _KINDS = ("demand", "money", "afterwards", "stock", "price", "cost", "promo", "holiday", "open", "closed", "weather",
           "calendar", "date")

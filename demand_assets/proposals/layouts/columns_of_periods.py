@@ -12,10 +12,10 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.date_columns import is_called_fiscal, may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
-from demand_assets.proposals.columns.names import called, free_name
 from demand_assets.proposals.draft import Entry
 from demand_assets.proposals.layouts.reshaped import Reshaped, is_of_a_key
 from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.sources.column_names import called, free_name
 from demand_assets.sources.file_formats.spread_columns import YEARS, Spread, is_no_such_week, period_numbers
 
 _ENOUGH: dict[Frequency, int] = {"W": 26, "M": 6, "Q": 4}

@@ -10,9 +10,9 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.date_columns import may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
-from demand_assets.proposals.columns.names import called, free_name
 from demand_assets.proposals.draft import Entry
 from demand_assets.proposals.layouts.reshaped import Reshaped
+from demand_assets.sources.column_names import called, free_name
 from demand_assets.sources.file_formats.spread_columns import Spread, period_numbers
 
 _YEAR = re.compile(r"(?:19|20|21)\d\d", re.ASCII)

@@ -1,7 +1,7 @@
 """Tables in which one column says what the number of a row is: units beside prices, actual demand beside a plan."""
 
 from demand_assets.proposals.columns.facts import Column
-from demand_assets.proposals.columns.names import called, plain
+from demand_assets.sources.column_names import called, plain
 
 _OTHERS = ("price", "cost", "money", "stock", "afterwards", "promo", "weather", "open")
 _IS_ACTUAL = """actual actuals act ist real reel realise consuntivo effettivo wykonanie rzeczywiste gerceklesen факт

@@ -12,7 +12,6 @@ from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import called
 from demand_assets.proposals.columns.periods import series_codes
 from demand_assets.proposals.rows.different_measures import different_measures
 from demand_assets.proposals.rows.told_apart import (
@@ -24,6 +23,7 @@ from demand_assets.proposals.rows.told_apart import (
     version_of,
 )
 from demand_assets.proposals.terminal_questions import Ask
+from demand_assets.sources.column_names import called
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 """Periods; what is longer is an end and a new beginning, or lies between the parts of a sample."""

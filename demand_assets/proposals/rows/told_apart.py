@@ -10,8 +10,9 @@ import pandas as pd
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
-from demand_assets.proposals.columns.names import called, plain, quoted, spaced
 from demand_assets.proposals.columns.periods import readings_of, series_codes
+from demand_assets.sources.column_names import called, plain, quoted, spaced
+from demand_assets.sources.currencies import currency_named
 from demand_assets.sources.units_of_measure import unit_named
 
 _NOT_SOLD_WORDS = """cancelled canceled cancellation cancel void voided refund refunded refunds return returned
@@ -25,6 +26,9 @@ _VERSION_WORDS = """version revision rev updated modified changed corrected load
  ladedatum geandert aktualisiert korrigiert fassung"""
 _UNIT_WORDS = """unit units uom unitofmeasure measure me mengeneinheit einheit basiseinheit unite unidad unita um
  meins vrkme eenheid jednostka jm ед единица 単位 单位"""
+_CURRENCY_WORDS = """currency currencycode curr waers waehrung wahrung devise monnaie moneda divisa valuta moeda
+ waluta mena valuuta para валюта 通貨 货币 币种 통화"""
+_CURRENCY = frozenset(_CURRENCY_WORDS.split())
 _NOT_SOLD, _VERSION, _UNIT = (frozenset(words.split()) for words in (_NOT_SOLD_WORDS, _VERSION_WORDS, _UNIT_WORDS))
 _VERSIONS_OF_FILES = frozenset(["old", "new", "final", "copy", "backup", "corrected", "v1", "v2", "v3", "alt", "neu",
                                "kopie", "korrigiert", "korrektur"])
@@ -178,6 +182,9 @@ def check_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> N
         if _words(column.name) & _UNIT:
             keys = [key for key in roles.keys(facts) if key.name != column.name]
             _check_units(column, series_codes(keys, facts.rows))
+        if _words(column.name) & _CURRENCY:
+            keys = [key for key in roles.keys(facts) if key.name != column.name]
+            _check_currencies(column, series_codes(keys, facts.rows), facts, roles)
 
 
 def _check_sold(column: Column, demand: npt.NDArray[np.float64]) -> None:
@@ -201,6 +208,24 @@ def _check_units(column: Column, series: Sequence[int] | npt.NDArray[np.int64]) 
     if pd.Series(places).groupby(np.asarray(series)[known]).nunique().max() > 1:
         raise CannotProposeError(f"the column {column.name!r} says the unit of each row, as {column.distinct[0]!r} and "
                                  f"{column.distinct[1]!r}, and rows of one item have several; convert them to one")
+
+
+def _check_currencies(column: Column, series: Sequence[int] | npt.NDArray[np.int64], facts: Facts,
+                      roles: Roles) -> None:
+    """Note a column that says the currency of each row's amounts. Raises: CannotProposeError: those of one item are in
+    several."""
+    currencies = [currency_named(value) for value in column.distinct]
+    amounts = [other.name for other in facts.columns if other.is_number and any(
+        other.says(kind) >= 2 for kind in ("price", "cost", "money"))]
+    if len(set(currencies)) < 2 or None in currencies or not amounts:
+        return
+    known = column.codes[0] >= 0
+    places = pd.factorize(np.array(currencies, dtype=object))[0][column.codes[0][known]]
+    words = (f"{column.name!r} says the currency of each row, as {column.distinct[0]!r} and {column.distinct[1]!r}, "
+             "and nothing is converted")
+    if pd.Series(places).groupby(np.asarray(series)[known]).nunique().max() > 1:
+        raise CannotProposeError(f"the column {words}: {amounts[0]!r} of one item is in several; convert it to one")
+    roles.notes.append(f"{words}: {amounts[0]!r} is not to be compared, or summed, between them; convert it to one")
 
 
 def _words(name: str) -> set[str]:

@@ -1,6 +1,7 @@
 """Dates that may mean two things, which the whole source has to settle: day or month first, weeks or months, 2024.1."""
 
 import re
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,53 @@ _AS_NUMBER = re.compile(r"(\d{4})\.(\d{1,2})")
 """A year and a month or a week as a spreadsheet may take them for a number: 2024.1 was 2024.1 or 2024.10."""
 
 
+_CELLS = "cell"
+"""How dates are written that are cells of a workbook, or were."""
+_DAY_OF_TEXT = re.compile(r"\d{4}-\d{2}-(?P<day>\d{2})(?!\d)"
+                          r"|(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)\d{2,4}(?!\d)", re.ASCII)
+_ENOUGH_TAKEN = 5
+_MOST_OF_A_PIECE = 5000
+"""Dates that are looked at of each piece of a source."""
+
+
+class _Order:
+    """Whether a spreadsheet program of another country has taken months for days: what it could take became dates, and
+    what it could not, as the month would be above 12, stayed text."""
+
+    def __init__(self) -> None:
+        self._low: dict[str, dict[str, None]] = {}
+        """How dates are written -> those that would be dates with day and month exchanged too."""
+        self._high: dict[str, dict[str, None]] = {}
+        """The others."""
+
+    def see(self, distinct: "pd.Series") -> None:
+        """Take note of some dates."""
+        if pd.api.types.is_datetime64_any_dtype(distinct.dtype):
+            return
+        for value in distinct.iloc[:_MOST_OF_A_PIECE]:
+            if isinstance(value, date):
+                way, is_low = _CELLS, value.day <= _MONTHS
+            elif isinstance(value, str) and (found := _DAY_OF_TEXT.match(value)):
+                numbers = [int(found["day"])] if found["day"] else [int(found["first"]), int(found["second"])]
+                way, is_low = _CELLS if found["day"] else found["mark"], max(numbers) <= _MONTHS
+            else:
+                continue
+            (self._low if is_low else self._high).setdefault(way, {})[str(value)] = None
+
+    def check(self) -> None:
+        """Nothing, where none was taken for another. Raises: SourceError."""
+        taken = [way for way, values in self._low.items() if way not in self._high and len(values) >= _ENOUGH_TAKEN]
+        left = [way for way, values in self._high.items() if way not in self._low and way != _CELLS and (
+            len(values) >= _ENOUGH_SWAPPED)]
+        if taken and left:
+            cell, text = min(self._low[taken[0]]).removesuffix(" 00:00:00"), min(self._high[left[0]])
+            raise SourceError(
+                f"The dates are written in two ways: those as {cell!r} are all of the 1st to the 12th of a month, and "
+                f"those as {text!r} none. A spreadsheet program of another country has taken months for days, so the "
+                "former are wrong. Write all dates as in 2024-01-31 at the source, or import its file there with the "
+                "column as text.")
+
+
 class DateDoubts:
     """Collects what the dates of a source, piece by piece, may be taken for."""
 
@@ -40,6 +88,7 @@ class DateDoubts:
         self._unmarked: dict[str, tuple[int, str, str]] = {}
         self._as_numbers: set[str] = set()
         self._other_weeks: dict[int, str] = {}
+        self._order = _Order()
 
     def see(self, distinct: "pd.Series", is_read: npt.NDArray[np.bool_]) -> None:
         """Take note of some dates as the source writes them.
@@ -49,6 +98,8 @@ class DateDoubts:
             is_read: which of them could be read, shape (n,).
         """
         written = self._dataset.columns.date_format
+        if self._dataset.frequency in ("D", "W"):
+            self._order.see(distinct)
         if written is None and self._dataset.frequency != "D":
             self._unmarked |= unmarked_periods(distinct)
         if self._dataset.frequency in ("W", "M"):
@@ -64,6 +115,7 @@ class DateDoubts:
         Raises: SourceError: they may be weeks or months, or quarters, are of another calendar, are written in two
             orders, or have lost a zero at their end.
         """
+        self._order.check()
         self._check_calendar()
         self._check_periods()
         self._check_zeros()

@@ -1,6 +1,7 @@
 """Names of regions and items that are perhaps one, written in two ways: which are taken for one, and which are told."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 
 _SHOWN = 5
@@ -38,18 +39,23 @@ def same_in_words(ours: str, same: Mapping[str, str]) -> list[str]:
 
 
 def look_alike(ours: str, names: Collection[str]) -> list[str]:
-    """Words for names that differ in capitals, in the number of spaces between words, or in zeros before a number only,
-    which a spreadsheet leaves out."""
+    """Words for names that differ in capitals, in the number of spaces between words, in zeros before a number, which
+    a spreadsheet leaves out, or in the script or the width of their letters and digits only."""
     alike: dict[str, list[str]] = {}
     for name in sorted(names):
-        alike.setdefault(" ".join(name.casefold().split()).lstrip("0") or "0", []).append(name)
+        plain = name if name.isascii() else "".join(map(_in_plain_digits, unicodedata.normalize("NFKC", name)))
+        alike.setdefault(" ".join(plain.casefold().split()).lstrip("0") or "0", []).append(name)
     pairs = [several for several in alike.values() if len(several) > 1]
     if not pairs:
         return []
     shown = "; ".join(" and ".join(map(repr, several)) for several in pairs[:_SHOWN])
     more = f"; and {len(pairs) - _SHOWN} more" if len(pairs) > _SHOWN else ""
-    return [f"These {ours}s differ in capitals, spaces or zeros before a number only and are taken for different ones: "
-            f"{shown}{more}. If they are one, write them alike at the source."]
+    return [f"These {ours}s differ in capitals, spaces, zeros before a number or the width of letters and digits only, "
+            f"and are taken for different ones: {shown}{more}. If they are one, write them alike at the source."]
+
+
+def _in_plain_digits(letter: str) -> str:
+    return str(digit) if (digit := unicodedata.decimal(letter, None)) is not None else letter
 
 
 def _bare(name: str) -> str:

@@ -15,6 +15,8 @@ _FEWEST = 20
 _NEARLY_ALL = 0.98
 """Of the rows of two files with one name and date; tills that sell alike by chance agree in far fewer."""
 _FEWEST_VALUES = 5
+_FEWEST_OF_COPIES, _FEWEST_VALUES_OF_COPIES = 4, 3
+"""Of two files all of whose rows are the same."""
 STANDS_TWICE = "with the same names, date and demand, as in exports that overlap"
 
 
@@ -45,9 +47,28 @@ class RowMarks:
         often = shared.groupby(["key", "value"])["file"].transform("nunique")
         alike = shared[often > 1]
         again = len(alike) - len(alike[["key", "value"]].drop_duplicates())
+        if again < _FEWEST and (same := _whole_copies(rows)) is not None:
+            names = pd.unique(np.array(files))[list(same)]
+            shown = " and ".join(repr(PurePosixPath(name).name) for name in names)
+            return [f"{again:,} rows stand in several files, {shown} in all of their rows, {STANDS_TWICE}, and each "
+                    "counts. Leave out one of the two, or take rules.several_rows out, so that rows that are alike "
+                    "count once."]
         if again < _FEWEST or len(alike) < _NEARLY_ALL * len(shared) or alike["value"].nunique() < _FEWEST_VALUES:
             return []
         names = pd.unique(np.array(files))[pd.unique(alike["file"])[:2]]
         shown = " and ".join(repr(PurePosixPath(name).name) for name in names)
         return [f"{again:,} rows stand in several files, as in {shown}, {STANDS_TWICE}, and each counts. Leave out "
                 "what an earlier file has, or take rules.several_rows out, so that rows that are alike count once."]
+
+
+def _whole_copies(rows: pd.DataFrame) -> tuple[int, int] | None:
+    """Two files with the same rows, and enough of them that differ; None where there are none."""
+    seen: dict[tuple[int, int], int] = {}
+    for _, its in rows.groupby("file"):
+        file = int(its["file"].iloc[0])
+        marks = its["key"].to_numpy(dtype=np.uint64) ^ pd.util.hash_array(its["value"].to_numpy())
+        mark = len(its), int(np.bitwise_xor.reduce(marks))
+        if mark in seen and len(its) >= _FEWEST_OF_COPIES and its["value"].nunique() >= _FEWEST_VALUES_OF_COPIES:
+            return seen[mark], file
+        seen.setdefault(mark, file)
+    return None

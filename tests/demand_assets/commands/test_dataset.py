@@ -275,6 +275,20 @@ def test_a_date_that_alone_tells_the_order_of_day_and_month_is_named(tmp_path: P
     assert "'01/13/2026' alone says which; write them as 2024-01-31" in capsys.readouterr().err
 
 
+def test_a_date_that_alone_tells_the_order_counts_where_it_is_the_next_after_the_others(tmp_path: Path) -> None:
+    days = [date(2025, month, day) for month in range(1, 13) for day in range(1, 13)]
+    rows = [f"{day:%m/%d/%Y},Tee,{place}" for place, day in enumerate([*days, date(2025, 12, 13)])]
+    (tmp_path / "sales.csv").write_text("\n".join(["date,item,demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    dataset = load_dataset(tmp_path / "sales.toml")
+    assert dataset.columns.date_format == "%m/%d/%Y"
+    assert "'12/13/2025' can be nothing else and is the next after the others" in (tmp_path / "sales.toml").read_text()
+    (found,) = _units(dataset).values()
+    assert (found["2025-01-02 00:00:00"], found["2025-12-13 00:00:00"]) == (1, 144)
+
+
 @pytest.mark.parametrize(("header", "form", "frequency"), [
     ("year;month", "{0:%Y};{pl}", "M"), ("Jahr;Monat", "{0:%Y};{tr}", "M"), ("year;quarter", "{0:%Y};Q{1}", "Q"),
     ("year;quarter", "{0:%Y};{1}", "Q")])

@@ -41,6 +41,23 @@ def test_features_that_cannot_be_stored_keep_no_region_item_from_its_training(
         "raw_demand": "done", "demand": "done", "features_for_inspection": "failed", "candidate_model": "done"}
 
 
+def test_the_journal_tells_an_outcome_after_dagster_was_told_and_of_a_run_that_breaks_there_too(
+        pipeline: Pipeline) -> None:
+    def steps() -> list[str]:
+        journal = Journal(pipeline.store)
+        return [entry.step for name in journal.files_after("") for entry in journal.read(name)]
+
+    one = pipeline.source.catalogue().region_items[0]
+    work = pipeline.carry_together([one], {"raw_demand", "demand"}, RequestedBy("r1"))
+    told = next(work)
+    before = steps()
+    work.close()  # type: ignore[attr-defined]
+
+    assert [outcome.asset for outcome in told] == ["raw_demand", "demand"]
+    assert before == ["started"]  # a training that is killed now goes on with it
+    assert steps() == ["started", "validated"]
+
+
 class Silent:
     """A source that does not answer."""
 

@@ -1,5 +1,7 @@
 """How our columns are made of a source's: expressions, a column for each item, counted periods."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,10 @@ import pytest
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 from demand_assets.sources.expressions import Expression
+from tests.demand_assets.sources.shop import NORTH_7, file_dataset
 
 TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": ["3", "4"], "dirty": ["5", "abc"], "kind": ["x", "0"], "Unit Price": 2,
                       "year": [2024, 2024], "month": [1, 12]})
@@ -102,3 +106,22 @@ def test_periods_that_are_no_whole_numbers_reach_the_quarantine(tmp_path):
     rows = source_of(tmp_path, table, columns={"date_start": "2024-01-01"}).read([RegionItem("n", "i")])
 
     assert rows["date"].tolist() == ["2024-01-08", "2.5", "x"]
+
+
+@pytest.mark.parametrize("written", ["46146,0", "46146.0", " 46146 ", "46146"])
+@pytest.mark.parametrize("date_format", [None, "%d.%m.%Y"])
+def test_the_advice_on_a_day_as_spreadsheets_count_it_works(tmp_path, written, date_format):
+    other = "05.05.2026" if date_format else "2026-05-05"
+    (tmp_path / "a.csv").write_text(f"shop;article;day;sold\nnorth;7;{written};3\nnorth;7;{other};4\n")
+    columns = {"date_format": date_format} if date_format else {}
+
+    dataset = file_dataset(tmp_path / "a.csv", columns, drivers=False)
+    refused = validate_panel(open_source(dataset).read([NORTH_7]), dataset, [NORTH_7], None,
+                             pd.Timestamp("2026-06-01"))[0].quarantine["message"].iloc[0]
+    start = re.search(r"as spreadsheets count them .*date_start = '([^']+)'", refused)[1]
+    dataset = file_dataset(tmp_path / "a.csv", {**columns, "date_start": start}, drivers=False)
+    (read,) = validate_panel(open_source(dataset).read([NORTH_7]), dataset, [NORTH_7], None,
+                             pd.Timestamp("2026-06-01"))
+
+    assert read.demand.set_index(read.demand["date"].astype(str))["demand"].to_dict() == {
+        "2026-05-04": 3, "2026-05-05": 4}

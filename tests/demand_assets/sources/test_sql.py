@@ -237,3 +237,18 @@ def test_text_that_may_be_two_numbers_is_refused_and_the_advice_works(tmp_path):
     number = str(refused.value).split("as in ")[1].removesuffix(".")
     query = f"SELECT shop, article, day, {number} AS sold, price, offer FROM sales"
     assert source_of(url, query=query).read([NORTH_7])["demand"].tolist()[:3] == [1365, 503, 12]
+
+
+@pytest.mark.parametrize(("values", "is_told"), [
+    (["1.234", "1,5"], True), (["1.234", "1,5", "2.5"], True), (["1.234", "2.5"], False), (["1.5", "7"], False)])
+def test_a_point_that_another_value_shows_to_group_thousands_is_no_decimal_mark(tmp_path, values, is_told):
+    url = f"sqlite:///{tmp_path}/shop.db"
+    fill(url, pd.DataFrame({"shop": "north", "article": "7", "day": [f"2024-01-0{day}" for day in range(1, 10)][
+        :len(values)], "sold": values}))
+    source = source_of(url, drivers=False)
+
+    if is_told:
+        with pytest.raises(SourceError, match=r"'1\.234' may be 1234 or 1\.234"):
+            source.read([NORTH_7])
+    else:
+        assert source.read([NORTH_7])["demand"].tolist() == values

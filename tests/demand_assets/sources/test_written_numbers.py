@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.validation.written.values import read_numbers
 from demand_assets.sources import open_source
 from tests.demand_assets.sources.shop import NORTH_7, dataset, file_dataset
 
@@ -209,3 +210,20 @@ def test_digits_of_other_scripts_and_numbers_written_as_formulas_are_read(tmp_pa
 
 def test_what_is_no_number_keeps_its_digits(tmp_path):
     assert read(written(tmp_path, ["٣ kettles", "4"])) == ["3 kettles", "4"]
+
+
+@pytest.mark.parametrize("written_so", [
+    "0x10", "0XFF", "-0x10", "nan(1)", "1_000", "0b11", "½", "²", "①", "Ⅻ", "--5", "+-5", "1.2.3", "1e", "12+", "<5",
+    "ca. 12", "1/2", "1:30", "12k", "TRUE", "12 %", "1f"])
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet", "json"])
+def test_what_is_no_number_in_one_reader_is_none_in_any(tmp_path, written_so, suffix):
+    path = tmp_path / f"a.{suffix}"
+    table = pd.DataFrame({"shop": "north", "article": "7", "day": [f"2024-01-0{day}" for day in range(1, 4)],
+                          "sold": ["5", written_so, "7"]})
+    {"csv": lambda: table.to_csv(path, index=False), "xlsx": lambda: table.to_excel(path, index=False),
+     "parquet": lambda: table.to_parquet(path), "json": lambda: table.to_json(path, orient="records")}[suffix]()
+
+    numbers, is_none = read_numbers(pd.Series(read(path), dtype=object))
+
+    assert is_none.tolist() == [False, True, False]
+    assert numbers[[0, 2]].tolist() == [5, 7]

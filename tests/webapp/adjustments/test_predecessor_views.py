@@ -1,24 +1,26 @@
 """Which item another replaces: said by a planner, told to the demand store, shown, and taken back without a trace."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.predecessors import Link, Predecessors
 from tests.webapp.adjustments.builders import find_store_down
 from tests.webapp.api.conftest import Program, token_for
-from tests.webapp.conftest import DAYS, EMAIL, KETTLE, LAST_DAY, Background, demand_of, page, post, text_of
+from tests.webapp.conftest import DAYS, EMAIL, KETTLE, LAST_DAY, VIEWER, Background, demand_of, page, post, text_of
 from tests.webapp.forecasts.builders import chart_on
 from webapp.adjustments.predecessors import follow_file
 from webapp.db.database import db
+from webapp.groups.changes import add_group, change_group
 from webapp.stored_forecasts.computing import due_keys
-from webapp.tables import AuditEntry, CarriedLink
+from webapp.tables import AuditEntry, CarriedLink, User
 
 NEW = RegionItem("north", "item 01")
 PAGE = f"/forecasts?ri={NEW.key}"
@@ -240,3 +242,29 @@ def test_an_item_that_was_never_sold_is_forecast_and_shown(client: FlaskClient, 
     assert chart["plan"][DAYS] > 0
     assert "No demand is known yet" in text_of(soup.select_one("#result"))
     assert pd.isna(background.services.store.read("demand", NEW)["demand"]).all()
+
+
+def test_who_does_not_see_the_other_is_told_none_of_its_demand(
+        app: Flask, client: FlaskClient, viewer: FlaskClient, background: Background) -> None:
+    say(client)
+    background.tell_store()
+    program = Program(app, token_for(app, "viewer"))
+    with app.app_context():
+        group = add_group("new ones", rules=[("item", NEW.item)], members=list(db.session.scalars(select(User.id).where(
+            User.email == VIEWER)))).id
+
+    def told() -> tuple[bool, str, int]:
+        chart = chart_on(page(viewer.get(f"{PAGE}&past=1")))
+        return ("carried" in chart, chart["dates"][0],
+                len(program.told(f"/region-items/{NEW.key}/demand?limit=200")["periods"]))
+
+    first = str(LAST_DAY - timedelta(days=OWN_DAYS - 1))
+    has_carried, begins, periods = told()
+    assert (has_carried, periods) == (False, OWN_DAYS)
+    assert begins >= first
+    assert "Carried over" not in viewer.get(f"/forecasts/download?ri={NEW.key}&past=1&horizon=7&format=csv").text
+    with app.app_context():
+        change_group(group, {"rules": [("item", NEW.item), ("item", "kettle")]})
+    has_carried, begins, periods = told()
+    assert (has_carried, periods) == (True, 200)
+    assert begins < first

@@ -16,7 +16,7 @@ from tests.webapp.api.conftest import Program
 from tests.webapp.conftest import EMAIL, PASSWORD, VIEWER, hidden, page, post, signed_in
 from webapp import create_app
 from webapp.db.database import db, now, writing
-from webapp.http.rate_limits import LIMITS, Amount, count
+from webapp.http.rate_limits import LIMITS, Amount, count, sender
 from webapp.settings import Settings
 from webapp.tables import Attempts
 
@@ -79,6 +79,19 @@ def test_many_addresses_guess_at_one_account(anonymous: FlaskClient) -> None:
 
 
 @pytest.mark.slow
+def test_another_spelling_of_an_address_is_the_same_account_or_nobodys(anonymous: FlaskClient) -> None:
+    spelled = (EMAIL.upper(), f" {EMAIL}", f"{EMAIL}\t", EMAIL.title(), f"\u00a0{EMAIL}\u2003")
+    codes = [guess(anonymous, spelled[n % 5], environ_base={"REMOTE_ADDR": f"10.0.0.{n}"}) for n in range(10)]
+
+    assert codes == [200] * 10
+    assert guess(anonymous, environ_base={"REMOTE_ADDR": "10.0.0.99"}) == 429
+    for other in ("\uff50lanner@example.com", "planner@\uff45xample.com", "planner@example.com.",
+                  "pla\u200bnner@example.com", "planner@exam\u00adple.com", "planner@example\u3002com"):
+        post(anonymous, "/sign-in", {"email": other, "password": PASSWORD}, "/sign-in")
+        assert anonymous.get("/").location.startswith("/sign-in"), other
+
+
+@pytest.mark.slow
 def test_workers_count_together(settings: Settings) -> None:
     workers = [create_app(settings).test_client() for _ in range(3)]
 
@@ -130,6 +143,39 @@ def test_no_guess_at_the_present_password_is_sent_as_json(client: FlaskClient, p
 
 def test_a_link_that_works_is_no_guess_and_head_is_one(anonymous: FlaskClient) -> None:
     assert [anonymous.head(f"/choose-password/n{n}").status_code for n in range(31)] == [404] * 30 + [429]
+
+
+@pytest.mark.parametrize(("one", "other", "are_counted_together"), [
+    ("2001:db8:0:1a00::1", "2001:db8:0:1aff:ffff::9", True), ("2001:db8:0:1a00::1", "2001:db8:0:1b00::1", False),
+    ("::ffff:192.0.2.7", "192.0.2.7", True), ("::ffff:192.0.2.7", "::ffff:192.0.2.8", False),
+    ("192.0.2.7:4711", "192.0.2.7:4712", True), ("192.0.2.7:4711", "192.0.2.8:4711", False),
+    ("[2001:db8::1]:4711", "2001:db8::2", True), ("fe80::1%eth0", "fe80::2%eth1", True),
+    ("unknown", "unknown", True), ("_hidden", "_other", False), ("", "127.0.0.1", True)])
+def test_who_has_many_addresses_is_counted_as_one(app: Flask, one: str, other: str, are_counted_together: bool) -> None:
+    def counted(address: str) -> str:
+        with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+            return sender()
+
+    assert (counted(one) == counted(other)) is are_counted_together
+
+
+def test_a_site_of_many_addresses_guesses_no_more_links_than_others(anonymous: FlaskClient) -> None:
+    codes = [anonymous.head("/choose-password/x", environ_base={"REMOTE_ADDR": f"2001:db8::{n:x}:1"}).status_code
+             for n in range(31)]
+
+    assert codes == [404] * 30 + [429]
+
+
+@pytest.mark.parametrize("https", [False, True])
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP", "True-Client-IP"])
+def test_what_a_client_says_of_where_it_is_counts_for_nothing(settings: Settings, https: bool, header: str) -> None:
+    app = create_app(settings.model_copy(update={"web_https": https}))
+    by_proxy = ", 203.0.113.9" if https and header == "X-Forwarded-For" else ""  # added to what the client said
+
+    codes = [app.test_client().head("/choose-password/x", headers={header: f"10.0.0.{n}{by_proxy}"}).status_code
+             for n in range(31)]
+
+    assert codes == [404] * 30 + [429]
 
 
 def test_wrong_tokens_of_one_address_are_stopped_by_all_workers_together(settings: Settings) -> None:

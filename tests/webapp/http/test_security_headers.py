@@ -219,7 +219,7 @@ class TestDownloads:
         background.services.store.write("demand", EVIL, demand_of(12.0))
         background.make_stored_forecasts()
         path = saved(admin, ri=EVIL.key, name="=1+1", description='=HYPERLINK("http://evil.example")')
-        post(admin, "/retrains", {"token": "t" * 32, "ri": EVIL.key, "reason": "=2+2"})
+        post(admin, "/retrains", {"token": "t" * 32, "ri": EVIL.key, "reason": "=2+2;=3+3"})
         key = {"ri": EVIL.key}
         files = [
             (f"{path}/result.csv", {}), (f"{path}/result.xlsx", {}),
@@ -240,9 +240,11 @@ class TestDownloads:
 
 
 def cells_of(response: TestResponse) -> list[str]:
-    """The texts of a file, those that Excel takes for texts whatever they look like marked by an apostrophe."""
+    """The texts of a file, those that Excel takes for texts whatever they look like marked by an apostrophe; of CSV as
+    those have them to whom a semicolon separates cells, too."""
     if response.mimetype == "text/csv":
-        return [cell for row in csv.reader(io.StringIO(response.data.decode("utf-8-sig"))) for cell in row]
+        return [part for row in csv.reader(io.StringIO(response.data.decode("utf-8-sig"))) for cell in row
+                for part in re.split(r"[;\r\n]", cell)]
     book = load_workbook(io.BytesIO(response.data))
     return [f"'{cell.value}" if cell.data_type == "s" and cell.quotePrefix else str(cell.value)
             for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
@@ -260,6 +262,13 @@ class TestRedirects:
             response = anonymous.post("/sign-in", data={
                 "email": EMAIL, "password": PASSWORD, "csrf_token": token, "next": target}, **where)  # type: ignore[arg-type]
             stays_here(response)
+
+    def test_nor_does_signing_out(self, client: FlaskClient, viewer: FlaskClient, admin: FlaskClient) -> None:
+        for one, target in zip((client, viewer, admin), self.ELSEWHERE, strict=False):
+            token = hidden(page(one.get("/account")), "csrf_token")
+            stays_here(one.post("/sign-out", query_string={"next": target}, data={
+                "csrf_token": token, "next": target}))
+            assert one.get("/account").location.startswith("/sign-in")
 
     @pytest.mark.parametrize("target", ELSEWHERE)
     def test_fetching_a_version_leads_nowhere_else(self, client: FlaskClient, background: Background,

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from tests.webapp.conftest import ADMIN, EMAIL
 from tests.webapp.mail_server import Letters, mail_settings, receiving_letters
 from tests.webapp.notices.builders import TOLD, deliveries, say, seconds_ahead, send
 from webapp import create_app
+from webapp.db.database import db, writing
 from webapp.notices.events import Told, choose
 from webapp.notices.letters import DIGEST_HOUR
 from webapp.settings import Settings
+from webapp.tables import User
 
 
 def test_without_an_e_mail_server_no_letter_is_stored(app: Flask) -> None:
@@ -56,6 +59,19 @@ def test_letters_come_at_once_or_daily_in_one_and_each_thing_once(with_mail: Fla
     assert "Subject: 2 notices from Test shop" in letter
     assert all(f"Retrain {number} is over" in letter for number in (1, 2))
     assert send(with_mail, later=True) == 0
+    assert letters[0].received.empty()
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"email": "new@example.com"}], ids=str)
+def test_who_may_not_sign_in_any_more_gets_no_letter(with_mail: Flask, letters: tuple[Letters, int],
+                                                     change: dict[str, object]) -> None:
+    say(with_mail, EMAIL, is_mail_set=True)
+    with with_mail.app_context(), writing():
+        db.session.execute(update(User).where(User.email == EMAIL).values(change))
+
+    assert send(with_mail) == 0
+    assert [(one.state, one.problem) for one in deliveries(with_mail)] == [
+        ("given_up", "its receiver may not sign in any more")]
     assert letters[0].received.empty()
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, LAST_DAY, ODD, VIEWER, Background, page, text_of
@@ -13,6 +13,7 @@ from tests.webapp.notices.builders import notices
 from tests.webapp.published_plans.builders import published_row
 from tests.webapp.work_list.builders import tell
 from webapp.db.database import db, now, writing
+from webapp.groups.changes import add_group, change_group
 from webapp.language.translations import lazy_gettext
 from webapp.notices.events import Told
 from webapp.notices.events import tell as tell_people
@@ -46,6 +47,22 @@ def test_who_asked_for_a_retrain_is_told_once_how_it_ended(app: Flask) -> None:
     assert notices(app, EMAIL) == [f"Retrain 1 is over: {unknown}"]
     assert notices(app, ADMIN) == [f"Retrain 2 is over: {unknown}"]
     assert notices(app, VIEWER) == []  # who may retrain no more
+
+
+def test_of_a_retrain_of_what_they_see_no_longer_nobody_is_told(app: Flask, client: FlaskClient) -> None:
+    look(app)
+    add(app, retrain(1), Retrain(request_id="r2", asked_by=EMAIL, source="planner", size=1, state="cancelled",
+                                 finished_at=now(), items=[RetrainItem(key=KETTLE.key, state="cancelled")]))
+    with app.app_context():
+        group = add_group("kettles", rules=[("item", "kettle")], members=list(db.session.scalars(select(User.id).where(
+            User.email == EMAIL)))).id
+    look(app)
+
+    assert notices(app, EMAIL) == ["Retrain 2 was cancelled: 1 cancelled"]
+    assert "Retrain 2 was cancelled" in client.get("/notices").text
+    with app.app_context():
+        change_group(group, {"rules": [("region", "south")]})
+    assert "Retrain 2 was cancelled" not in client.get("/notices").text
 
 
 def test_a_retrain_is_told_with_what_it_changes(app: Flask, client: FlaskClient, background: Background,

@@ -60,6 +60,13 @@ def test_what_a_spreadsheet_would_compute_stays_a_text(text: str) -> None:
     assert (cell.data_type, cell.value, cell.quotePrefix) == ("s", text, True)
 
 
+@pytest.mark.parametrize(("text", "written"), [
+    ("a;=1+1", "a;'=1+1"), ("a; @SUM(A1);b", "a;' @SUM(A1);b"), ("a\n=1+1", "a\n'=1+1"), ("a\r\n+1+1", "a\r\n'+1+1"),
+    ("=1;=2", "'=1;'=2"), ("-5;-6", "'-5;-6"), ("a;-5;b = c", "a;-5;b = c"), ("\r=1", "'\r'=1")])
+def test_nor_does_what_stands_behind_what_separates_cells_elsewhere(text: str, written: str) -> None:
+    assert csv_rows(file_of("csv", "x", ("a", "b"), [("north", text)]))[1] == ["north", written]
+
+
 def test_a_heading_is_disarmed_too() -> None:
     assert csv_rows(file_of("csv", "x", ("=1+1",), []))[0] == ["'=1+1"]
 

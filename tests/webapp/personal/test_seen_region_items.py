@@ -15,18 +15,30 @@ from urllib.parse import unquote_plus
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, not_, select, update
 from werkzeug.test import TestResponse
 
 from tests.webapp.api.conftest import token_for
 from tests.webapp.conftest import EMAIL, KETTLE, ODD, VIEWER, first_hidden, page, text_of, with_session
 from tests.webapp.doors import API_NEEDS, NEEDS, VALUES
 from webapp.access import Actor
-from webapp.db.database import Base, db
+from webapp.db.database import Base, db, writing
 from webapp.groups.changes import add_group, change_group, remove_group
 from webapp.personal import seen_region_items
+from webapp.personal.seen_region_items import guarded
 from webapp.scenarios.states import stamp
-from webapp.tables import Override, SavedScenario, User, WorkEntry
+from webapp.tables import (
+    AttributeValue,
+    Catalogue,
+    DataLoadRun,
+    Override,
+    PublishedPlan,
+    RegionItemRow,
+    RegionSum,
+    SavedScenario,
+    User,
+    WorkEntry,
+)
 from webapp.work_list.query import count_work
 from webapp.work_list.states import is_to_do
 
@@ -219,21 +231,87 @@ def with_token(app: Flask, role: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {token_for(app, role)}"}
 
 
-@pytest.mark.parametrize(("name", "rules", "role"), [
-    ("south", SOUTH, "planner"), ("kettles", KETTLES, "viewer"), ("nothing", NOTHING, "planner")])
+def answers_of(who: FlaskClient, values: dict[str, str], role: str, token: dict[str, str]) -> dict[str, TestResponse]:
+    """Address -> answer, of all that the role may read."""
+    found: dict[str, TestResponse] = {}
+    for address in [*(address for _, address in reads(values, role)), *PAGES, *(f"/api/v1{path}" for path in PROGRAMS)]:
+        found[address] = who.get(address, headers=token if "/api/" in address else None)
+        assert found[address].status_code < 500, (address, found[address].text[:800])
+    return found
+
+
+def named_in(found: dict[str, TestResponse], foreign: re.Pattern[str]) -> str:
+    """Where answers name what is not seen, a line each."""
+    return "\n".join(f"{address} ({response.status_code}): {leak!r}" for address, response in found.items()
+                     for leak in leaks(response, foreign, unquote_plus(address)))
+
+
+@pytest.mark.parametrize(("name", "rules", "role"), [("kettles", KETTLES, "viewer"), ("nothing", NOTHING, "planner")])
 def test_no_answer_names_what_is_not_seen(furnished: Flask, session_cookies: dict[str, str], name: str,
                                           rules: list[tuple[str, str]], role: str) -> None:
     token, values = with_token(furnished, role), {**places(furnished), "<key>": "south%7Ckettle"}
     restrict(furnished, rules)
     who = with_session(furnished.test_client(), session_cookies[EMAIL if role == "planner" else VIEWER])
-    found: list[str] = []
-    for address in [*(address for _, address in reads(values, role)), *PAGES, *(f"/api/v1{path}" for path in PROGRAMS)]:
-        response = who.get(address, headers=token if "/api/" in address else None)
-        assert response.status_code < 500, (address, response.text[:800])
-        found += [f"{address} ({response.status_code}): {leak!r}" for leak in leaks(
-            response, FOREIGN[name], unquote_plus(address))]
 
-    assert not found, "\n".join(found)
+    assert named_in(answers_of(who, values, role, token), FOREIGN[name]) == ""
+
+
+def remove_unseen(app: Flask) -> None:
+    """Let there be nothing but what is of the south; what tells of everything at once tells something else."""
+    of = ({"region": ("south",)},)
+    with app.app_context(), writing():
+        last: tuple[Any, ...] = (AttributeValue, Catalogue)  # by which it is decided what is seen
+        rules = guarded(of)
+        for table in (*(rules.keys() - {*last, RegionItemRow, SavedScenario}), *last):
+            db.session.execute(delete(table).where(not_(rules[table])).execution_options(synchronize_session=False))
+        db.session.execute(delete(RegionSum).where(RegionSum.region != "south"))
+        db.session.execute(update(DataLoadRun).values(region_items=777, kept=777, rows_read=777, refused_rows=777))
+        db.session.execute(update(PublishedPlan).values(
+            size=777, overrides=777, total=777.0, lower=777.0, upper=777.0, model=777.0, served_by={"3": 777}))
+
+
+PASSING = re.compile(r"\?v=[0-9a-f]{8}|<time .*?</time>|\d\d:\d\d(:\d\d(\.\d+)?)?|\d+ (min|s)\b|<v>4\d{4}\.\d+</v>"
+                     r"|of 3?1 region-items?")
+"""Moments and how long something takes, and how many region-items there are, which everybody is told."""
+
+
+def told_in(response: TestResponse) -> tuple[int, str, str]:
+    """Status, text and ETag of an answer, without what is another each time."""
+    etag = "" if response.is_json and b'"made_at"' in response.data else response.headers.get("ETag", "")
+    text = words_in(response) if response.data[:2] == b"PK" else response.data.decode("utf-8", "replace")
+    return response.status_code, PASSING.sub("", CHANGING.sub("", text)), etag
+
+
+def test_every_answer_is_as_if_all_else_never_was(furnished: Flask, client: FlaskClient) -> None:
+    """No name, number, count or order of what is not seen; and asking changes nothing."""
+    token, values = with_token(furnished, "planner"), {**places(furnished), "<key>": "south%7Ckettle"}
+    restrict(furnished, SOUTH)
+    client.get("/api/v1/me", headers=token)  # that the token is used is noted once a minute
+    rows = dump(furnished)
+    before = answers_of(client, values, "planner", token)
+    assert named_in(before, FOREIGN["south"]) == ""
+    assert {name for name, found in dump(furnished).items() if found != rows[name]} == set()
+
+    remove_unseen(furnished)
+    after = answers_of(client, values, "planner", token)
+
+    differ = {address: [told_in(found[address]) for found in (before, after)] for address in before}
+    assert not [f"{address}: {one[0]} {other[0]}, {one[2]} {other[2]}: " + " | ".join(
+        line for line in ndiff(one[1].splitlines(), other[1].splitlines()) if line[0] != " ")[:600]
+        for address, (one, other) in differ.items() if one != other]
+
+
+def test_nor_does_asking_for_what_is_for_administrators_change_anything(furnished: Flask, admin: FlaskClient) -> None:
+    token, values = with_token(furnished, "admin"), {**places(furnished), "<key>": KEY, "<int:user_id>": "4"}
+    asked = [address for route, address in reads(values, "admin") if {**NEEDS, **API_NEEDS}[route] == "admin"]
+    admin.get("/api/v1/me", headers=token)
+    rows = dump(furnished)
+
+    codes = {admin.get(address, headers=token if "/api/" in address else None).status_code for address in [
+        *asked, f"/models/act?ri={KEY}&kind=roll_back&version=1", "/admin/audit?format=csv"]}
+
+    assert codes <= {200, 302, 404}
+    assert {name for name, found in dump(furnished).items() if found != rows[name]} == set()
 
 
 def unnamed(text: str, region: str, item: str) -> str:

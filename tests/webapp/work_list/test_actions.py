@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, ODD, VIEWER, page, text_of
+from tests.webapp.notices.builders import notices
 from tests.webapp.work_list.builders import (
     REJECTED,
     do,
@@ -22,8 +23,9 @@ from tests.webapp.work_list.builders import (
     stored_unusual,
     tell,
 )
-from webapp.db.database import db
-from webapp.tables import Adjustment, AuditEntry, WorkEntry
+from webapp.db.database import db, writing
+from webapp.groups.changes import add_group, change_group
+from webapp.tables import Adjustment, AuditEntry, SavedScenario, User, WorkEntry
 from webapp.work_list.actions import WorkError, owners
 
 TODAY = date.today()
@@ -228,3 +230,25 @@ def test_other_tasks_cannot_be_accepted(app: Flask, client: FlaskClient, rejecte
 
     assert "only unusual sales can be accepted" in text_of(page(client.get(response.location)))
     assert only(app, "refused").resolved_at is None
+
+
+def test_nobody_is_given_a_scenario_to_judge_that_holds_what_they_do_not_see(
+        app: Flask, client: FlaskClient, admin: FlaskClient) -> None:
+    with app.app_context():
+        add_group("south", rules=[("region", "south")], members=[db.session.scalars(select(User.id).where(
+            User.email == EMAIL)).one()])
+        with writing():
+            for token, key in (("a" * 32, KETTLE.key), ("b" * 32, "south|kettle")):
+                db.session.add(SavedScenario(token=token, name="x", created_by=ADMIN, asked={"keys": [key]}))
+                db.session.add(WorkEntry(kind="scenario", subject=token, due="2099-01-01", told={"last": "2026-06-30"}))
+    unseen, seen = sorted(found(app, "scenario"), key=lambda entry: entry.subject)
+
+    assert "does not see all of it" in text_of(page(send(admin, "assign", unseen, owner_wanted=EMAIL)))
+    send(admin, "assign", seen, owner_wanted=EMAIL)
+
+    assert [entry.owner for entry in sorted(found(app, "scenario"), key=lambda entry: entry.subject)] == ["", EMAIL]
+    assert [one for one in notices(app, EMAIL) if "aaaa" in one] == []
+    assert [one for one in notices(app, EMAIL) if "bbbb" in one] != []
+    with app.app_context():
+        change_group(1, {"rules": [("region", "nowhere")]})
+    assert "bbbb" not in text_of(page(client.get("/notices")))

@@ -11,7 +11,7 @@ from webapp.access import Actor, actor
 from webapp.accounts.mail import normal_address
 from webapp.audit.record import record
 from webapp.db.database import writing
-from webapp.http.rate_limits import Amount, failed_guess, is_first_in
+from webapp.http.rate_limits import Amount, failed_guess, is_first_in, sender
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def note_refused_token(starts_with: str, owner: str, why: str) -> None:
     """
     address = request.remote_addr or ""
     log.warning("token refused: %r of %s from %s: %s", starts_with, owner or SOMEBODY, address, why)
-    if is_first_in(HOUR, f"{starts_with} {address}", TOKENS_TOLD, address):
+    if is_first_in(HOUR, f"{starts_with} {sender()}", TOKENS_TOLD, sender()):
         with writing():
             record("token refused", "token", f"{starts_with}… of {owner or SOMEBODY}", reason=why,
                    by=Actor(owner or SOMEBODY, "viewer", "token", address))

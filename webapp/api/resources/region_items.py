@@ -35,6 +35,7 @@ from webapp.api.conventions.shapes import (
 from webapp.data_quality.quarantine import refused_rows
 from webapp.pages.long_names import in_full
 from webapp.pages.rounded_money import rounded_money, rounded_price
+from webapp.personal.carried_demand import without_unseen
 from webapp.personal.visible_views import visible_view
 from webapp.region_items.attributes import attributes_of, parsed
 from webapp.region_items.overview_table.flags import FLAGS
@@ -249,7 +250,7 @@ def get_demand(path: KeyPath, query: DemandQuery) -> DemandPage:
     unless_known(row.forecast_wanted, row.last_date, row.loaded_at)
     dataset = services().dataset
     try:
-        table = services().forecaster.history(row.region_item, known_as=row.forecast_wanted)
+        table = without_unseen(row.key, services().forecaster.history(row.region_item, known_as=row.forecast_wanted))
     except NotInStoreError:
         abort(404, f"No demand is stored for {row.region_item} yet.")
     table = table.assign(**{SOLD: sold(table)})

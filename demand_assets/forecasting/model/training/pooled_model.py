@@ -26,6 +26,7 @@ from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.training.aside import Aside
+from demand_assets.forecasting.model.training.freed_memory import give_back
 from demand_assets.forecasting.model.training.panel import Member, Read, members_of
 from demand_assets.forecasting.model.training.plain_choice import ASKED_TOGETHER, settled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
@@ -110,6 +111,10 @@ def _train(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cor
             log.info("%s: fit %s of %s is there, %.0f s since the start", what, place, len(ends),
                      perf_counter() - started)
             fits = [*([made] if made else []), *fits]
+    learned = len(rows.ratio)
+    rows = rows.where(np.zeros(learned, bool))  # the largest thing that there is, and nothing asks for it any more
+    panel = replace(panel, rows=rows)
+    give_back()
     bare, gains = settled(PooledModel(recipe, names, columns, facts, tuple(fits), seeing_columns=seeing), judged)
     judged = [member.with_facts(bare.facts) for member in judged]
     fits, told_totals = list(bare.fits), NO_TOTALS
@@ -125,7 +130,7 @@ def _train(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cor
     card = {**judgement.card, "recipes": choice, "own_shares": shares, SHARE_PRIOR: prior.to_json(),
             "plain_members": gains, "totals": told_totals,
             "region_items": panel.size,
-            "carried_over": _fingerprint(carried), "rows": len(rows.ratio), "trained_to": str(ends[-1]),
+            "carried_over": _fingerprint(carried), "rows": learned, "trained_to": str(ends[-1]),
             "code_version": CODE_VERSION, "seconds": round(perf_counter() - started, 1),
             CALENDAR: dataset.calendar.meanings(dataset.frequency), **told}
     log.info("%s: done after %.0f s; backtest: WAPE %s, seasonal naive %s", what, perf_counter() - started,

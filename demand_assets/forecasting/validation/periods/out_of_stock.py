@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.periods import Mask, in_words
+from demand_assets.forecasting.contract.periods import WEEKDAYS, Mask, in_words, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.written.values import read_numbers, read_yes_no
 
+_ENOUGH_WEEKS, _MOST_CLOSED = 8, 3
 _ENOUGH_SALES = 5
 """Periods with a sale out of stock from which on it may be told that they are too many."""
 
@@ -59,3 +60,20 @@ def sold_while_out(dataset: Dataset, table: Mapping[str, npt.NDArray[Any]], coun
         return ""
     return (f"It is out of stock in {sold_out} of the {in_words(sold_out + sold, dataset.frequency)} with a sale, "
             f"whose demand is then not known: check {stock_column(dataset)}.")
+
+
+def out_while_closed(dataset: Dataset, table: Mapping[str, npt.NDArray[Any]], counts: dict[str, int]) -> str:
+    """Words where all that is known of a weekday is that it is out of stock and sells nothing, which looks like a day
+    on which it is closed."""
+    if dataset.frequency != "D" or not counts.get("censored_periods"):
+        return ""
+    on = weekdays(table["date"].astype("datetime64[D]"))
+    out = np.bincount(on[table[AT_LEAST] == 0], minlength=7)
+    others = np.bincount(on[~np.isnan(table["demand"]) | (table[AT_LEAST] > 0)], minlength=7)
+    is_closed = (out >= _ENOUGH_WEEKS) & (others == 0)
+    closed = [WEEKDAYS[day] for day in np.flatnonzero(is_closed)]
+    if not closed or len(closed) > _MOST_CLOSED:
+        return ""
+    return (f"On {' and '.join(f'{name}s' for name in closed)} it is always out of stock and never sells. Where it is "
+            "closed it is not out of stock, and is forecast as if it could be sold: say so in "
+            f"{stock_column(dataset)}, and make a column that says when it is open a driver.")

@@ -40,9 +40,11 @@ _END_OF_DAY = re.compile(r"(?<![\d:.])24[:.]00(?!\d)(?:[:.]00(?:[.,]0+)?(?!\d))?
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
 SINCE_1970 = re.compile(r"(1[0-8]\d{8})(\d{3})?(?:\.0+)?", re.ASCII)
 """Seconds or milliseconds since 1970, as programs write stamps in UTC, of the years 2001 to 2030."""
-_SERIAL = re.compile(r"\d{1,5}", re.ASCII)
+_SERIAL = re.compile(r"\d{1,5}([.,]0+)?", re.ASCII)
+"""Also 46146,0, as a number becomes text."""
 _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
-                   "it is a day as spreadsheets count them, give its column a date's format there and export it again")
+                   "it is a day as spreadsheets count them, make its cell a number where it is text, give its column a "
+                   "date's format there and export it again")
 _CENTURY_FROM = 69
 """From which two digits of a year on it is one of the last century, as Python reads them."""
 _QUARTER = re.compile(
@@ -64,6 +66,10 @@ _LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb
 of its months is read, so that a column of them is refused), and not Finnish, whose marraskuu would take mar from March.
 """
 _WORD = re.compile(r"[^\W\d_]+\.?")
+_LAST_WEEK = re.compile(r"(?<!\d)53(?!\d)|(?<=\d{4})53$|^53(?=\d{4}$)")
+_HOUR_OF_FORMAT = re.compile(r"%[HIXTRc]")
+_ODD_TIMES = 0.2
+"""Of dates; so many that have a time of the day are odd ones among days."""
 _DAY_OF_FORMAT = re.compile(r"%[aAwudjxcD]")
 _UTC = ("UTC", "+00:00", "Etc/UTC", "UTC+00:00")
 
@@ -92,7 +98,8 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         frequency: weeks may be written 2024-W05, months 2024-01, quarters 2024-Q1.
         date_format: how text is written, if not as ISO 8601.
         is_last_day: whether weeks are dated on their last day; they are read as dated on their first.
-        time_zone: on whose wall clock the date of a stamp counts instead; stamps without a zone are UTC then.
+        time_zone: on whose wall clock the date of a stamp counts instead; stamps without a zone are UTC then, those at
+            midnight too where many are at other times of the day.
     """
     size = len(column)
     back = np.timedelta64(6 if is_last_day and frequency == "W" else 0, "D")
@@ -101,8 +108,13 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         own_zone = getattr(column.dtype, "tz", None)
         has_zone = np.full(size, own_zone is not None)
         is_utc = own_zone is None or str(own_zone) in _UTC
-        if zone is not None and (own_zone is not None or (column.dropna() != column.dropna().dt.normalize()).any()):
-            column = (column if own_zone is not None else column.dt.tz_localize("UTC")).dt.tz_convert(zone)
+        if zone is not None and own_zone is not None:
+            column = column.dt.tz_convert(zone)
+        elif zone is not None:
+            has_clock = (column != column.dt.normalize()) & column.notna()
+            if has_clock.any():
+                local = column.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+                column = local if _are_stamps(has_clock.to_numpy()) else column.where(~has_clock, local)
         stamps = column.dt.tz_localize(None).to_numpy()
         minute = _minutes(stamps) if is_utc else np.full(size, -1)
         days = stamps.astype("datetime64[D]")
@@ -116,9 +128,13 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
         return ReadDates(days - back, has_zone, has_time, minute, problem)
 
     def read(value: Any) -> _ReadDate:
-        return (_of_text(value, frequency, date_format, time_zone) if type(value) is str
-                else _read_date(value, frequency, date_format, time_zone))
+        return (_of_text(value, frequency, date_format, time_zone, are_stamps) if type(value) is str
+                else _read_date(value, frequency, date_format, time_zone, are_stamps))
 
+    are_stamps = False
+    if zone is not None:
+        as_written = read_dates(column, frequency, date_format)
+        are_stamps = _are_stamps(as_written.has_time[~np.isnat(as_written.days) & ~as_written.has_zone])
     parts = by_value(column, read, (_NO_DAY, False, False, -1, "is missing"))
     each = list(zip(*parts.read, strict=True))
     days = np.array(each[0], dtype=np.int64).view("datetime64[D]")
@@ -132,12 +148,26 @@ _ReadDate = tuple[int, bool, bool, int, str]
 """The number of a day, and what ``ReadDates`` says of it besides."""
 
 
-def _read_date(value: Any, frequency: Frequency, date_format: str | None, time_zone: str | None) -> _ReadDate:
+def _are_stamps(has_time: Mask) -> bool:
+    """Whether so many dates have a time of the day that those at midnight are stamps too, as of hourly rows; the few
+    that have one among dates are odd."""
+    return bool(len(has_time)) and bool(has_time.mean() > _ODD_TIMES)
+
+
+def _has_clock(value: Any, date_format: str | None) -> bool:
+    """Whether a time of the day is written."""
+    return isinstance(value, datetime) or (isinstance(value, str) and (
+        ":" in value or (date_format is not None and bool(_HOUR_OF_FORMAT.search(date_format)))))
+
+
+def _read_date(value: Any, frequency: Frequency, date_format: str | None, time_zone: str | None,
+               are_stamps: bool) -> _ReadDate:
     read_or_problem = _date_of(value, frequency, date_format)
     if isinstance(read_or_problem, str):
         return _NO_DAY, False, False, -1, read_or_problem
     moment, has_zone = read_or_problem, read_or_problem.tzinfo is not None
-    if time_zone is not None and (has_zone or moment.time() != _MIDNIGHT):
+    if time_zone is not None and (has_zone or moment.time() != _MIDNIGHT or (
+            are_stamps and _has_clock(value, date_format))):
         moment = (moment if has_zone else moment.replace(tzinfo=UTC)).astimezone(ZoneInfo(time_zone))
     is_plain = not moment.utcoffset() and not moment.second and not moment.microsecond
     return (moment.toordinal() - _FIRST_DAY, has_zone, moment.time() != _MIDNIGHT,
@@ -245,7 +275,7 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         moment = _moment_of(text, frequency, date_format)
     if moment is None and frequency != "Q" and _quarter_of(str(value).strip()) is not None:
         return "is a quarter; set frequency = 'Q' in the dataset file, or deliver demand by month, week or day"
-    if moment is None and not date_format and _SERIAL.fullmatch(str(value).strip()):
+    if moment is None and _SERIAL.fullmatch(str(value).strip()):
         return _NUMBER_AS_DATE if frequency != "D" else (
             "is a number and no date; if it is a day as spreadsheets count them (45322 is 2024-01-31), set "
             "columns.date_start = '1899-12-30'; if it counts days otherwise, set it to the date of day 0")
@@ -293,7 +323,10 @@ def _written_as(text: str, date_format: str) -> datetime:
             return _iso_week(text, date_format)
         if "%V" in date_format:
             date_format = date_format.replace("%Y", "%G")
-        return datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
+        moment = datetime.strptime(f"{text} {0 if '%U' in date_format else 1}", f"{date_format} %w")
+        if moment.month == 1 and _LAST_WEEK.search(text):
+            raise ValueError(text)  # strptime takes a week that its year has not for the first of the next
+        return moment
     try:
         return datetime.strptime(text, date_format)
     except ValueError:

@@ -64,14 +64,13 @@ def noted() -> None:
     work()
 
 
-@pytest.mark.parametrize(("first", "times", "waits"), [(0, 100, True), (2, 7, False)])
+@pytest.mark.parametrize(("first", "times", "storage"), [(0, 100, "pooled"), (2, 7, "stock")])
 def test_a_run_goes_on_by_itself_once_its_end_can_be_told(tmp_path: Path, first: int, times: int,
-                                                          waits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+                                                          storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("demand_assets.forecasting.store.waiting_for_room.PAUSE_SECONDS", 0.0)
     DONE.clear()
-    prepare_home(tmp_path, Settings(DAGSTER_STORAGE="pooled", DAGSTER_DATABASE_URL=""))
+    prepare_home(tmp_path, Settings(DAGSTER_STORAGE=storage, DAGSTER_DATABASE_URL=""))
     with open_instance(tmp_path) as instance:
-        instance.event_log_storage.waits_for_room = waits
         run = instance.create_run_for_job(noted, job_code_origin=dg.reconstructable(noted).get_python_origin(),
                                           run_config={"ops": {"work": {"config": {"first": first, "times": times}}}})
         instance.report_dagster_event(dg.DagsterEvent("PIPELINE_STARTING", "noted"), run.run_id)

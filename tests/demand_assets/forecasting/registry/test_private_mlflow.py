@@ -17,6 +17,8 @@ TABLES = ("registered_models", "registered_model_tags", "registered_model_aliase
 TIMES = ("creation_time", "last_updated_time")
 IDENTITY = {"region": "Nörd", "item": "kettle"}
 NAME = "shop.north.kettle"
+MIDWAY = ("INSERT INTO model_version_tags", "INSERT INTO registered_model_aliases", "SELECT registered_model_aliases")
+"""Statements in the middle of registering a version, of a promotion, and of a question."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -96,6 +98,35 @@ def test_a_promotion_is_a_tag_an_alias_and_a_date_or_nothing(database: str) -> N
     assert all_rows(database, ours) == all_rows(database, theirs)
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has no connections that others may end
+def test_what_is_said_on_a_connection_that_is_ended_is_said_again(database: str) -> None:
+    MlflowClient(database, database).search_registered_models()  # makes the tables
+    rows, name, ended = RegistryRows(database), f"{NAME}.ended", list[str]()
+    other = sa.create_engine(database, isolation_level="AUTOCOMMIT")
+
+    def end(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        for begin in {each for each in MIDWAY if statement.startswith(each)} - set(ended):
+            ended.append(begin)
+            with other.connect() as beside:
+                beside.execute(sa.select(sa.func.pg_terminate_backend(
+                    connection.connection.dbapi_connection.get_backend_pid())))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", end)
+    try:
+        version = rows.add_version(name, IDENTITY, "file:///1", "0" * 32, {"a": "b"})
+        after = rows.promote(name, "production", "1", "promotion.1", "how")
+        found = rows.get_registered_model(name)
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", end)
+        other.dispose()
+
+    assert (version, len(ended)) == (1, len(MIDWAY))
+    assert after.aliases == found.aliases == {"production": 1}
+    assert {table: len(each) for table, each in all_rows(database, name).items()} == {
+        "registered_models": 1, "registered_model_tags": 3, "registered_model_aliases": 1, "model_versions": 1,
+        "model_version_tags": 1}
+
+
 def test_a_model_that_is_dated_is_the_newest_and_keeps_its_name(database: str) -> None:
     client, rows = MlflowClient(database, database), RegistryRows(database)
     older, newer = f"{NAME}.older", f"{NAME}.newer"
@@ -133,3 +164,28 @@ def test_what_is_not_there_is_said_as_mlflow_says_it(database: str) -> None:
             assert refused.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     assert [one.version for one in rows.get_registered_model(name).latest_versions] == [1]
     assert rows.add_version(name, IDENTITY, "file:///3", "0" * 32, {"a": "b"}) == 3  # the number of 2 is not used again
+
+
+def test_only_what_is_not_decided_yet_may_be_lost_in_a_power_cut(uri: str) -> None:
+    """SQLite's own word for whether a commit waits for the disk: 1 for no, 2 for yes."""
+    rows, waited = RegistryRows(uri), dict[str, set[int]]()
+
+    def note(connection: sa.Connection) -> None:
+        waited.setdefault(doing, set()).add(int(connection.scalar(sa.text("PRAGMA synchronous")) or 0))
+
+    sa.event.listen(sa.Engine, "commit", note)
+    try:
+        doing = "version"
+        rows.add_version(NAME, IDENTITY, "file:///1", "", {"wape": "0.1"})
+        doing = "candidate"
+        rows.set_registered_model_alias(NAME, "candidate", "1")
+        doing = "alias"
+        rows.set_registered_model_alias(NAME, "production", "1")
+        doing = "promotion"
+        rows.promote(NAME, "production", "1", "promoted", "{}")
+        doing = "tag"
+        rows.set_registered_model_tag(NAME, "pinned", "1")
+    finally:
+        sa.event.remove(sa.Engine, "commit", note)
+
+    assert waited == {"version": {1}, "candidate": {1}, "alias": {2}, "promotion": {2}, "tag": {2}}

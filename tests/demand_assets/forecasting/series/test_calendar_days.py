@@ -191,6 +191,17 @@ class TestEvents:
                                                                                                  "2024-02-29"]
         assert values(calendar, "2010-06-01", 1)["fair"] == [0]
 
+    @pytest.mark.parametrize(("first", "last"), [("02-25", "03-03"), ("12-20", "03-05"), ("02-20", "02-29")])
+    @pytest.mark.parametrize("written_in", [2024, 2020])
+    def test_yearly_over_the_end_of_february(self, first: str, last: str, written_in: int) -> None:
+        """An event that is written in a leap year ends on its day of the calendar in the others too."""
+        over = int(last < first)
+        calendar = self.events({"from": f"{written_in - over}-{first}", "to": f"{written_in}-{last}", "yearly": True})
+        ends = on(calendar, "fair", "2025-02-21", 30)
+
+        assert ends[-1] == f"2025-{'02-28' if last == '02-29' else last}"
+        assert on(calendar, "fair", "2028-02-21", 30)[-1] == f"2028-{last}"
+
     def test_days_beside(self) -> None:
         """Before and after, as of holidays."""
         found = values(self.events({"from": "2024-05-03"}, days_before=2, days_after=1), "2024-05-01", 5)

@@ -168,3 +168,22 @@ def test_working_days_are_daily_demand_with_gaps():
 
     assert validated.problem == ""
     assert validated.counts["unknown_periods"] == validated.counts["periods"] - 80
+
+
+@pytest.mark.parametrize(("longer", "times"), [(months(12, "2022-01-01"), 30), (weeks(12, "2023-01-02"), 7)])
+def test_sums_of_longer_periods_among_days_are_told(longer, times):
+    """As of a file of another frequency in the folder."""
+    rows = raw([*longer, *days(200, "2024-01-01")], [*(5.0 * times for _ in longer), *[5.0] * 200])
+    alike = raw([*longer, *days(200, "2024-01-01")], 5.0)
+    settings = {"gaps": "zero", "unknown_share": 1.0}
+
+    problem = validate(rows, dataset(**settings)).problem
+
+    assert f"and are {times} times as large as those of single days: sums of longer periods" in problem
+    assert validate(alike, dataset(**settings)).problem == ""
+
+
+def test_a_stall_that_was_open_on_saturdays_alone_has_days_and_no_weeks():
+    rows = raw([*weeks(20, "2023-08-05"), *days(200, "2024-01-01")], [*[20.0] * 20, *[5.0] * 200])
+
+    assert validate(rows, dataset(gaps="zero", unknown_share=1.0)).problem == ""

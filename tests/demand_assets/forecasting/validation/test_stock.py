@@ -234,3 +234,14 @@ def test_calendar_drivers_stand_beside_it():
     assert list(told.demand.columns[:2]) == ["date", "demand"]
     assert told.demand["demand"].iloc[:58].notna().all()
     assert least(told) == {58: 5.0}
+
+
+def test_weekdays_that_are_always_out_of_stock_and_never_sell_are_told_to_be_closed():
+    is_sunday = [n % 7 == 6 for n in range(84)]  # 2024-01-01 is a Monday
+    on_hand, sold = [0.0 if closed else 3.0 for closed in is_sunday], [0.0 if closed else 5.0 for closed in is_sunday]
+
+    (told,) = stocked(on_hand, sold, 84).notices
+
+    assert told.startswith("On Sundays it is always out of stock and never sells.")
+    assert stocked([3.0 if n == 6 else stock for n, stock in enumerate(on_hand)], sold, 84).notices == ()
+    assert stocked(on_hand, [2.0 if n == 6 else units for n, units in enumerate(sold)], 84).notices == ()

@@ -117,3 +117,11 @@ def test_texts_with_a_percent_among_them_stay_texts(tmp_path: Path) -> None:
     draft = proposed(tmp_path, tier=lambda place, which, units: ["5 %", "gold", "20 %"][(place + which) % 3])
 
     assert [(one.name, one.kind) for one in draft.dataset().drivers] == [("tier", "category")]
+
+
+@pytest.mark.parametrize("name", ["returned", "Returns", "Retouren", "refunded units", "profit"])
+def test_what_nobody_knows_before_the_period_is_over_is_no_driver(tmp_path: Path, name: str) -> None:
+    draft = proposed(tmp_path, **{name: lambda place, _, __: place % 3})
+
+    assert draft.drivers == []
+    assert "known only afterwards" in why_not(draft)[name]

@@ -353,3 +353,27 @@ def test_stamps_since_1970_are_dates_and_ids_that_are_as_long_are_none(unit: int
     made, seen = proposed(write(tmp_path / "b.csv", "day,region,number,demand", ids), tmp_path)
     assert made.columns.date == "day"
     assert read(seen) == sold(ids)
+
+
+def test_amounts_in_several_currencies_are_told(tmp_path: Path) -> None:
+    rows = [(*row, 4.5 if row[1] == "Ulm" else 49, "EUR" if row[1] == "Ulm" else "SEK") for row in ROWS]
+    mixed = [(*row[:4], 4.5, "€" if row[0].day % 2 else "USD") for row in ROWS]
+    header = "date,region,item,demand,price,Currency"
+
+    _, seen = proposed(write(tmp_path / "sales.csv", header, rows), tmp_path)
+
+    assert read(seen) == sold()
+    told = " ".join((tmp_path / "made.toml").read_text().replace("\n#", " ").split())
+    assert "'price' is not to be compared, or summed, between them" in told
+    assert "'price' of one item is in several; convert it to one" in refusal(write(tmp_path / "b.csv", header, mixed))
+    of_units = write(tmp_path / "c.csv", "date,region,item,demand,Currency", [(*row[:4], row[5]) for row in mixed])
+    assert proposed(of_units, tmp_path)[0].columns.demand == "demand"
+
+
+def test_decimal_commas_among_commas_are_told(tmp_path: Path) -> None:
+    rows = [(*row, 5) for row in ROWS]
+
+    told = refusal(write(tmp_path / "sales.csv", "date,region,item,demand", rows))
+
+    assert f"{len(ROWS):,} of {len(ROWS):,} lines have more or fewer values than the header has names, 4" in told
+    assert "Where a comma stands in the numbers" in told

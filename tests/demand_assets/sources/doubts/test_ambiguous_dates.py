@@ -1,4 +1,5 @@
 import re
+from datetime import date, datetime, timedelta
 
 import pandas as pd
 import pytest
@@ -128,3 +129,40 @@ def test_months_and_weeks_that_have_lost_a_zero_are_refused(tmp_path, frequency,
         write(texts).catalogue()
     assert write([text.replace(".", "-") for text in texts]).catalogue().region_items
     assert write(["2023.51", "2023.52", "2024.1"] if frequency == "W" else ["2023.11", "2024.1", "2024.2"]).catalogue()
+
+
+class TestMonthsTakenForDays:
+    """As a spreadsheet program of another country does it: what it can take for a date becomes one, the rest stays."""
+
+    def half_taken(self, count, as_cell):
+        days = [date(2024, 1, 1) + timedelta(days=place * 37 % count) for place in range(count)]  # in no order
+        return [as_cell(datetime(2024, day.day, day.month)) if day.day <= 12 else f"{day:%m/%d/%Y}" for day in days]
+
+    def source(self, path, dates, date_format, frequency="D"):
+        table = pd.DataFrame({"shop": "n", "article": "7", "day": pd.Series(dates, dtype=object),
+                              "sold": range(1, len(dates) + 1)})
+        (table.to_excel if path.suffix == ".xlsx" else table.to_csv)(path, index=False)
+        return open_source(file_dataset(path, {"date_format": date_format} if date_format else {}, drivers=False,
+                                        frequency=frequency))
+
+    @pytest.mark.parametrize("date_format", [None, "%m/%d/%Y", "%d.%m.%Y"])
+    @pytest.mark.parametrize(("name", "as_cell"), [
+        ("a.xlsx", lambda cell: cell), ("a.csv", lambda cell: f"{cell:%d.%m.%Y}"), ("a.csv", str),
+        ("a.csv", lambda cell: f"{cell:%Y-%m-%d}")])
+    def test_it_is_told(self, tmp_path, name, as_cell, date_format):
+        dates = self.half_taken(60, as_cell)
+
+        with pytest.raises(SourceError, match="has taken months for days"):
+            self.source(tmp_path / name, dates, date_format).catalogue()
+
+    def test_dates_that_are_written_in_two_ways_are_none(self, tmp_path):
+        days = [date(2024, 1, 1) + timedelta(days=place) for place in range(60)]
+        dates = [str(day) if place % 2 else f"{day:%m/%d/%Y}" for place, day in enumerate(days)]
+
+        assert self.source(tmp_path / "a.csv", dates, "%m/%d/%Y").catalogue().last_date == pd.Timestamp("2024-02-29")
+
+    def test_months_that_are_dated_on_their_first_and_on_their_last_day_are_none(self, tmp_path):
+        dates = [f"2024-{month:02}-01" for month in range(1, 9)] + ["30.09.2024", "31.10.2024"]
+
+        assert self.source(tmp_path / "a.csv", dates, "%d.%m.%Y", "M").catalogue().last_date == (
+            pd.Timestamp("2024-10-01"))

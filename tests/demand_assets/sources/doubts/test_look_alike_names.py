@@ -23,3 +23,11 @@ def test_names_that_differ_in_zeros_capitals_or_spaces_only_are_told(tmp_path):
     notice = open_source(file_dataset(tmp_path / "a.csv", drivers=False)).catalogue().notices[0]
 
     assert "'007' and '7'; 'PEAR' and 'Pear'; 'green  tea' and 'green tea'." in notice
+
+
+def test_names_in_digits_and_letters_of_another_width_or_script_are_told(tmp_path):
+    write_items(tmp_path / "a.csv", "12", "１２", "١٢", "tea", "ｔｅａ", "茶")
+
+    (notice,) = open_source(file_dataset(tmp_path / "a.csv", drivers=False)).catalogue().notices
+
+    assert "'12' and '١٢' and '１２'; 'tea' and 'ｔｅａ'." in notice

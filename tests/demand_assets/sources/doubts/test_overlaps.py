@@ -42,3 +42,13 @@ def test_files_of_days_of_their_own_are_none(tmp_path):
     written(tmp_path, "2.csv", range(60, 90), lambda day: day)
 
     assert notices(tmp_path) == []
+
+
+def test_a_short_file_under_two_names_is_told(tmp_path):
+    written(tmp_path, "1.csv", range(5), lambda day: 1 + day % 3)
+    written(tmp_path, "1 (copy).csv", range(5), lambda day: 1 + day % 3)
+    written(tmp_path, "2.csv", range(5, 9), lambda day: 1 + day % 3)
+
+    (told,) = notices(tmp_path)
+
+    assert told.startswith("5 rows stand in several files, '1 (copy).csv' and '1.csv' in all of their rows")

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
+from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import load_dataset
@@ -26,8 +27,9 @@ from webapp.background.loops.store import StoreLoop
 from webapp.data_quality import uploads
 from webapp.data_quality.uploads import UploadRow, upload
 from webapp.db.database import db, writing
+from webapp.groups.changes import add_group, remove_group
 from webapp.settings import Settings
-from webapp.tables import AuditEntry, RegionItemRow
+from webapp.tables import AuditEntry, RegionItemRow, User
 
 DATASET = """\
 frequency = "D"
@@ -245,3 +247,19 @@ def test_what_was_out_of_stock_is_uploaded_too(shop: Flask, planning: Program, t
     assert found.loc["2026-07-02", AT_LEAST] == 3.0
     planning.post("/demand", {"rows": [{**ROW, "date": "2026-07-02", "demand": 9.0}]})
     assert taken_in(shop).set_index("date").loc["2026-07-02", "demand"] == 9.0
+
+
+@pytest.mark.parametrize("path", ["/demand", "/driver-plans"])
+def test_nobody_uploads_what_they_do_not_see(shop: Flask, planning: Program, path: str) -> None:
+    row = {name: value for name, value in ROW.items() if name != "demand" or path == "/demand"}
+    with shop.app_context():
+        group = add_group("south", rules=[("region", "south")], members=list(db.session.scalars(select(User.id)))).id
+
+    refused = [problem_of(planning.post(path, {"rows": [{**row, "item": item}]}), 422)["errors"][0]["problem"]
+               for item in ("kettle", "nothing")]
+
+    assert refused[0] == refused[1].replace("nothing", "kettle"), "as of what is not there"
+    assert read_uploads(shop.extensions["services"].dataset.of_source) == {}
+    with shop.app_context():
+        remove_group(group)
+    assert planning.post(path, {"rows": [row]}).status_code == 201

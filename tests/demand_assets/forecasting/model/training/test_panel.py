@@ -1,5 +1,6 @@
 """What the pooled training sees of a dataset: the boosted way within both, and the same whoever makes the features."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -8,9 +9,12 @@ from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
+import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
+from demand_assets.forecasting.model.boosters import TrainingRows
+from demand_assets.forecasting.model.training import pooled_model
 from demand_assets.forecasting.model.training.aside import in_order
 from demand_assets.forecasting.model.training.panel import Panel, panel_of
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
@@ -80,3 +84,23 @@ def test_models_are_the_same_to_the_last_bit_whoever_makes_the_features(weekly: 
 
 def last_first_in(processes: ProcessPoolExecutor, work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
     yield from reversed(list(processes.map(work, tasks)))
+
+
+def test_no_rows_are_held_once_they_are_learned_from(weekly: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the largest thing that a pooled training holds, and what comes after takes memory too."""
+    held: list[int] = []
+    settle = pooled_model.settled
+
+    def settled(*arguments: Any) -> Any:
+        gc.collect()
+        held.extend(len(found.ratio) for found in gc.get_objects() if isinstance(found, TrainingRows))
+        return settle(*arguments)
+
+    monkeypatch.setattr(pooled_model, "settled", settled)
+    dataset = weekly.model_copy(update={"training": Pins(rounds=3, own_share=0.5), "drivers": weekly.drivers[:1]})
+
+    card = train_pooled(list(TABLES)[:2], TABLES.__getitem__, dataset).card
+
+    assert card["rows"] > 0
+    assert held
+    assert not any(held)

@@ -81,3 +81,33 @@ def test_the_end_of_a_day_counts_for_it(written, date_format):
 @pytest.mark.parametrize("written", ["2024-01-31 24:01", "2024-01-31 25:00", "2024-01-31 24:00:01"])
 def test_other_times_that_no_clock_shows_are_none(written):
     assert str(read_dates(texts(written), "D").days[0]) == "NaT"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Tongatapu", "Europe/Berlin"])
+@pytest.mark.parametrize("kind", ["text", "text by a format", "cells", "stamps"])
+def test_the_hour_at_midnight_in_utc_counts_on_the_day_that_it_is_there(zone, kind):
+    """Over the days on which clocks change in America."""
+    stamps = pd.date_range("2024-03-08", periods=96, freq="h")
+    column = {"text": stamps.astype(str).to_series().astype(object),
+              "text by a format": stamps.strftime("%d.%m.%Y %H.%M").to_series().astype(object),
+              "cells": pd.Series(stamps.to_pydatetime(), dtype=object), "stamps": pd.Series(stamps)}[kind]
+
+    found = read_dates(column, "D", "%d.%m.%Y %H.%M" if kind == "text by a format" else None, time_zone=zone).days
+
+    assert found.tolist() == [stamp.date() for stamp in stamps.tz_localize("UTC").tz_convert(zone)]
+
+
+@pytest.mark.parametrize("as_read", [lambda days: days.astype(str).to_series().astype(object), pd.Series])
+def test_days_among_which_one_has_a_time_of_the_day_stay_days(as_read):
+    days = pd.date_range("2024-01-01", periods=20).insert(20, pd.Timestamp("2024-01-21 03:00"))
+
+    found = read_dates(as_read(days), "D", time_zone="America/New_York").days
+
+    assert found.tolist() == [*(day.date() for day in days[:20]), pd.Timestamp("2024-01-20").date()]
+
+
+@pytest.mark.parametrize(("written", "date_format", "day"), [
+    ("2020-W53", "%Y-W%W", "NaT"), ("202053", "%Y%U", "NaT"), ("53/2020", "%W/%Y", "NaT"), ("2020-W52", "%Y-W%W",
+     "2020-12-28"), ("2018-W53", "%Y-W%W", "2018-12-31"), ("2021-W00", "%Y-W%W", "2020-12-28")])
+def test_a_week_that_its_year_has_not_is_not_the_first_of_the_next(written, date_format, day):
+    assert str(read_dates(texts(written), "W", date_format).days[0]) == day

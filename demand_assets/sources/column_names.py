@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 DATE = """date day week month period time timestamp datetime ds dt calendar yearmonth yearweek yearmonthday invoicedate
@@ -75,6 +75,7 @@ END = """end ending ended ends ende endend endet endedatum wochenende fin finiss
  bis weekending weekend weekenddate weekendingdate"""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_NO_LETTERS = re.compile(r"[\W_]+")
 _APART = re.compile(r"[^\w]+|_+")
 _LISTS = {"date": DATE, "region": REGION, "item": ITEM, "weak item": WEAK_ITEM, "demand": DEMAND, "money": MONEY,
           "afterwards": AFTERWARDS, "stock": STOCK, "price": PRICE, "cost": COST, "promo": PROMO, "holiday": HOLIDAY,
@@ -102,7 +103,7 @@ def called(name: str, kind: str) -> int:
     """How clearly a column's name says that it holds that: 3 where it is the word, 2 where it has it among its words,
     1 where it holds it, 0 where it does not."""
     words = _WORDS[kind]
-    whole = plain(re.sub(r"[\W_]+", "", name))
+    whole = plain(_NO_LETTERS.sub("", name))
     if whole in words:
         return 3
     parts = [plain(part) for part in _APART.split(_CAMEL.sub(" ", name)) if part]
@@ -110,6 +111,12 @@ def called(name: str, kind: str) -> int:
     if any(part in words or part.removesuffix("s") in words for part in stripped if part):
         return 2
     return 1 if any(word in whole for word in _LONG[kind] if len(word) > 1) else 0
+
+
+def is_word_for(name: str, kinds: Iterable[str]) -> bool:
+    """Whether a column's name is the word for one of these, as ``called`` says it with 3."""
+    whole = plain(_NO_LETTERS.sub("", name))
+    return any(whole in _WORDS[kind] for kind in kinds)
 
 
 def known_words(text: str) -> int:
