@@ -13,9 +13,8 @@ def _sensors() -> list[dg.SensorDefinition]:
     settings = Settings()
     if settings.run_launcher != "celery" or settings.dagster_workers == "stock":
         return sensors.ALL
-    from demand_assets.dagster_instance.runs.celery_launcher import (
-        lost_starts,  # imported here: nobody else needs Celery
-    )
+    # Imported here: nobody else needs Celery.
+    from demand_assets.dagster_instance.runs.celery_launcher import lost_starts
 
     return [*sensors.ALL, lost_starts]
 

@@ -110,12 +110,17 @@ class Settings(BaseSettings):
     @property
     def dagster_hosts(self) -> tuple[str, ...]:
         """The names by which Dagster's webserver is reached beside this machine's own."""
-        return tuple(filter(None, (name.strip() for name in self.dagster_allowed_hosts.split(","))))
+        return _listed(self.dagster_allowed_hosts)
 
     @property
     def dagster_origins(self) -> tuple[str, ...]:
         """Origins of other pages that may command Dagster."""
-        return tuple(filter(None, (name.strip() for name in self.dagster_allowed_origins.split(","))))
+        return _listed(self.dagster_allowed_origins)
+
+    @property
+    def owner_names(self) -> tuple[str, ...]:
+        """Who answers for the assets in Dagster."""
+        return _listed(self.owners)
 
     @property
     def runs_at_a_time(self) -> int:
@@ -163,3 +168,8 @@ class Settings(BaseSettings):
     def demand_store_url(self) -> str:
         """Where the demand store is."""
         return self.store_url or str(self.folder / "demand")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """What stands between the commas, without white space and without what is empty."""
+    return tuple(filter(None, map(str.strip, text.split(","))))

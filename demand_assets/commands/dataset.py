@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
+from demand_assets.forecasting.dataset.strict_entry import name_of
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.proposal import propose_for_files
 from demand_assets.proposals.terminal_questions import default_answers, in_terminal
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if target.exists() and not given.overwrite:
             raise CannotProposeError(f"{target} is there already; give TO=another.toml, or OVERWRITE=yes")
-        draft, seen = propose_for_files(source, _name(target.stem), ask, lambda path: _written(path, target))
+        draft, seen = propose_for_files(source, name_of(target.stem), ask, lambda path: _written(path, target))
         target.write_text(draft.text(), encoding="utf-8")
         load_dataset(target)
     except (CannotProposeError, DatasetFileError, OSError, UnicodeEncodeError) as error:
@@ -40,14 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _beside(given: str, is_url: bool) -> Path:
     """Next to the data; in the current folder where that is not on this machine or cannot be written."""
-    stem = _name(Path(given.split("*")[0].rstrip("/")).stem or "dataset")
+    stem = name_of(Path(given.split("*")[0].rstrip("/")).stem or "dataset")
     folder = Path.cwd() if is_url or "*" in given else Path(given).absolute().parent
     return (folder if os.access(folder, os.W_OK) else Path.cwd()) / f"{stem}.toml"
-
-
-def _name(stem: str) -> str:
-    name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in stem.lower())
-    return (name if name[:1].isalpha() else f"d_{name}")[:40]
 
 
 def _written(path: str, target: Path) -> str:

@@ -14,9 +14,9 @@ import dagster as dg
 from dagster_graphql import DagsterGraphQLClient
 
 from demand_assets.dagster_instance.instance import open_instance
+from demand_assets.dagster_instance.run_statuses import UNFINISHED
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import open_pipeline
-from demand_assets.defs.sensors import UNFINISHED
 from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_TAG,
     BY_FIRST_TRAINING,

@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def train_all(settings: Settings, console: Console, afresh: bool = False) -> dict[str, Any]:
-    """Materialise all partitions in runs of some hundred, and sum up what became of them.
+    """Materialise all partitions in runs of some hundred; the summary of what became of them, as JSON types.
 
     What an earlier call began and did not end is gone on with, unless the source or the dataset file changed since.
 
@@ -95,10 +95,7 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     Raises: DatasetFileError, SourceError: the dataset cannot be used. HalfRestoredError, OSError: the state directory
         cannot.
     """
-    from demand_assets.defs.assets import pooled_model, region_item
-    from demand_assets.defs.events import seconds_of
-    from demand_assets.defs.jobs import fit, pool, refresh
-    from demand_assets.defs.resources import PipelineResource, open_pipeline
+    from demand_assets.defs.resources import open_pipeline  # as in _Runs
 
     refuse_half_restored(settings.folder)
     pipeline = open_pipeline(settings)
@@ -107,43 +104,18 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         catalogue = pipeline.source.catalogue()
     for region, item, reason, rows in catalogue.refused:
         console.print(f"refused: region {region!r}, item {item!r} {reason} ({rows} rows)", markup=False)
-    private_files()
-    keep_private(settings.folder)
-    home = settings.folder / "dagster"
-    prepare_home(home, settings)
-    if moved := prepare_models(settings.folder / "mlflow"):
-        console.print(f"the state was moved or copied here: {moved} locations of models' files name this folder now",
-                      markup=False)
+    _prepare_state(settings, console)
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
     training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
-    with open_instance(home) as instance:
+    with open_instance(settings.folder / "dagster") as instance:
         let_events_wait(instance)
         pipeline.store.write_source_notes(catalogue)
         pipeline.store.write_catalogue(region_items)
         attributes = pipeline.take_in_attributes()
         predecessors = pipeline.take_in_predecessors()
         sync_partitions(instance, region_items)
-        resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
-        defs = dg.Definitions([pooled_model, region_item], jobs=[refresh, pool, fit],
-                              resources={"pipeline": resource}, executor=dg.in_process_executor)
-        options = {"instance": instance, "raise_on_error": False,
-                   "tags": {REQUEST_TAG: training.request_id, ASKED_BY_TAG: BY_MAKE_TRAIN}}
-        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-        def timed(phase: str, job: str, config: Mapping[str, Any]) -> bool:
-            began, spent = perf_counter(), process_time()
-            result = defs.resolve_job_def(job).execute_in_process(run_config={**config, **quiet}, **options)
-            clock.add({phase: (perf_counter() - began, process_time() - spent)})
-            record = instance.get_run_by_id(result.run_id)
-            if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
-                raise KeyboardInterrupt  # Dagster ends its run at Ctrl-C, and goes on with what comes after
-            clock.add({f"{phase}: {stage}": spent for stage, spent in seconds_of(result).items()})
-            for failure in result.get_step_failure_events()[:1]:
-                error = failure.step_failure_data.error_display_string
-                console.print(f"run {result.run_id}: {error}", markup=False)
-            return bool(result.success)
-
+        runs = _Runs(settings, instance, training.request_id, clock, console)
         progress = Progress(pipeline.store, [training.request_id])
         progress.look()
         if progress.last:
@@ -152,15 +124,15 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                           "make train AFRESH=yes begins anew", markup=False)
         with _shown(console, pipeline.store, training.request_id, len(region_items)):
             for keys in _parts([one for one in region_items if not progress.is_past(one, "started")]):
-                timed("taking in", REFRESH_JOB, run_config(keys))
+                runs.carry_out("taking in", REFRESH_JOB, run_config(keys))
             progress.look()
             ready = [one for one in region_items if progress.is_past(one, "started") and not progress.is_final(one)]
             if len(ready) >= PROCESSES_FROM:
                 warm_up(pipeline.cores)
-            if ready and not training.is_pooled and timed("pooled model", POOL_JOB, {}):
+            if ready and not training.is_pooled and runs.carry_out("pooled model", POOL_JOB, {}):
                 training = unfinished.pooled(training)
             for keys in _parts(ready):
-                timed("training", FIT_JOB, run_config(keys, op=FIT_OP))
+                runs.carry_out("training", FIT_JOB, run_config(keys, op=FIT_OP))
     progress.look()
     if all(map(progress.is_final, region_items)):
         unfinished.end()  # where a run broke, the same command goes on with what it left
@@ -172,7 +144,57 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
         "source_notices": [*catalogue.notices, *attributes.notices, *predecessors.notices]}
 
 
-def _is_interrupted(result: "dg.ExecuteInProcessResult") -> bool:
+def _prepare_state(settings: Settings, console: Console) -> None:
+    """Make the dataset's folder one that only its owner reads and that Dagster and MLflow can work in."""
+    private_files()
+    keep_private(settings.folder)
+    prepare_home(settings.folder / "dagster", settings)
+    if moved := prepare_models(settings.folder / "mlflow"):
+        console.print(f"the state was moved or copied here: {moved} locations of models' files name this folder now",
+                      markup=False)
+
+
+class _Runs:
+    """Dagster's runs of one training, one after another in this process."""
+
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance, request_id: str, clock: Clock,
+                 console: Console) -> None:
+        # Imported here: processes that train beside this one import this module too, and need no definitions.
+        from demand_assets.defs.assets import pooled_model, region_item
+        from demand_assets.defs.jobs import fit, pool, refresh
+        from demand_assets.defs.resources import PipelineResource
+
+        resource = PipelineResource(dataset=str(settings.dataset), state=str(settings.state), horizon=settings.horizon)
+        self._defs = dg.Definitions([pooled_model, region_item], jobs=[refresh, pool, fit],
+                                    resources={"pipeline": resource}, executor=dg.in_process_executor)
+        self._instance, self._clock, self._console = instance, clock, console
+        self._tags = {REQUEST_TAG: request_id, ASKED_BY_TAG: BY_MAKE_TRAIN}
+
+    def carry_out(self, phase: str, job: str, config: Mapping[str, Any]) -> bool:
+        """Whether a run of the job succeeded; where it failed, its first error is printed. Its seconds are counted to
+        the phase.
+
+        Raises: KeyboardInterrupt: it was interrupted. Dagster only ends the run at Ctrl-C, and would go on with the
+            next.
+        """
+        from demand_assets.defs.events import seconds_of  # as above
+
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        began, spent = perf_counter(), process_time()
+        result = self._defs.resolve_job_def(job).execute_in_process(
+            run_config={**config, **quiet}, instance=self._instance, raise_on_error=False, tags=self._tags)
+        self._clock.add({phase: (perf_counter() - began, process_time() - spent)})
+        record = self._instance.get_run_by_id(result.run_id)
+        if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):
+            raise KeyboardInterrupt
+        self._clock.add({f"{phase}: {stage}": spent for stage, spent in seconds_of(result).items()})
+        for failure in result.get_step_failure_events()[:1]:
+            error = failure.step_failure_data.error_display_string
+            self._console.print(f"run {result.run_id}: {error}", markup=False)
+        return bool(result.success)
+
+
+def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
     for failure in result.get_step_failure_events():
         error = failure.step_failure_data.error
         while error is not None:

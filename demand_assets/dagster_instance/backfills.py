@@ -35,7 +35,7 @@ from demand_assets.forecasting.store.file_events import FileEvents, Wake
 from demand_assets.forecasting.store.written_since import Sign, files_of_database, written
 from demand_assets.settings import Settings
 
-log = logging.getLogger("demand_assets.dagster_instance.backfills")
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25
 """Between two looks whether anything changed."""

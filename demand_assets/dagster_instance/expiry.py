@@ -17,6 +17,7 @@ from uuid import UUID
 
 import dagster as dg
 
+from demand_assets.dagster_instance.run_statuses import OVER
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import NotInStoreError
@@ -25,7 +26,6 @@ from demand_assets.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-OVER = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 A_PAGE = 1000
 NOTED = "expiry_runs.json"
 """In the demand store: the runs that are being removed."""

@@ -93,26 +93,23 @@ def open_instance(home: Path) -> "dg.DagsterInstance":
 
 def instance_settings(home: Path, settings: Settings) -> str:
     """The content of ``dagster.yaml``; no URL of a database or a broker is in it, only the variable's name."""
+    is_stock, is_celery = settings.dagster_workers == "stock", settings.run_launcher == "celery"
     storage = "postgresql" if settings.dagster_database_url else "sqlite"
-    stock = "_stock" if settings.dagster_storage == "stock" else ""
-    parts = ["dagster.yaml", f"dagster_storage_{storage}{stock}.yaml"]
+    parts = ["dagster.yaml", f"dagster_storage_{storage}{'_stock' if settings.dagster_storage == 'stock' else ''}.yaml"]
     values = {"DAGSTER_HOME": str(home), "MAX_CONCURRENT_RUNS": str(settings.runs_at_a_time),
-              "START_TIMEOUT_SECONDS": str(START_SECONDS),
-              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": str(LAUNCH_RETRIES), "RESUMES": "0",
+              "START_TIMEOUT_SECONDS": str(START_SECONDS if is_stock and not is_celery else QUEUE_SECONDS),
+              "POLL_SECONDS": str(POLL_SECONDS), "LAUNCH_RETRIES": str(LAUNCH_RETRIES),
+              "RESUMES": "0" if is_stock else str(RESUMES),
               "KEEP_TICKS_DAYS": str(ceil(settings.keep_runs_days) or FOR_EVER)}
-    if settings.dagster_workers != "stock":
-        values |= {"START_TIMEOUT_SECONDS": str(QUEUE_SECONDS), "RESUMES": str(RESUMES)}
-    if settings.run_launcher == "local" and settings.dagster_workers != "stock":
-        parts.append("dagster_launcher_local.yaml")
-    if settings.run_launcher == "celery":
+    if is_celery:
         # Imported here: no other process needs Celery.
         from demand_assets.dagster_instance.runs.celery_queue import launcher_config
 
-        stock = "_stock" if settings.dagster_workers == "stock" else ""
-        parts.append(f"dagster_launcher_celery{stock}.yaml")
+        parts.append(f"dagster_launcher_celery{'_stock' if is_stock else ''}.yaml")
         urls = {name: {"env": BROKER_VARIABLE} for name in ("broker", "backend")}
-        values |= {"LAUNCHER_CONFIG": json.dumps(launcher_config(settings) | urls),
-                   "START_TIMEOUT_SECONDS": str(QUEUE_SECONDS)}
+        values["LAUNCHER_CONFIG"] = json.dumps(launcher_config(settings) | urls)
+    elif not is_stock:
+        parts.append("dagster_launcher_local.yaml")
     return Template("".join((TEMPLATES / part).read_text() for part in parts)).substitute(values)
 
 

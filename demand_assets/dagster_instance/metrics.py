@@ -9,6 +9,7 @@ import dagster as dg
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 
+from demand_assets.dagster_instance.run_statuses import OVER, UNFINISHED
 from demand_assets.forecasting.contract.dagster_names import (
     BACKFILL_TAG,
     EXPIRY_KIND,
@@ -20,9 +21,6 @@ from demand_assets.forecasting.contract.dagster_names import (
     RETRAIN_KIND,
 )
 
-GOING_ON = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
-            dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
-ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 OVERLAP = timedelta(minutes=1)
 """What ended so long before the last look is looked at again: it may have been stored late."""
 RUN_SECONDS = (5.0, 15.0, 60.0, 300.0, 900.0, 3600.0)
@@ -64,7 +62,7 @@ class DagsterMetrics:
         # None of the library's own counters: in a process that shares PROMETHEUS_MULTIPROC_DIR they write into that
         # folder, from which these would be read a second time. A kind of which nothing ended yet is told as 0: an
         # alert sees only a count that rises.
-        self._ended = dict.fromkeys(((kind, _status(status)) for kind in KINDS for status in ENDED), 0)
+        self._ended = dict.fromkeys(((kind, _status(status)) for kind in KINDS for status in OVER), 0)
         self._seconds, self._waited = Durations(RUN_SECONDS), Durations(WAIT_SECONDS)
         self._looked = datetime.now(UTC)
         self._began = self._looked
@@ -90,7 +88,7 @@ class DagsterMetrics:
         at = datetime.now(UTC)
         since = max(self._looked - OVERLAP, self._began)
         records = self._instance.get_run_records(
-            dg.RunsFilter(statuses=list(ENDED), updated_after=since), limit=MOST_RUNS)
+            dg.RunsFilter(statuses=OVER, updated_after=since), limit=MOST_RUNS)
         for record in records:
             run = record.dagster_run
             if run.run_id in self._known:
@@ -119,11 +117,11 @@ class DagsterMetrics:
                                   "are.", labels=["job", "status"])
         oldest = GaugeMetricFamily("demand_dagster_oldest_run_seconds", "Seconds since the oldest run that is not over "
                                    "was made, by how far it is; 0 where there is none.", labels=["status"])
-        records = self._instance.get_run_records(dg.RunsFilter(statuses=list(GOING_ON)), limit=MOST_RUNS)
+        records = self._instance.get_run_records(dg.RunsFilter(statuses=UNFINISHED), limit=MOST_RUNS)
         counts: dict[tuple[str, str], int] = {}
-        ages = dict.fromkeys((status.value.lower() for status in GOING_ON), 0.0)
+        ages = dict.fromkeys(map(_status, UNFINISHED), 0.0)
         for record in records:
-            status = record.dagster_run.status.value.lower()
+            status = _status(record.dagster_run.status)
             key = _job(record.dagster_run), status
             counts[key] = counts.get(key, 0) + 1
             ages[status] = max(ages[status], _age(record.create_timestamp.timestamp()))

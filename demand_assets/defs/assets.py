@@ -88,7 +88,6 @@ def assets_of(settings: Settings) -> list[dg.AssetsDefinition]:
     Demand may be as old as the check ``is_fresh`` allows. A dataset file that cannot be used is no reason to hide the
     assets: their runs say what is wrong with it.
     """
-    owners = [owner.strip() for owner in settings.owners.split(",") if owner.strip()]
     try:
         oldest = timedelta(days=DAYS_BEHIND[settings.described.frequency])
     except DatasetFileError:
@@ -98,6 +97,6 @@ def assets_of(settings: Settings) -> list[dg.AssetsDefinition]:
 
     def as_shown(spec: dg.AssetSpec) -> dg.AssetSpec:
         is_demand = spec.key.to_user_string() in (RAW_DEMAND, DEMAND)
-        return spec.replace_attributes(owners=owners, freshness_policy=fresh if is_demand else None)
+        return spec.replace_attributes(owners=list(settings.owner_names), freshness_policy=fresh if is_demand else None)
 
     return list(dg.map_asset_specs(as_shown, [pooled_model, region_item]))

@@ -44,7 +44,7 @@ def promote() -> None:
 @dg.op(name=names.FIT_OP)
 def fit_and_judge(context: dg.OpExecutionContext, config: Selection, pipeline: PipelineResource) -> Iterator[object]:
     """Candidates of these region-items from the demand in the store, and the gate's decisions on them."""
-    yield from carry(context, pipeline, config.region_items, {names.CANDIDATE_MODEL, names.PRODUCTION_MODEL})
+    yield from carry(context, pipeline, config.region_items, names.TRAINED_ASSETS)
     yield dg.Output(None)
 
 

@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 import dagster as dg
 from typing_extensions import override
 
+from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL, DEMAND, INSPECTED_FEATURES, RAW_DEMAND
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.pipeline.outcomes import INSPECTED, Outcome
+from demand_assets.pipeline.outcomes import Outcome
 
 OURS = "demand_assets"
 """The logger above all of the pipeline's."""
 OF_STORAGE = ("demand_assets.dagster_instance", "demand_assets.forecasting.store.waiting_for_room")
 """Loggers of what stores events, and of what waits while nothing can be stored: their lines are no events."""
-DONE = {"raw_demand": "read", "demand": "taken in", "candidate_model": "trained"}
+DONE = {RAW_DEMAND: "read", DEMAND: "taken in", CANDIDATE_MODEL: "trained"}
 VERDICTS = {"promote": "promoted", "keep": "kept"}
 """What an outcome is called."""
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class RunSummary:
 
     def add(self, outcome: Outcome) -> None:
         """Take up an outcome; the table to look at is nobody's fate."""
-        if outcome.asset == INSPECTED:
+        if outcome.asset == INSPECTED_FEATURES:
             return
         word = DONE.get(outcome.asset) or VERDICTS.get(outcome.details.get("verdict", ""), "judged before")
         self._last[outcome.region_item] = word if outcome.status == "done" else outcome.status, outcome

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import dagster as dg
 
+from demand_assets.dagster_instance.run_statuses import UNFINISHED
 from demand_assets.defs.cursors import Cursor, pause_after
 from demand_assets.defs.jobs import monitor, promote, refresh, retrain
 from demand_assets.defs.partitions import missing_keys, region_items
@@ -60,8 +61,6 @@ MEASURING_WAITS_SECONDS = 600
 MOST_TRIES = 10
 """Judging and measuring are given up after so many failures in a row (some nine hours), and said so in the log of the
 tick: candidates and demand that come later are not held up for ever. Taking new demand in is never given up."""
-UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING,
-              dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 BY_NEW_DEMAND = {REFRESH_JOB: f"{BY_SENSOR}: new demand",
                  RETRAIN_JOB: f"{BY_SENSOR}: region-items without demand so far"}
 """Who asks for the runs that take new demand in."""
@@ -261,7 +260,7 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
                if now - kept.at < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
     observations = latest(stages.store, now)
     learned = {one: kept.learned for one, kept in asked.items() if one not in failed and kept.learned}
-    nominations = nominate(observations, stages.dataset, now, dict.fromkeys(waiting, now), learned)
+    nominations = nominate(observations, stages.dataset, now, waiting, learned)
     if not nominations:
         return dg.SensorResult(skip_reason=standing(observations, stages.dataset, now, waiting, learned))
     context.log.info(f"{len(nominations)} of {len(observations)} measured models are to be retrained")

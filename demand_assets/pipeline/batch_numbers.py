@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
+from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL
 from demand_assets.pipeline.outcomes import Outcome
 
 
@@ -20,7 +21,7 @@ class BatchNumbers:
         for outcome in outcomes:
             if outcome.status == "failed":
                 self._counts["failed"] += 1
-            elif outcome.asset == "candidate_model" and "backtest_sums" in outcome.details:
+            elif outcome.asset == CANDIDATE_MODEL and "backtest_sums" in outcome.details:
                 self._sums.update(outcome.details["backtest_sums"])
                 self._hashes[outcome.region_item.key] = str(outcome.details.get("data_hash", ""))
             elif "verdict" in outcome.details:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.adjusted_demand import CARRIED
@@ -12,6 +13,7 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 
 _SHOWN = 8
+"""How many region-items of each kind are told one by one."""
 
 
 def carried_over(store: DemandStore, region_items: Sequence[RegionItem]) -> dict[str, dict[str, Any]]:
@@ -57,7 +59,8 @@ def carried_in_words(told: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _stored(store: DemandStore, region_item: RegionItem) -> Any:
+def _stored(store: DemandStore, region_item: RegionItem) -> pd.DataFrame | None:
+    """Its demand, or what is stored of one that ended too long ago; None where neither is."""
     for stage in ("demand", "ended_demand"):
         try:
             return store.read(stage, region_item)

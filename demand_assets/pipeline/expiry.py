@@ -5,7 +5,6 @@ done again; what is noted in the demand store before anything is removed is fini
 """
 
 import json
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from demand_assets.forecasting.store.journal import Entry, Journal
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.pipeline.monitor import FOLDER as MONITORING
 from demand_assets.settings import Settings
-
-log = logging.getLogger(__name__)
 
 NOTED = "expiry.json"
 """In the demand store: the versions that are being removed."""

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from demand_assets.forecasting.contract.clock import Seconds
+from demand_assets.forecasting.contract.dagster_names import (
+    CANDIDATE_MODEL,
+    DEMAND,
+    INSPECTED_FEATURES,
+    PRODUCTION_MODEL,
+    Asset,
+)
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.registry.entry import VersionFacts
 from demand_assets.forecasting.store.journal import Entry, Step
@@ -13,11 +20,6 @@ from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.forecasting.store.waiting_for_room import exhausted
 from demand_assets.forecasting.telemetry.tracing import TRACEPARENT
 
-Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
-TAKING_IN: tuple[Asset, ...] = ("raw_demand", "demand", "features_for_inspection")
-TRAINING: tuple[Asset, ...] = ("candidate_model", "production_model")
-INSPECTED: Asset = "features_for_inspection"
-"""A table to look at, which nothing is made from: its failure keeps no region-item from its training."""
 PLOTS_UP_TO = 50
 """Region-items of a run that get a plot each in Dagster; those of larger runs would fill the disk, unseen."""
 PLOT_PERIODS = 180
@@ -81,15 +83,15 @@ class Outcome:
 
     @property
     def _step(self) -> Step | None:
-        if self.asset == INSPECTED:
+        if self.asset == INSPECTED_FEATURES:
             return None
         if self.status == "failed":
             return "failed"
-        if self.asset == "demand":
+        if self.asset == DEMAND:
             return "validated" if self.status == "done" else "quarantined"
-        if self.asset == "candidate_model":
+        if self.asset == CANDIDATE_MODEL:
             return "trained" if self.status == "done" else "kept"
-        if self.asset == "production_model" and "verdict" in self.details:
+        if self.asset == PRODUCTION_MODEL and "verdict" in self.details:
             return "promoted" if self.details["verdict"] == "promote" else "kept"
         return None
 

@@ -10,6 +10,7 @@ from demand_assets.forecasting.contract.source import Source
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.panel import evenly_chosen
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed
@@ -26,9 +27,9 @@ def pays_to_renew(model: PooledModel, region_items: Sequence[RegionItem], datase
                   store: DemandStore, registry: Registry) -> bool:
     """Whether a horizon of demand of these region-items, and of most of the dataset's, is newer than the model, and
     no version that learned from it was judged and found worse."""
-    if not any(_is_horizon_behind(model, one, dataset, store) for one in _evenly(region_items, ASKED_FOR_NEW)):
+    if not any(_is_horizon_behind(model, one, dataset, store) for one in evenly_chosen(region_items, ASKED_FOR_NEW)):
         return False
-    sample = _evenly(store.stored("demand", source.catalogue().region_items), ASKED_FOR_NEW)
+    sample = evenly_chosen(store.stored("demand", source.catalogue().region_items), ASKED_FOR_NEW)
     if 2 * sum(_is_horizon_behind(model, one, dataset, store) for one in sample) <= len(sample):
         return False
     newest = registry.pooled_candidate()
@@ -53,7 +54,3 @@ def _is_horizon_behind(model: PooledModel, region_item: RegionItem, dataset: Dat
         return False  # its own training says so
     is_newer = demand["date"].to_numpy() > model.latest.seen
     return int(np.count_nonzero(is_newer & observed(demand))) >= dataset.horizon
-
-
-def _evenly(region_items: Sequence[RegionItem], most: int) -> Sequence[RegionItem]:
-    return region_items[::max(1, -(-len(region_items) // most))]

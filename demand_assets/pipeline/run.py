@@ -18,7 +18,16 @@ from typing import Literal, TypeVar
 import pandas as pd
 
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import BY_DAMAGE
+from demand_assets.forecasting.contract.dagster_names import (
+    BY_DAMAGE,
+    CANDIDATE_MODEL,
+    INSPECTED_FEATURES,
+    RAW_DEMAND,
+    RETRAINED_ASSETS,
+    TAKEN_IN_ASSETS,
+    TRAINED_ASSETS,
+    Asset,
+)
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source, SourceError
 from demand_assets.forecasting.dataset.attributes import Attributes
@@ -42,16 +51,7 @@ from demand_assets.forecasting.store.stored_files import DamagedFileError, NotIn
 from demand_assets.forecasting.store.waiting_for_room import Patience, exhausted, tried_until_there_is_room
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.batch_numbers import BatchNumbers
-from demand_assets.pipeline.outcomes import (
-    INSPECTED,
-    PLOTS_UP_TO,
-    TAKING_IN,
-    TRAINING,
-    Asset,
-    Outcome,
-    Part,
-    RequestedBy,
-)
+from demand_assets.pipeline.outcomes import PLOTS_UP_TO, Outcome, Part, RequestedBy
 from demand_assets.pipeline.parallel import side_by_side, warm_up
 from demand_assets.pipeline.renewal_of_pooled import pays_to_renew, pooled_or_none
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage
@@ -113,14 +113,14 @@ class Pipeline:
         """
         clock, patience = clock or Clock(), Patience()
         going = list(region_items)
-        last = next((asset for asset in reversed((*TAKING_IN, *TRAINING)) if asset in assets), None)
+        last = next((asset for asset in reversed(RETRAINED_ASSETS) if asset in assets), None)
         while True:
             ended = set[RegionItem]()
             try:
                 for outcomes in self._carry(going, assets, asked, clock):
                     yield outcomes
                     ended |= {one.region_item for one in outcomes
-                              if one.asset == last or (one.status != "done" and one.asset != INSPECTED)}
+                              if one.asset == last or (one.status != "done" and one.asset != INSPECTED_FEATURES)}
             except Exception as error:
                 if not patience.waits_for(error):
                     raise
@@ -132,13 +132,13 @@ class Pipeline:
                clock: Clock) -> Iterator[Sequence[Outcome]]:
         going = list(region_items)
         stages: tuple[tuple[tuple[Asset, ...], Callable[..., Iterator[Part]]], ...] = (
-            (TAKING_IN, self._take_in), (TRAINING, self._train))
+            (TAKEN_IN_ASSETS, self._take_in), (TRAINED_ASSETS, self._train))
         with self._journal(asked) as told:
             for group, stage in stages:
                 wanted = [asset for asset in group if asset in assets]
                 if not wanted or not going:
                     continue
-                last = [asset for asset in wanted if asset != INSPECTED][-1:]
+                last = [asset for asset in wanted if asset != INSPECTED_FEATURES][-1:]
                 reached = [] if last else going
                 for part in self._past_what_is_mended(stage, going, wanted, asked, clock):
                     clock.add(part.seconds)
@@ -161,7 +161,7 @@ class Pipeline:
         if damaged:
             log.warning("%d region-items are taken in again, whose stored demand is damaged", len(damaged))
             with suppress(SourceError):  # without the source and raw rows they fail as before, and say so
-                for part in self._taken_in(damaged, TAKING_IN, True, clock):
+                for part in self._taken_in(damaged, TAKEN_IN_ASSETS, True, clock):
                     clock.add(part.seconds)
             yield from self._traced(stage, damaged, wanted, asked, clock)
 
@@ -202,7 +202,7 @@ class Pipeline:
 
     def _take_in(self, region_items: Sequence[RegionItem], wanted: Sequence[Asset], asked: RequestedBy,
                  clock: Clock) -> Iterator[Part]:
-        if "raw_demand" in wanted:
+        if RAW_DEMAND in wanted:
             Journal(self.store).write(Entry(one, "started", asked.request_id, asked.run_id, asked_by=asked.by)
                                       for one in region_items)
             self.refresh_attributes()
@@ -220,7 +220,7 @@ class Pipeline:
         if len(region_items) >= PROCESSES_FROM:  # they start while the source is looked through
             warm_up(self.cores, ["demand_assets.pipeline.take_in"])
         try:
-            state = self.source.fingerprint() if "raw_demand" in wanted else ""  # before any row is read
+            state = self.source.fingerprint() if RAW_DEMAND in wanted else ""  # before any row is read
             catalogue = self.source.catalogue()
             last_date, events = catalogue.last_date, catalogue.events
         except SourceError as error:
@@ -228,7 +228,7 @@ class Pipeline:
                 raise
             log.warning("damaged files are made again from the raw rows: %s", error)
             state, last_date, events = "", self._last_known(), self.store.read_events()
-            wanted = [asset for asset in wanted if asset != "raw_demand"]
+            wanted = [asset for asset in wanted if asset != RAW_DEMAND]
 
         if events and state:
             self.store.write_events(events)
@@ -236,7 +236,7 @@ class Pipeline:
         def tasks() -> Iterator[TakeIn]:
             for some in _parts(region_items, TAKEN_IN_TOGETHER):
                 raw = None
-                if "raw_demand" in wanted:
+                if RAW_DEMAND in wanted:
                     with clock("read"):
                         raw = self.source.read(some)
                 yield TakeIn(some, wanted, raw, last_date, self.source.today(), plots, state, events)
@@ -307,7 +307,7 @@ class Pipeline:
                clock: Clock) -> Iterator[Part]:
         together = max(1, min(TRAINED_TOGETHER, len(region_items) // (4 * self.cores)))  # none waits long
         parts, plots = list(_parts(region_items, together)), len(region_items) <= PLOTS_UP_TO
-        if "candidate_model" not in wanted:
+        if CANDIDATE_MODEL not in wanted:
             tasks = (Train(some, wanted, asked, plots) for some in parts)
             yield from self._side_by_side(self._training.train, tasks, len(region_items))
             return
@@ -315,14 +315,14 @@ class Pipeline:
             with clock("pooled"):
                 version = self._pooled_to_stand_on(region_items, asked)
         except NotEnoughHistoryError as error:
-            yield Part([Outcome(one, "candidate_model", "quarantined", f"nothing to stand on yet: {error}")
+            yield Part([Outcome(one, CANDIDATE_MODEL, "quarantined", f"nothing to stand on yet: {error}")
                         for one in region_items], {})
             return
         except Exception as error:
             if exhausted(error):
                 raise
             # Without the pooled model each region-item fails, and says why.
-            yield Part([Outcome(one, "candidate_model", "failed", f"pooled model: {type(error).__name__}: {error}",
+            yield Part([Outcome(one, CANDIDATE_MODEL, "failed", f"pooled model: {type(error).__name__}: {error}",
                                 trace=traceback.format_exc()) for one in region_items], {})
             return
         numbers = BatchNumbers()

@@ -9,7 +9,14 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.clock import Clock
-from demand_assets.forecasting.contract.dagster_names import DEMAND_MARK, SOURCE_STATE
+from demand_assets.forecasting.contract.dagster_names import (
+    DEMAND,
+    DEMAND_MARK,
+    INSPECTED_FEATURES,
+    RAW_DEMAND,
+    SOURCE_STATE,
+    Asset,
+)
 from demand_assets.forecasting.contract.plugins import PluginError
 from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -20,7 +27,7 @@ from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.checksums import short_digest
 from demand_assets.forecasting.store.demand_store import DemandStore, Stage
 from demand_assets.forecasting.validation.rows_to_demand import CONTRADICTED, Validated, validate_panel
-from demand_assets.pipeline.outcomes import INSPECTED, PLOT_PERIODS, Asset, Outcome, Part, failed, guarded
+from demand_assets.pipeline.outcomes import PLOT_PERIODS, Outcome, Part, failed, guarded
 
 FEATURES_FOLDER: Stage = "demand_features"
 """Where the features to inspect are, under the name that the asset once had: the files of old stay in use."""
@@ -32,7 +39,7 @@ class TakeIn:
 
     region_items: Sequence[RegionItem]
     assets: Sequence[Asset]
-    """Of ``TAKING_IN``, those wanted."""
+    """Of ``TAKEN_IN_ASSETS``, those wanted."""
     raw: pd.DataFrame | None
     """As the source has it; read from the store when that asset is not wanted."""
     last_date: pd.Timestamp | None
@@ -62,31 +69,31 @@ class TakeInStage:
             outcomes.extend(made)
             going = [outcome.region_item for outcome in made if outcome.status == "done"]
 
-        if "raw_demand" in task.assets and task.raw is not None:
+        if RAW_DEMAND in task.assets and task.raw is not None:
             raw = written_out(task.raw)
             groups = dict(iter(raw.groupby([task.raw["region"], task.raw["item"]], sort=False, observed=True)))
             nothing = raw.iloc[:0]
-            each("raw_demand", "store raw", lambda one: self._store_raw(
+            each(RAW_DEMAND, "store raw", lambda one: self._store_raw(
                 one, groups.get((one.region, one.item), nothing), task.source_state))
-        if "demand" in task.assets and going:
+        if DEMAND in task.assets and going:
             panels = {}
             for one in list(going):
                 try:
                     with clock("read raw"):
                         panels[one] = task.raw if task.raw is not None else self.store.read("raw_demand", one)
                 except Exception as error:  # noqa: BLE001  as in guarded
-                    outcomes.append(failed(one, "demand", error))
+                    outcomes.append(failed(one, DEMAND, error))
             if panels:
                 with clock("validate"):
                     panel = task.raw if task.raw is not None else pd.concat(panels.values(), ignore_index=True)
                     checked, broken = self._checked(panel, list(panels), task)
                 outcomes.extend(broken)
                 going = list(checked)
-                each("demand", "store demand", lambda one: self._store_validated(checked[one], task.plots))
+                each(DEMAND, "store demand", lambda one: self._store_validated(checked[one], task.plots))
             else:
                 going = []
-        if INSPECTED in task.assets:
-            each(INSPECTED, "features", self._store_features)
+        if INSPECTED_FEATURES in task.assets:
+            each(INSPECTED_FEATURES, "features", self._store_features)
         return Part(outcomes, clock.seconds)
 
     def _checked(self, panel: pd.DataFrame, region_items: list[RegionItem],
@@ -96,12 +103,12 @@ class TakeInStage:
             found = validate_panel(panel, self.dataset, region_items, task.last_date, today=task.today,
                                    tables=task.events)
         except PluginError as error:
-            return {}, [failed(one, "demand", error) for one in region_items]
+            return {}, [failed(one, DEMAND, error) for one in region_items]
         return {one.region_item: one for one in found}, []
 
     def _store_raw(self, region_item: RegionItem, raw: pd.DataFrame, source_state: str) -> Outcome:
         self.store.write("raw_demand", region_item, raw)
-        return Outcome(region_item, "raw_demand", details={"rows": len(raw), SOURCE_STATE: source_state})
+        return Outcome(region_item, RAW_DEMAND, details={"rows": len(raw), SOURCE_STATE: source_state})
 
     def _store_validated(self, validated: Validated, plots: bool) -> Outcome:
         region_item = validated.region_item
@@ -110,14 +117,14 @@ class TakeInStage:
         if validated.ended is not None:
             self.store.write("ended_demand", region_item, validated.ended)
         if validated.demand is None:
-            return Outcome(region_item, "demand", "quarantined", validated.problem, details)
+            return Outcome(region_item, DEMAND, "quarantined", validated.problem, details)
         checksum = self.store.write("demand", region_item, validated.demand)
         details[DEMAND_MARK] = short_digest(f"{checksum} {self._reading}".encode())
         known = validated.demand.loc[observed(validated.demand), "date"]
         if len(known):
             details |= {"first_date": str(known.iloc[0].date()), "last_date": str(known.iloc[-1].date())}
         lines = {"#444": validated.demand["demand"].astype(float).tolist()[-PLOT_PERIODS:]} if plots else {}
-        return Outcome(region_item, "demand", details=details, lines=lines)
+        return Outcome(region_item, DEMAND, details=details, lines=lines)
 
     @cached_property
     def _reading(self) -> str:
@@ -128,7 +135,7 @@ class TakeInStage:
         demand = self.store.read("demand", region_item)
         columns = features_columns(demand, self.dataset, region_item)
         self.store.write(FEATURES_FOLDER, region_item, columns)
-        return Outcome(region_item, INSPECTED, details={"rows": len(columns["date"]), "columns": len(columns)})
+        return Outcome(region_item, INSPECTED_FEATURES, details={"rows": len(columns["date"]), "columns": len(columns)})
 
 
 def numbers_of(validated: Validated) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 
 from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.dagster_names import CANDIDATE_MODEL, PRODUCTION_MODEL, Asset
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.attributes import BESIDE
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -27,7 +28,7 @@ from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.forecasting.telemetry.tracing import span
-from demand_assets.pipeline.outcomes import Asset, Outcome, Part, RequestedBy, failed
+from demand_assets.pipeline.outcomes import Outcome, Part, RequestedBy, failed
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class Train:
 
     region_items: Sequence[RegionItem]
     assets: Sequence[Asset]
-    """Of ``TRAINING``, those wanted."""
+    """Of ``TRAINED_ASSETS``, those wanted."""
     asked: RequestedBy
     plots: bool
     pooled_version: int = 0
@@ -66,7 +67,7 @@ class TrainStage:
         return Part(outcomes, clock.seconds)
 
     def _outcomes(self, one: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
-        if "candidate_model" in task.assets:
+        if CANDIDATE_MODEL in task.assets:
             return self._candidate(one, task, clock)
         return self._judged(one, task, clock)
 
@@ -74,14 +75,14 @@ class TrainStage:
         try:
             yield self._judge(region_item, task.asked, clock)
         except Exception as error:  # noqa: BLE001  as in guarded
-            yield self._failed(region_item, "production_model", error)
+            yield self._failed(region_item, PRODUCTION_MODEL, error)
 
     def _candidate(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
-        asset: Asset = "candidate_model"
+        asset: Asset = CANDIDATE_MODEL
         try:
             for outcome in self._train_and_judge(region_item, task, clock):
                 yield outcome
-                asset = "production_model"
+                asset = PRODUCTION_MODEL
         except Exception as error:  # noqa: BLE001  as in guarded
             yield self._failed(region_item, asset, error)
 
@@ -109,7 +110,7 @@ class TrainStage:
         try:
             trained = train_with_windows(demand, self.dataset, pooled, region_item, clock)
         except NotEnoughHistoryError as error:
-            yield Outcome(region_item, "candidate_model", "quarantined",
+            yield Outcome(region_item, CANDIDATE_MODEL, "quarantined",
                           f"too short for a model of its own: {error}")
             return
         model = trained.model
@@ -117,7 +118,7 @@ class TrainStage:
             with clock("challengers"):
                 model = candidate_of(trained, self.dataset.challengers, demand.attrs.get(BESIDE, {}))
         decision = None
-        if "production_model" in task.assets:
+        if PRODUCTION_MODEL in task.assets:
             with clock("gate"):
                 production, lost = self._production(region_item, before.production if before else None)
                 decision = _told(held_by_pin(before, contest(demand, self.dataset, model, production, region_item)),
@@ -132,14 +133,14 @@ class TrainStage:
                 decision = self.registry.record_decision(
                     region_item, version, decision, task.asked.request_id,
                     before=before or RegistryEntry(region_item, "", None, None), is_told=True)
-            yield Outcome(region_item, "production_model", reason=decision.reason, details={
+            yield Outcome(region_item, PRODUCTION_MODEL, reason=decision.reason, details={
                 "version": version, "replaced": before.production if before else None,
                 "request_id": task.asked.request_id, **decision.numbers, "verdict": decision.verdict})
 
     def _trained(self, region_item: RegionItem, version: int, model: ForecastModel, plots: bool) -> Outcome:
         unknown = [driver.title for driver in self.dataset.drivers if driver.name not in model.drivers]
         return Outcome(
-            region_item, "candidate_model", lines=_backtest_lines(model) if plots else {},
+            region_item, CANDIDATE_MODEL, lines=_backtest_lines(model) if plots else {},
             reason=f"it does not know {', '.join(unknown)}, nor does the pooled model that it stands on; renew that "
             "one (job “pool”) and retrain" if unknown else "",
             details={"version": version, **asdict(model.card), "backtest_sums": backtest_sums(model)})
@@ -158,12 +159,12 @@ class TrainStage:
             self.registry.adopt(region_item, version)
             entry = self.registry.entry(region_item)
         yield self._trained(region_item, version, model, task.plots)
-        if "production_model" not in task.assets:
+        if PRODUCTION_MODEL not in task.assets:
             return
         if entry is not None and entry.decided == version:  # told again: the word of it may be lost
             tags = self.registry.tags(region_item, version)
             numbers = json.loads(tags.get("decision_numbers") or "{}")
-            yield Outcome(region_item, "production_model", reason=entry.reason, details={
+            yield Outcome(region_item, PRODUCTION_MODEL, reason=entry.reason, details={
                 "version": version, "replaced": entry.previous if entry.production == version else entry.production,
                 **numbers, "request_id": task.asked.request_id, "verdict": entry.decision})
         else:
@@ -172,9 +173,9 @@ class TrainStage:
     def _told_again(self, earlier: RegisteredVersion, task: Train) -> Iterator[Outcome]:
         """The outcomes of a version that this work made and decided, before another retrain made a newer one."""
         details = {**earlier.numbers, "version": earlier.version, "request_id": task.asked.request_id}
-        yield Outcome(earlier.region_item, "candidate_model", details=details)
-        if "production_model" in task.assets:
-            yield Outcome(earlier.region_item, "production_model", reason=earlier.reason,
+        yield Outcome(earlier.region_item, CANDIDATE_MODEL, details=details)
+        if PRODUCTION_MODEL in task.assets:
+            yield Outcome(earlier.region_item, PRODUCTION_MODEL, reason=earlier.reason,
                           details={**details, "replaced": None, "verdict": earlier.decision})
 
     def _is_out_of_date(self, before: RegistryEntry | None) -> bool:
@@ -188,12 +189,12 @@ class TrainStage:
         with clock("register"):
             entry = self.registry.entry(region_item)
         if entry is None or entry.candidate is None:
-            return Outcome(region_item, "production_model", "quarantined",
+            return Outcome(region_item, PRODUCTION_MODEL, "quarantined",
                            "no candidate was ever trained, so there is nothing to judge")
         tags = self.registry.tags(region_item, entry.candidate)
         details = {"version": entry.candidate, "replaced": entry.production, "request_id": tags.get("request_id", "")}
         if entry.decided == entry.candidate:
-            return Outcome(region_item, "production_model", reason=f"already judged: {entry.decision}: {entry.reason}",
+            return Outcome(region_item, PRODUCTION_MODEL, reason=f"already judged: {entry.decision}: {entry.reason}",
                            details=details)
         with clock("gate"):
             candidate = self.registry.load(region_item, entry.candidate)
@@ -208,7 +209,7 @@ class TrainStage:
                                     version=entry.candidate):
             decision = self.registry.record_decision(
                 region_item, entry.candidate, decision, str(details["request_id"] or asked.request_id), before=entry)
-        return Outcome(region_item, "production_model", reason=decision.reason,
+        return Outcome(region_item, PRODUCTION_MODEL, reason=decision.reason,
                        details={**details, **decision.numbers, "verdict": decision.verdict})
 
     def _production(self, region_item: RegionItem, version: int | None) -> tuple[ForecastModel | None, str]:

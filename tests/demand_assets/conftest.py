@@ -14,8 +14,9 @@ import pytest
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.defs.resources import PipelineResource, open_pipeline
+from demand_assets.forecasting.contract.dagster_names import TAKEN_IN_ASSETS
 from demand_assets.forecasting.registry.moved_files import prepare_models
-from demand_assets.pipeline.outcomes import TAKING_IN, RequestedBy
+from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 
@@ -94,7 +95,7 @@ def pooled_state(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -
     """A state directory with all demand taken in and a pooled model, made fast, and no journal; to be copied."""
     settings = settings_in(tmp_path_factory.mktemp("pooled"), PINNED)
     pipeline = begin(settings, empty_mlflow)
-    list(pipeline.carry(pipeline.source.catalogue().region_items, TAKING_IN, RequestedBy()))
+    list(pipeline.carry(pipeline.source.catalogue().region_items, TAKEN_IN_ASSETS, RequestedBy()))
     pipeline.pool(RequestedBy())
     shutil.rmtree(Path(settings.demand_store_url) / "journal")
     return settings.state

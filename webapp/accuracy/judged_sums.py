@@ -13,8 +13,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Frequency, Ordinals, ordinals, period_dates, weekdays
-from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.contract.periods import Dates, Frequency, Ordinals, ordinals, period_dates, weekdays
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast
 from webapp.region_items.open_overrides import period_override

@@ -8,8 +8,8 @@ from itertools import groupby
 import numpy as np
 from sqlalchemy import delete, select
 
-from demand_assets.forecasting.contract.periods import Frequency, ordinals, period_dates, weekdays
-from demand_assets.forecasting.forecast.totals import Dates, Part
+from demand_assets.forecasting.contract.periods import Dates, Frequency, ordinals, period_dates, weekdays
+from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.pages.numbers_and_dates import for_scripts
 from webapp.serving.forecast_of_selection import Period

@@ -6,8 +6,9 @@ from flask import Blueprint, Flask, abort, flash, redirect, render_template, req
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
+from demand_assets.forecasting.dataset.order_up_to import SERVICE_LEVELS
 from demand_assets.forecasting.dataset.prices_and_costs import KINDS
-from demand_assets.forecasting.forecast.order_up_to import LEVELS, OrderUpToError
+from demand_assets.forecasting.forecast.order_up_to import OrderUpToError
 from webapp.access import needs
 from webapp.administration.segment_rules import TooManyRulesError
 from webapp.db.database import LARGEST_ID, db, snapshot
@@ -45,7 +46,7 @@ def show() -> ResponseReturnValue:
     chosen = arguments_of(filters)
     return render_template(
         "order_up_to/show.html", page=page, view=view, lines=list(lines_of([row.key for row in page.rows])),
-        rules=[row for row in rules() if is_seen(row.segment)], of_file=of_file(), levels=LEVELS,
+        rules=[row for row in rules() if is_seen(row.segment)], of_file=of_file(), levels=SERVICE_LEVELS,
         attributes=list(declared()),
         chosen=chosen, fixed={"attribute": chosen} if chosen else {}, shown_money=_money())
 

@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.published_plans.plan_tables import lines_of_today, parts_of
 from webapp.tables import PublishedPlan

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import MONTHS, period_range
+from demand_assets.forecasting.contract.periods import MONTHS, Dates, period_range
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.totals import Dates, Part
+from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED
 from demand_assets.forecasting.series.gapped import Floats, Ints

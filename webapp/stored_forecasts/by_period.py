@@ -9,8 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import periods_until
-from demand_assets.forecasting.forecast.totals import Dates
+from demand_assets.forecasting.contract.periods import Dates, periods_until
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.accuracy.judged_forecasts import JUDGED_ORIGINS, Judged
 

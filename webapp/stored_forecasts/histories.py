@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import periods_until
+from demand_assets.forecasting.contract.periods import Dates, periods_until
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.totals import Dates
 from demand_assets.forecasting.series.censored_demand import at_least, sold
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.serving.history import YEARS, Backtest, History, sold_at_least

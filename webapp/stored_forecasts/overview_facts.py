@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.forecast.totals import Dates, Part
+from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.censored_demand import at_least
 from demand_assets.forecasting.series.censored_demand import sold as units_sold
 from demand_assets.forecasting.series.gapped import Floats

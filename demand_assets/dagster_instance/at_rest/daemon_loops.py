@@ -120,7 +120,7 @@ def is_open(cursor: str | None) -> bool:
         kept = json.loads(cursor or "{}")
     except ValueError:
         return False
-    return bool(kept.get("wanted", True)) if isinstance(kept, dict) and kept else False
+    return isinstance(kept, dict) and bool(kept) and bool(kept.get("wanted", True))
 
 
 def _look_after_changes(daemon: type[IntervalDaemon[Any]], sign: Sign, longest: float) -> None:

@@ -31,7 +31,7 @@ from demand_assets.dagster_instance.runs.celery_queue import QUEUE_TAG, SILENT_S
 from demand_assets.dagster_instance.runs.ended_or_put_back import put_back
 from demand_assets.dagster_instance.runs.interruption import carry_out, interrupt_when_told
 
-log = logging.getLogger("demand_assets.dagster_instance.runs.celery_launcher")
+log = logging.getLogger(__name__)
 
 SECOND_LOOK_SECONDS = 1.0
 """Between the queue and a worker's word a message is nowhere for an instant; what looks lost is looked at again."""

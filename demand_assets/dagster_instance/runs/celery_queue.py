@@ -38,7 +38,7 @@ def launcher_config(settings: Settings) -> dict[str, Any]:
             "worker_prefetch_multiplier": 1,
             "task_acks_late": False,
             "worker_max_tasks_per_child": RUNS_PER_PROCESS,
-            "worker_hijack_root_logger": False,
+            "worker_hijack_root_logger": False,  # lines are written as ``log_lines`` has them, not as Celery does
             "result_expires": REMEMBERED_SECONDS,
         },
     }

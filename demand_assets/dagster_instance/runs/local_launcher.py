@@ -25,7 +25,7 @@ from demand_assets.dagster_instance.instance import NO_MORE, RESUMES
 from demand_assets.dagster_instance.runs.run_lock import RUN_VARIABLE, RunLocks
 from demand_assets.dagster_instance.runs.starter import STARTER_VARIABLE, Order, UnknownStartError, ordered
 
-log = logging.getLogger("demand_assets.dagster_instance.runs.local_launcher")
+log = logging.getLogger(__name__)
 
 
 class RunProcessLauncher(RunLauncher, ConfigurableClass):

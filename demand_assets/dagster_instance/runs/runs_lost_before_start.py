@@ -19,7 +19,7 @@ from demand_assets.dagster_instance.runs.local_launcher import RunProcessLaunche
 from demand_assets.forecasting.store.written_since import Rest, written
 from demand_assets.settings import Settings
 
-log = logging.getLogger("demand_assets.dagster_instance.runs.runs_lost_before_start")
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3.0
 SELDOM_SECONDS = 30.0
@@ -88,11 +88,11 @@ def watch(stop: Event) -> None:
 def _look(instance: dg.DagsterInstance, stop: Event) -> None:
     launcher = instance.run_launcher
     if not isinstance(launcher, RunProcessLauncher):
-        return stop.set()
+        stop.set()
+        return
     lost = LostRuns(instance, launcher)
     in_files = not Settings().dagster_database_url
     rest = Rest(written(events_of(launcher.locks.folder.parent)) if in_files else object, SELDOM_SECONDS)
     while not stop.wait(LOOK_SECONDS):
         if rest.is_over() or lost.are_going_on:
             lost.settle()
-    return None

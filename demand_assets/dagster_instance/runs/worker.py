@@ -59,8 +59,6 @@ def main() -> int:
     life = Life(Heartbeats(broker), Deliveries(broker), name, launcher.default_queue)
     signals.worker_process_init.connect(_end_with_the_worker)
     add_task(launcher.celery)
-    if log_lines.is_json():
-        launcher.celery.conf.worker_hijack_root_logger = False  # Celery would write its lines for people
     for module in PRELOADED:
         import_module(module)
     log.info("%s takes %s runs at a time from %s", name, settings.workers, launcher.default_queue)

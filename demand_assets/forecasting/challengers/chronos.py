@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.challengers.protocol import Capabilities, Floats, History, without_gaps
+from demand_assets.forecasting.challengers.protocol import Capabilities, History, without_gaps
+from demand_assets.forecasting.series.gapped import Floats
 
 NEEDED = ("chronos", "torch")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from demand_assets.forecasting.challengers.protocol import Capabilities, Floats, History, without_gaps
+from demand_assets.forecasting.challengers.protocol import Capabilities, History, without_gaps
+from demand_assets.forecasting.series.gapped import Floats
 
 WEIGHTS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 

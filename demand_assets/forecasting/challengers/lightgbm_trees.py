@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.challengers.protocol import Capabilities, Floats, History, without_gaps
+from demand_assets.forecasting.challengers.protocol import Capabilities, History, without_gaps
+from demand_assets.forecasting.series.gapped import Floats
 
 if TYPE_CHECKING:
     from mlforecast import MLForecast

@@ -56,7 +56,7 @@ def capabilities_of(found: ModelClass) -> Capabilities:
 
 
 def check_installed(name: str, to_fit: bool) -> None:
-    """Nothing, where the class and what it needs is there; no library is imported for it.
+    """Check that a class and the libraries that it needs are installed; none of them is imported for it.
 
     Args:
         to_fit: whether it is to be fitted as well, or only to forecast.

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from demand_assets.forecasting.series.gapped import Floats
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ run history of existing instances stay as they are.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
 LOCATION = "demand_assets"
 """The code location, which the workspace file names too."""
@@ -29,15 +29,20 @@ JUDGE_OP = "judge"
 MEASURE_OP = "measure_production"
 EXPIRE_JOURNAL_OP, EXPIRE_VERSIONS_OP, EXPIRE_RUNS_OP = "expire_journal", "expire_versions", "expire_runs"
 
-RAW_DEMAND = "raw_demand"
-DEMAND = "demand"
-INSPECTED_FEATURES = "features_for_inspection"
-CANDIDATE_MODEL = "candidate_model"
-PRODUCTION_MODEL = "production_model"
+Asset = Literal["raw_demand", "demand", "features_for_inspection", "candidate_model", "production_model"]
+"""Those of a region-item."""
+RAW_DEMAND: Final = "raw_demand"
+DEMAND: Final = "demand"
+INSPECTED_FEATURES: Final = "features_for_inspection"
+"""A table to look at, which nothing is made from: its failure keeps no region-item from its training."""
+CANDIDATE_MODEL: Final = "candidate_model"
+PRODUCTION_MODEL: Final = "production_model"
 POOLED_MODEL = "pooled_model"
-TAKEN_IN_ASSETS = (RAW_DEMAND, DEMAND, INSPECTED_FEATURES)
+TAKEN_IN_ASSETS: tuple[Asset, ...] = (RAW_DEMAND, DEMAND, INSPECTED_FEATURES)
 """What the job ``refresh`` makes."""
-RETRAINED_ASSETS = (*TAKEN_IN_ASSETS, CANDIDATE_MODEL, PRODUCTION_MODEL)
+TRAINED_ASSETS: tuple[Asset, ...] = (CANDIDATE_MODEL, PRODUCTION_MODEL)
+"""What the job ``fit`` makes."""
+RETRAINED_ASSETS = (*TAKEN_IN_ASSETS, *TRAINED_ASSETS)
 """What the job ``retrain`` makes."""
 
 REQUEST_TAG = "demand/request_id"

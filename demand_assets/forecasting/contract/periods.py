@@ -9,6 +9,7 @@ import pandas as pd
 Frequency = Literal["D", "W", "M", "Q"]
 Dates = npt.NDArray[np.datetime64]
 Ordinals = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 _EPOCH_WEEKDAY = 3
 """1 January 1970, day 0, was a Thursday; Monday is 0."""

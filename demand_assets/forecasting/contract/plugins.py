@@ -1,6 +1,5 @@
 """What other packages plug in by entry points: what there is by that name, and whose it is."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -15,7 +14,6 @@ DRIVER_KINDS = "demand_assets.driver_kinds"
 MODELS = "demand_assets.models"
 WORDS = {SOURCES: "source kind", GATE_RULES: "gate rule", DRIVER_KINDS: "driver kind", MODELS: "model class"}
 """Group of entry points -> what one of them is."""
-_SECOND_LINE = re.compile(r"\n.*", re.DOTALL)
 
 
 class PluginError(RuntimeError):
@@ -74,7 +72,7 @@ class Plugin:
 
 def told(error: BaseException) -> str:
     """An error in one line."""
-    words = _SECOND_LINE.sub("", str(error).strip()).rstrip(".")
+    words = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__
 
 

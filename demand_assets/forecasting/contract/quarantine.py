@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Mask
 from demand_assets.forecasting.contract.source import as_text
-
-Mask = npt.NDArray[np.bool_]
 
 COLUMNS = ("row", "date", "column", "value", "rule", "message")
 
@@ -61,9 +60,9 @@ class Refusals:
         """Refuse the values of one column in the rows of the mask.
 
         Args:
-            is_harmless: demand is none the worse for it, as for rules that are ``HARMLESS``.
             message: says for a position in the panel, and the text of the value there, what is wrong with it, what
                 is allowed, what to do.
+            is_harmless: demand is none the worse for it, as for rules that are ``HARMLESS``.
         """
         if not mask.any():
             return

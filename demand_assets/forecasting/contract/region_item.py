@@ -23,8 +23,6 @@ SHORT_NAME = re.compile(r"\(=[0-9a-f]{16}\)")
 
 _SPECIAL = re.compile(r"[^\w\- &()+=@!;]|^\s|\s$", re.UNICODE)
 _ESCAPED = re.compile(r"(?:~[0-9A-F]{2})+")
-
-
 _SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _BREAK = re.compile(r"\s*[\r\n\t\v\f]+\s*")
 _UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")

@@ -83,7 +83,7 @@ class Hierarchies(StrictEntry):
 
 
 def check_declared(attributes: Sequence[Attribute], hierarchies: Hierarchies, drivers: Iterable[str]) -> None:
-    """Nothing, where attributes and hierarchies fit each other and the drivers.
+    """Check that attributes and hierarchies fit each other and the drivers.
 
     Raises: ValueError: they do not.
     """

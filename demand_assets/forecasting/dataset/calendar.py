@@ -12,8 +12,8 @@ from demand_assets.forecasting.contract.calendar_events import Event
 from demand_assets.forecasting.contract.periods import MONTHS, WORDS, Frequency
 from demand_assets.forecasting.contract.region_item import known_as
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource, SqlSource
-from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
+from demand_assets.forecasting.dataset.drivers import Driver, Effect
+from demand_assets.forecasting.dataset.strict_entry import LONGEST_NAME, Name, StrictEntry
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
@@ -90,7 +90,7 @@ class Events(StrictEntry):
     name: Name
     """Of the driver."""
     label: str = ""
-    effect: Literal["increasing", "decreasing", "none"] = "none"
+    effect: Effect = "none"
     """What demand does on its days; the model is held to it."""
     rows: tuple[EventRow, ...] = ()
     path: str | None = None
@@ -216,7 +216,7 @@ class Calendar(StrictEntry):
             found[name] = days | around
             for where, count in (("before", before), ("after", after)):
                 if count:
-                    found[f"{where}_{name}"[:40]] = days | around | {"beside": count}
+                    found[beside_name(where, name)] = days | around | {"beside": count}
 
         if any(holidays.values()):
             add(HOLIDAY, {"holidays": holidays}, *self.beside_holidays(frequency))
@@ -256,6 +256,11 @@ class Calendar(StrictEntry):
                 raise ValueError(f"future = 'calendar' is of what [calendar] makes, which {driver.name!r} is not; the "
                                  "other words for future are known, repeat_last, repeat_season and given")
         return (*own, *made)
+
+
+def beside_name(where: str, name: str) -> str:
+    """What the driver of the days ``before`` or ``after`` those of another driver is called."""
+    return f"{where}_{name}"[:LONGEST_NAME]
 
 
 def other_meanings(then: Mapping[str, Any], now: Mapping[str, Any], region: str, until: str) -> list[str]:
@@ -333,8 +338,7 @@ def _checked(code: str) -> str:
     return code
 
 
-def _driver(name: str, title: str, frequency: Frequency,
-            effect: Literal["increasing", "decreasing", "none"] = "none") -> Driver:
+def _driver(name: str, title: str, frequency: Frequency, effect: Effect = "none") -> Driver:
     if frequency == "D":
         return Driver(name=name, kind="yes_no", future="calendar", label=title, effect=effect)
     return Driver(name=name, kind="number", future="calendar", label=title, effect=effect, default=0,
@@ -342,24 +346,10 @@ def _driver(name: str, title: str, frequency: Frequency,
 
 
 def _with_beside(name: str, title: str, frequency: Frequency, before: int, after: int,
-                 effect: Literal["increasing", "decreasing", "none"] = "none") -> list[Driver]:
+                 effect: Effect = "none") -> list[Driver]:
     found = [_driver(name, title, frequency, effect)]
     for where, days in (("before", before), ("after", after)):
         if days:
             words = f"day {where} {title}" if days == 1 else f"{days} days {where} {title}"
-            found.append(_driver(f"{where}_{name}"[:40], words, frequency))
+            found.append(_driver(beside_name(where, name), words, frequency))
     return found
-
-
-def from_folder(entry: object, place: Any) -> None:
-    """Take the relative paths of a file's tables of events from its folder, in place.
-
-    Args:
-        entry: ``[calendar]`` as the TOML file has it.
-        place: gives a path as seen from the file's folder.
-    """
-    events = entry.get("events") if isinstance(entry, dict) else None
-    for one in events if isinstance(events, list) else []:
-        for table in (one, one.get("source")) if isinstance(one, dict) else ():
-            if isinstance(table, dict) and isinstance(table.get("path"), str):
-                table["path"] = place(table["path"])

@@ -1,7 +1,7 @@
 """The dataset file: where demand comes from, what its columns mean, and what is known of the future."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from demand_assets.forecasting.contract.periods import Frequency
 from demand_assets.forecasting.contract.plugins import GATE_RULES, SOURCES, PluginError, plugin
 from demand_assets.forecasting.dataset.attributes import Attribute, Hierarchies, check_declared
-from demand_assets.forecasting.dataset.calendar import Calendar, from_folder
+from demand_assets.forecasting.dataset.calendar import Calendar
 from demand_assets.forecasting.dataset.demand.column_entries import Columns
 from demand_assets.forecasting.dataset.demand.source_entries import (
     OUR_SOURCES,
@@ -31,9 +31,10 @@ from demand_assets.forecasting.dataset.models.retraining_thresholds import Retra
 from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults
 from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, Kind, Money, UnitAmount
-from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry, name_of
 
 SEASON_LENGTHS = {"D": (7, 364), "W": (52,), "M": (12,), "Q": (4,)}
+"""Periods in each season, the year's last."""
 HORIZONS = {"D": 28, "W": 8, "M": 6, "Q": 4}
 UNIT = "units"
 """What demand is counted in where the file does not say it; pages say it in the reader's language."""
@@ -193,7 +194,7 @@ class Dataset(StrictEntry):
     @property
     def year_length(self) -> int:
         """Periods in a year, for comparisons with last year."""
-        return {"D": 364, "W": 52, "M": 12, "Q": 4}[self.frequency]
+        return SEASON_LENGTHS[self.frequency][-1]
 
     @property
     def stale_periods(self) -> int:
@@ -279,20 +280,10 @@ def load_dataset(path: str | Path, horizon: int | None = None) -> Dataset:
         raise DatasetFileError(f"dataset file {path} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetFileError(f"dataset file {path} is no valid TOML: {error}") from error
-    entries.setdefault("name", _name_of(path.stem))
+    entries.setdefault("name", name_of(path.stem))
     if horizon:
         entries["horizon"] = horizon
-    source = entries.get("source")
-    if isinstance(source, dict) and isinstance(source.get("path"), str):
-        source["path"] = _from_folder(source["path"], path.parent)
-        if isinstance(source.get("uploads"), str):
-            source["uploads"] = _from_folder(source["uploads"], path.parent)
-    from_folder(entries.get("calendar"), lambda written: _from_folder(written, path.parent))
-    tables = entries.get("attribute_tables")
-    for table in (*(tables.values() if isinstance(tables, dict) else ()), entries.get("predecessor_table")):
-        source = table.get("source") if isinstance(table, dict) else None
-        if isinstance(source, dict) and isinstance(source.get("path"), str):
-            source["path"] = _from_folder(source["path"], path.parent)
+    _take_paths_from(path.parent, entries)
     try:
         dataset = Dataset.model_validate(entries)
     except ValidationError as error:
@@ -327,13 +318,26 @@ def plugin_problems(dataset: Dataset) -> Iterator[tuple[str, str]]:
                 yield f"drivers.{driver.name}", str(error)
 
 
-def _name_of(stem: str) -> str:
-    """A dataset name made of a file's name."""
-    name = "".join(character if character.isascii() and character.isalnum() else "_" for character in stem.lower())
-    return (name if name[:1].isalpha() else f"d_{name}")[:40]
+def _take_paths_from(folder: Path, entries: Mapping[str, Any]) -> None:
+    """Take the relative paths of a dataset file from its folder, in place: of the source and of every table beside it.
+
+    Args:
+        entries: as TOML has them, not checked yet.
+    """
+    tables, calendar = entries.get("attribute_tables"), entries.get("calendar")
+    events = calendar.get("events") if isinstance(calendar, dict) else None
+    listed = events if isinstance(events, list) else []
+    _take_path(folder, entries.get("source"), "path", "uploads")
+    for table in (*(tables.values() if isinstance(tables, dict) else ()), entries.get("predecessor_table"), *listed):
+        _take_path(folder, table.get("source") if isinstance(table, dict) else None, "path")
+    for table in listed:
+        _take_path(folder, table, "path")
 
 
-def _from_folder(path: str, folder: Path) -> str:
-    if "://" in path or path.startswith("${") or Path(path).is_absolute():
-        return path
-    return str((folder / path).resolve())
+def _take_path(folder: Path, table: object, *names: str) -> None:
+    """Take these entries of something that is read from files from the folder, in place."""
+    if isinstance(table, dict) and isinstance(table.get("path"), str):
+        for name in names:
+            if isinstance(path := table.get(name), str) and not (
+                    "://" in path or path.startswith("${") or Path(path).is_absolute()):
+                table[name] = str((folder / path).resolve())

@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from demand_assets.forecasting.dataset.driver_kinds import KINDS, DriverKind, Kind
-from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
+from demand_assets.forecasting.dataset.strict_entry import NAME_PATTERN, Name, StrictEntry
 
 RESERVED_COLUMNS = frozenset({"date", "region", "item", "demand", "row", "region_item", "lead", "forecast", "lower_80",
                               "upper_80", "calendar", "limits"})
+
+Effect = Literal["increasing", "decreasing", "none"]
 
 
 class Driver(StrictEntry):
@@ -16,7 +18,7 @@ class Driver(StrictEntry):
 
     name: Name
     kind: Kind
-    effect: Literal["increasing", "decreasing", "none"] = "none"
+    effect: Effect = "none"
     """What demand does when the driver rises; the model is held to it."""
     future: Literal["known", "repeat_last", "repeat_season", "given", "calendar"] = "known"
     """Where values beyond the last demand come from.
@@ -32,7 +34,7 @@ class Driver(StrictEntry):
     label: str = ""
     """Words for the page; the name with spaces unless given."""
     unit: str = ""
-    read_as: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,39})?$")] = ""
+    read_as: Annotated[str, Field(pattern=f"^({NAME_PATTERN})?$")] = ""
     """The plug-in that reads the source's values; they are read as ``kind`` says unless given."""
 
     @model_validator(mode="after")

@@ -10,16 +10,20 @@ from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 Entry = Literal["lead_time", "review_period", "service_level"]
 ENTRIES: tuple[Entry, ...] = ("lead_time", "review_period", "service_level")
+SERVICE_LEVELS = (50.0, 99.9)
+"""Percent: the lowest and the highest service level that can be asked for."""
+MOST_PERIODS = 400
+"""Of a lead time, and of a review period."""
 
 
 class OrderUpTo(StrictEntry):
     """For each entry a number, for all region-items, or the name of an attribute of kind number."""
 
-    lead_time: Annotated[int, Field(strict=True, ge=0, le=400)] | Name | None = None
+    lead_time: Annotated[int, Field(strict=True, ge=0, le=MOST_PERIODS)] | Name | None = None
     """Periods from an order until it has come."""
-    review_period: Annotated[int, Field(strict=True, ge=1, le=400)] | Name | None = None
+    review_period: Annotated[int, Field(strict=True, ge=1, le=MOST_PERIODS)] | Name | None = None
     """Periods from one order to the next."""
-    service_level: Annotated[float, Field(strict=True, ge=50, le=99.9)] | Name | None = None
+    service_level: Annotated[float, Field(strict=True, ge=SERVICE_LEVELS[0], le=SERVICE_LEVELS[1])] | Name | None = None
     """Percent of order cycles in which nothing is short."""
 
     def number(self, entry: Entry) -> float | None:
@@ -33,7 +37,7 @@ class OrderUpTo(StrictEntry):
         return value if isinstance(value, str) else None
 
     def check(self, attributes: Iterable[Attribute]) -> None:
-        """Nothing, where the attributes that it names are there.
+        """Check that the attributes that it names are there.
 
         Raises: ValueError: one is not, or is of another kind.
         """

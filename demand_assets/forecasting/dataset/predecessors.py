@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import field_validator, model_validator
 
 from demand_assets.forecasting.contract.region_item import RegionItem, known_as
+from demand_assets.forecasting.dataset.demand.column_entries import IsoDate
 from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
 Kind = Literal["replaces", "similar"]
@@ -33,7 +34,7 @@ class Predecessor(StrictEntry):
     """Where; everywhere unless given."""
     scale: float = 1.0
     """Units of the new item for each unit of the other."""
-    date: str | None = None
+    date: IsoDate | None = None
     """The first day on which the new item is sold in the other's place; unless given, the other's demand counts until
     the new one has its own."""
 
@@ -56,13 +57,6 @@ class Predecessor(StrictEntry):
     @classmethod
     def _as_text(cls, value: object) -> object:
         return value.isoformat() if type(value) is date else value
-
-    @field_validator("date")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        if value is not None:
-            date.fromisoformat(value)
-        return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -203,7 +197,10 @@ def begins_by(links: Iterable[Link]) -> dict[date, str]:
 
 
 def checked_scale(scale: float) -> float:
-    """The scale. Raises: ValueError: it is none."""
+    """The scale itself, where it is above 0 and at most ``LARGEST_SCALE``.
+
+    Raises: ValueError: it is not.
+    """
     if not isfinite(scale) or not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"the scale {scale:g} is not possible; a number above 0, at most {LARGEST_SCALE:g}, is")
     return scale

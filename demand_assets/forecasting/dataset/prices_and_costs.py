@@ -64,7 +64,7 @@ class Money(StrictEntry):
                      for name in self.by_row)
 
     def check(self, drivers: Iterable[Driver], attributes: Iterable[Attribute], is_simulated: bool) -> None:
-        """Nothing, where it fits the drivers, the attributes and the source.
+        """Check that it fits the drivers, the attributes and the source.
 
         Raises: ValueError: it does not.
         """

@@ -4,7 +4,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="lower case letters, digits and _")]
+LONGEST_NAME = 40
+NAME_PATTERN = rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}"
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$", description="lower case letters, digits and _")]
+
+
+def name_of(text: str) -> str:
+    """A name made of any text, such as a file's: ``_`` stands for every character that names do not have."""
+    name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in text.lower())
+    return (name if name[:1].isalpha() else f"d_{name}")[:LONGEST_NAME]
 
 
 class StrictEntry(BaseModel):

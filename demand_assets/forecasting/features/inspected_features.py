@@ -14,16 +14,12 @@ from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.validation.schemas import DemandFeatures
 
 _EXACT = frozenset(DemandFeatures.to_schema().columns)
-"""Columns of the features table with full precision; the others have that of the boosters."""
-
-
-def features_table(demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> pd.DataFrame:
-    """What is known at the end of each period, and of its calendar and drivers: schema DemandFeatures."""
-    return pd.DataFrame(features_columns(demand, dataset, region_item))
+"""Columns with full precision; the others have that of the boosters."""
 
 
 def features_columns(demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> dict[str, npt.NDArray[Any]]:
-    """The columns of the table: of so many, to make one table costs as much as all features.
+    """What is known at the end of each period, and of its calendar and drivers: the columns of schema DemandFeatures,
+    and no table of them: to make one of so many costs as much as all features.
 
     For people to look at: a category driver is one column of texts, not one column for each value, and a driver that
     the demand was taken in without is left out.

@@ -17,7 +17,15 @@ from demand_assets.forecasting.features.inputs import SeriesInputs
 from demand_assets.forecasting.features.level import LEVEL_WINDOW, largest_so_far, level_of
 from demand_assets.forecasting.features.past_driver_plans import Plans
 from demand_assets.forecasting.features.smoothed_season import SmoothedSeason
-from demand_assets.forecasting.series.gapped import Floats, Ints, at, mean_known, shifted, trailing_sum
+from demand_assets.forecasting.series.gapped import (
+    Floats,
+    Ints,
+    at,
+    mean_known,
+    shifted,
+    trailing_mean,
+    trailing_sum,
+)
 
 MEAN_WINDOWS = {"D": (7, 28, 91, 364), "W": (4, 8, 26, 52), "M": (3, 6, 12, 24),
                 "Q": (2, 4, 8)}
@@ -94,11 +102,8 @@ class AsGiven:
     @cached_property
     def recent(self) -> dict[str, Floats]:
         """The mean of each driver over the level's window."""
-        means = {}
-        for name, values in self.inputs.drivers.items():
-            total, count = trailing_sum(values, LEVEL_WINDOW[self.inputs.dataset.frequency])
-            means[name] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        return means
+        window = LEVEL_WINDOW[self.inputs.dataset.frequency]
+        return {name: trailing_mean(values, window) for name, values in self.inputs.drivers.items()}
 
     @cached_property
     def usual(self) -> dict[str, Floats]:
@@ -210,8 +215,7 @@ class Past:
         for back in range(LAST_VALUES):
             columns[f"last_{back + 1}"] = shifted(cleared, back) / level
         for window in MEAN_WINDOWS[self.inputs.dataset.frequency]:
-            total, count = trailing_sum(cleared, window)
-            columns[f"mean_{window}"] = np.where(count > 0, total / np.maximum(count, 1), np.nan) / level
+            columns[f"mean_{window}"] = trailing_mean(cleared, window) / level
         window = LEVEL_WINDOW[self.inputs.dataset.frequency]
         total, count = trailing_sum(cleared, window)
         squares, _ = trailing_sum(cleared**2, window)

@@ -300,17 +300,16 @@ class Forecaster:
             without=model.without if isinstance(model, ForecastModel) else "")
 
     def explain(self, region_item: RegionItem, model: ServingModel, horizon: int | None = None,
-                scenario: Scenario = PLAN, exact: bool = True, known_as: Hashable = None) -> pd.DataFrame:
+                scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
         """Contributions by driver and group of features to each period's forecast, in units that add up to it.
 
         Under a scenario they add up to what the model says before declared directions are held. The contributions of
         the scenario minus the plan are the difference of two such tables.
 
-        Args: as for ``forecast``; ``exact`` as for ``explanation.explain``, ``known_as`` as for ``ask``.
-        Returns: date and a column for each group (``explanation.explain``).
+        Args: as for ``forecast``; ``exact`` as for ``explanation.explain_many``.
+        Returns: date and a column for each group (``explanation.explain_many``).
         """
-        asked = self.ask(region_item, model, horizon, scenario, known_as=known_as)
-        return self.explain_many([asked], exact)[0]
+        return self.explain_many([self.ask(region_item, model, horizon, scenario)], exact)[0]
 
     def explain_many(self, asked: Sequence[ForecastRequest], exact: bool = True) -> list[pd.DataFrame]:
         """``explain`` of many: the rows of all that stand on one pooled model are its boosters' question together."""
@@ -444,8 +443,3 @@ def _without_failing(asked: ForecastRequest) -> ForecastRequest:
 def _held(units: Floats, plan: Floats, direction: Ints) -> Floats:
     """The scenario's forecast, not against the declared direction of what was changed in each period."""
     return np.where(direction > 0, np.maximum(units, plan), np.where(direction < 0, np.minimum(units, plan), units))
-
-
-def total(forecasts: Sequence[Forecast]) -> pd.DataFrame:
-    """The sum over region-items for each date: date, forecast, lower_80, upper_80 (``totals.by_date``)."""
-    return totals.by_date([forecast.part for forecast in forecasts])

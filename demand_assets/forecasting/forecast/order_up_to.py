@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from demand_assets.forecasting.dataset.order_up_to import MOST_PERIODS, SERVICE_LEVELS
 from demand_assets.forecasting.forecast.totals import Part
 from demand_assets.forecasting.series.gapped import Floats
 
-LEVELS = (50.0, 99.9)
-"""Percent: the lowest and the highest service level that can be asked for."""
 SIZE_WEIGHT = 4.0
 """Weight of the usual size of errors against that of the region-item's own, in windows that do not overlap."""
 LARGEST = 0.9
@@ -145,7 +144,7 @@ class TotalErrors:
             level: percent.
 
         Raises:
-            OrderUpToError: a level outside LEVELS.
+            OrderUpToError: a level outside SERVICE_LEVELS.
             NotKnownError: the forecast ends before, or the past is too short.
         """
         checked_level(level)
@@ -205,22 +204,23 @@ class ErrorsByPeriods:
 def checked_level(level: float) -> float:
     """The level, in percent.
 
-    Raises: OrderUpToError: it is outside LEVELS.
+    Raises: OrderUpToError: it is outside SERVICE_LEVELS.
     """
-    if not LEVELS[0] <= level <= LEVELS[1]:
-        raise OrderUpToError(f"A service level of {level:g} % is not possible; {LEVELS[0]:g} to {LEVELS[1]:g} % is.")
+    lowest, highest = SERVICE_LEVELS
+    if not lowest <= level <= highest:
+        raise OrderUpToError(f"A service level of {level:g} % is not possible; {lowest:g} to {highest:g} % is.")
     return level
 
 
-def checked_periods(lead_time: int, review_period: int, most: int = 400) -> int:
+def checked_periods(lead_time: int, review_period: int) -> int:
     """Periods whose demand one order covers: lead time and review period.
 
     Raises: OrderUpToError: one of them is not possible.
     """
-    if not 0 <= lead_time <= most:
-        raise OrderUpToError(f"A lead time of {lead_time} is not possible; 0 to {most} periods are.")
-    if not 1 <= review_period <= most:
-        raise OrderUpToError(f"A review period of {review_period} is not possible; 1 to {most} periods are.")
+    if not 0 <= lead_time <= MOST_PERIODS:
+        raise OrderUpToError(f"A lead time of {lead_time} is not possible; 0 to {MOST_PERIODS} periods are.")
+    if not 1 <= review_period <= MOST_PERIODS:
+        raise OrderUpToError(f"A review period of {review_period} is not possible; 1 to {MOST_PERIODS} periods are.")
     return lead_time + review_period
 
 

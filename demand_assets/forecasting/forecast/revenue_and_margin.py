@@ -13,9 +13,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.prices_and_costs import COLUMNS, KINDS, Kind, UnitAmount
-from demand_assets.forecasting.forecast.totals import Dates, Span, days_of
+from demand_assets.forecasting.forecast.totals import Span, days_of
 from demand_assets.forecasting.series.gapped import Floats
 
 

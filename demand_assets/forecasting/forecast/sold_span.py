@@ -7,13 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import MONTHS, Frequency, ordinals, period_dates
+from demand_assets.forecasting.contract.periods import MONTHS, Dates, Frequency, ordinals, period_dates
 from demand_assets.forecasting.dataset.attributes import BESIDE
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.carried_over_demand import BEGINS, ENDS
 from demand_assets.forecasting.series.censored_demand import sold as sold_in
-
-Dates = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)

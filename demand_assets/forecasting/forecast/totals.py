@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.model.intervals import LEVELS, ErrorPaths, bounds
 from demand_assets.forecasting.series.gapped import Floats
-
-Dates = npt.NDArray[np.datetime64]
 
 PATHS_NEEDED = 4
 """Common past origins below which errors of region-items count as independent."""
@@ -71,19 +69,22 @@ class Part:
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
         """What ``to_bytes`` gave."""
-        end = 4 + int.from_bytes(content[:4], "little")
-        header = json.loads(content[4:end])
-        periods = len(header["steps"])
-        rows = np.frombuffer(content, _PACKED, offset=end).astype(float).reshape(-1, periods)
-        return cls(np.datetime64(header["first"], "D") + np.array(header["steps"]), rows[0], rows[1],
+        header, end = _header(content)
+        rows = np.frombuffer(content, _PACKED, offset=end).astype(float).reshape(-1, len(header["steps"]))
+        return cls(days_of((header["first"], header["steps"])), rows[0], rows[1],
                    tuple(header["lower"]), tuple(header["upper"]),
                    ErrorPaths(tuple(header["origins"]), tuple(rows[2:])), header["inflation"])
 
 
+def _header(content: bytes) -> tuple[dict[str, Any], int]:
+    """What ``Part.to_bytes`` wrote before the numbers, and where these begin."""
+    end = 4 + int.from_bytes(content[:4], "little")
+    return json.loads(content[4:end]), end
+
+
 def forecast_of(content: bytes) -> tuple["Span", Floats]:
     """The span and the forecast of what ``Part.to_bytes`` gave, in units."""
-    end = 4 + int.from_bytes(content[:4], "little")
-    header = json.loads(content[4:end])
+    header, end = _header(content)
     steps = tuple(header["steps"])
     return (header["first"], steps), np.frombuffer(content, _PACKED, len(steps), end).astype(float)
 
@@ -289,8 +290,7 @@ class SummedParts:
         """The sum of what ``Part.to_bytes`` gave of each; many at once take a tenth of reading each."""
         alike: dict[tuple[str, tuple[int, ...], tuple[str, ...]], list[tuple[dict[str, Any], bytes]]] = {}
         for content in contents:
-            end = 4 + int.from_bytes(content[:4], "little")
-            header = json.loads(content[4:end])
+            header, end = _header(content)
             alike.setdefault((header["first"], tuple(header["steps"]), tuple(header["origins"])), []).append(
                 (header, content[end:]))
         found = cls()

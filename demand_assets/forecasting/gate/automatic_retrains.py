@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import isfinite
 from types import MappingProxyType
 
@@ -41,36 +41,31 @@ class Learned:
 NOTHING: Mapping[RegionItem, Learned] = MappingProxyType({})
 
 
-def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetime,
-             last_asked: Mapping[RegionItem, datetime],
+def nominate(observations: Iterable[Observation], dataset: Dataset, now: datetime, waiting: Collection[RegionItem],
              learned: Mapping[RegionItem, Learned] = NOTHING) -> list[Nomination]:
     """Who is retrained now: by decay, drift, age and new data, the largest (decay x volume) first.
 
     Args:
         observations: the latest of each region-item.
-        dataset: holds the thresholds, the budget and the cool-down.
-        last_asked: when a retrain was last asked for, by region-item.
+        dataset: holds the thresholds and the budget.
+        waiting: those that a retrain was asked for lately, which are left alone.
         learned: what it knew. A candidate that was not promoted leaves drift, age and the count of new periods as they
             were: they ask again when there is more to learn. Decay asks after each cool-down.
     """
-    rules = dataset.retraining
-    cool_down = timedelta(hours=rules.cool_down_hours)
     nominated = [Nomination(one.region_item, reason, one.decay * max(one.volume, 1e-9)) for one in observations
-                 if now - last_asked.get(one.region_item, now - 2 * cool_down - timedelta(days=1)) >= cool_down
-                 and not one.pinned
+                 if one.region_item not in waiting and not one.pinned
                  and (reason := _reason(one, dataset, now, learned.get(one.region_item)))]
     first_things_first = sorted(nominated, key=lambda nomination: (-nomination.weight, nomination.region_item))
-    return first_things_first[:rules.budget_per_tick]
+    return first_things_first[:dataset.retraining.budget_per_tick]
 
 
 def standing(observations: Sequence[Observation], dataset: Dataset, now: datetime,
-             last_asked: Collection[RegionItem] = (), learned: Mapping[RegionItem, Learned] = NOTHING) -> str:
+             waiting: Collection[RegionItem] = (), learned: Mapping[RegionItem, Learned] = NOTHING) -> str:
     """Why none is retrained, in numbers: how near the worst of those that were measured come to each threshold.
 
     Args:
         observations: as for ``nominate``, which nominates none of them.
-        last_asked: those that a retrain was asked for lately.
-        learned: as for ``nominate``.
+        waiting, learned: as for ``nominate``.
     """
     if not observations:
         return "no model in production was measured in the last two days, so none is known to need a retrain"
@@ -88,9 +83,9 @@ def standing(observations: Sequence[Observation], dataset: Dataset, now: datetim
     told.append(f"most new demand {newest.new_periods} periods (limit {rules.new_periods or dataset.horizon})")
     told.append(f"oldest {oldest:.0f} days (limit {rules.max_age_days:g})")
     told += [f"{count} {words}" for count, words in (
-        (len({one.region_item for one in observations} & set(last_asked)), "retrained lately"),
+        (len({one.region_item for one in observations} & set(waiting)), "retrained lately"),
         (sum(learned[one.region_item].is_all_of(one, dataset) for one in observations
-             if one.region_item in learned and one.region_item not in last_asked),
+             if one.region_item in learned and one.region_item not in waiting),
          "retrained before on almost the same demand"),
         (sum(one.pinned for one in observations), "pinned")) if count]
     return "; ".join(told)

@@ -39,7 +39,7 @@ class Observation:
     wape_backtest: float
     bias: float
     drift: float
-    """Largest population stability index of demand and number drivers, new periods against the training's last year."""
+    """Largest population stability index of demand and drivers (``drift.Drift``), 0 where too little is known."""
     drifted: str
     """What drifted most: ``demand`` or a driver."""
     volume: float

@@ -1,9 +1,8 @@
 """Is a new pooled model a better ground to stand on than the one in production?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -13,15 +12,17 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
+from demand_assets.forecasting.model.training.panel import Read, evenly_chosen
 from demand_assets.forecasting.model.unknown_drivers import OtherDriversError
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import in_percent, recorded, wape
 
 COMPARED = 100
 """Region-items whose windows both models forecast, evenly chosen."""
 
 
-def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_items: Sequence[RegionItem],
-                 read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset) -> Decision:
+def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_items: Sequence[RegionItem], read: Read,
+                 dataset: Dataset) -> Decision:
     """Promote the newer pooled model unless it is worse, on windows that neither model's fits have seen.
 
     The first is promoted as it is: what stands on it passes the gate by itself. So is one that replaces a model which
@@ -66,7 +67,7 @@ def _of_the_same(candidate: PooledModel, production: PooledModel, numbers: dict[
 
 
 def _forecasts_the_same(candidate: PooledModel, production: PooledModel, region_items: Sequence[RegionItem],
-                        read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset) -> bool:
+                        read: Read, dataset: Dataset) -> bool:
     """Whether two models forecast exactly the same of every region-item: what lies ahead, and the judged windows. They
     seldom do, and then the first region-item tells.
 
@@ -111,17 +112,16 @@ def _on_its_own(problem: str, numbers: dict[str, float | None]) -> Decision:
     return Decision("promote" if mine <= floor else "keep", words, numbers)
 
 
-def _compared(candidate: PooledModel, production: PooledModel, region_items: Sequence[RegionItem],
-              read: Callable[[RegionItem], pd.DataFrame],
-              dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _compared(candidate: PooledModel, production: PooledModel, region_items: Sequence[RegionItem], read: Read,
+              dataset: Dataset) -> tuple[Floats, Floats, Floats]:
     """Actuals of windows that neither has seen and both models' forecasts of them; all empty where there is none.
 
     Args:
         candidate, production: know the same drivers.
     """
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    found: list[tuple[Floats, Floats, Floats]] = []
     leads = np.arange(1, dataset.horizon + 1)
-    for one in list(region_items)[::max(1, -(-len(region_items) // COMPARED))]:
+    for one in evenly_chosen(region_items, COMPARED):
         demand = read(one)
         try:
             series = [model.series_of(demand, dataset, one).as_planned for model in (candidate, production)]

@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import ordinals, period_dates
+from demand_assets.forecasting.contract.periods import Dates, ordinals, period_dates
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.gate.drift import last_period
 from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, wape
-
-Dates = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def since_training(demand: pd.DataFrame, dataset: Dataset, models: Sequence[Fore
     seen = max(model.seen for model in models)
     each = [model.series_of(demand, dataset, region_item).as_planned for model in models]
     series, horizon = each[0], dataset.horizon
-    last_seen = int(series.dates.searchsorted(pd.Timestamp(seen), side="right")) - 1
+    last_seen = last_period(series, seen)
     targets = np.arange(last_seen + 1, series.known)
     if last_seen < 0 or np.isnan(series.demand[targets]).all():
         return None

@@ -59,9 +59,9 @@ class TrainingRows:
         """The rows whose target is not after that date."""
         return self.where(self.date <= date)
 
-    def every(self, step: int) -> "TrainingRows":
-        """One row in so many."""
-        return self.where(slice(None, None, step))
+    def at_most(self, rows: int) -> "TrainingRows":
+        """An even choice of them where they are more than so many; at least half as many then."""
+        return self.where(slice(None, None, max(1, -(-len(self.ratio) // rows))))
 
     def as_seen(self, names: Sequence[str]) -> "TrainingRows":
         """The same for boosters that see the drivers: demand is not cleared of them, and nor is the level."""
@@ -161,7 +161,7 @@ def _bins_of(rows: TrainingRows, columns: Sequence[int]) -> "xgb.QuantileDMatrix
     """What knows the bins of the features, found on some of the rows; None where all are few."""
     if len(rows.ratio) <= ROWS_OF_BINS:
         return None
-    return _matrix(rows.every(-(-len(rows.ratio) // ROWS_OF_BINS)), columns, None)
+    return _matrix(rows.at_most(ROWS_OF_BINS), columns, None)
 
 
 def _matrix(rows: TrainingRows, columns: Sequence[int], bins: "xgb.QuantileDMatrix | None") -> "xgb.QuantileDMatrix":

@@ -3,7 +3,7 @@
 import numpy as np
 
 from demand_assets.forecasting.features.series_features import SeriesFeatures
-from demand_assets.forecasting.series.gapped import Floats, Ints
+from demand_assets.forecasting.series.gapped import Floats, Ints, at
 
 SEASONS_BACK = 4
 """So many seasons are looked through for one whose demand is known."""
@@ -26,7 +26,5 @@ def repeated_season(demand: Floats, origins: Ints, leads: Ints, season: int) -> 
     nearest = origins + leads - season * (-(-leads // season))
     forecast = np.full(len(origins), np.nan)
     for back in range(SEASONS_BACK):
-        index = nearest - season * back
-        value = np.where(index >= 0, demand[np.maximum(index, 0)], np.nan)
-        forecast = np.where(np.isnan(forecast), value, forecast)
+        forecast = np.where(np.isnan(forecast), at(demand, nearest - season * back), forecast)
     return forecast

@@ -44,7 +44,7 @@ def as_known(dataset: Dataset, learned: Mapping[str, Kind]) -> Dataset:
 
 
 def check_drivers(learned: Mapping[str, Kind], demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-    """Whether dataset and demand have the drivers that a model was trained with.
+    """Check that dataset and demand have the drivers that a model was trained with.
 
     Raises: OtherDriversError: they lack one.
     """

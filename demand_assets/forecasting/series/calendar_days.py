@@ -10,12 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from demand_assets.forecasting.contract.calendar_events import Event, EventTables
-from demand_assets.forecasting.contract.periods import MONTHS, Dates, ordinals, period_dates, weekdays
-from demand_assets.forecasting.dataset.calendar import DEFAULT, HOLIDAY, MONTH_END, PAY_DAY, Events, holidays_of
+from demand_assets.forecasting.contract.periods import MONTHS, Dates, Mask, ordinals, period_dates, weekdays
+from demand_assets.forecasting.dataset.calendar import (
+    DEFAULT,
+    HOLIDAY,
+    MONTH_END,
+    PAY_DAY,
+    Events,
+    beside_name,
+    holidays_of,
+)
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.series.gapped import Floats
 
-Mask = npt.NDArray[np.bool_]
 ONE_DAY = np.timedelta64(1, "D")
 
 
@@ -163,7 +170,7 @@ def _beside(name: str, days: _Days, before: int, after: int) -> dict[str, _Days]
             for step in range(1, reach + 1):
                 near |= _shifted(days.on, sign * step, False)
                 known &= _shifted(days.known, sign * step, True)
-            found[f"{where}_{name}"[:40]] = _Days(near & ~days.on, known)
+            found[beside_name(where, name)] = _Days(near & ~days.on, known)
     return found
 
 

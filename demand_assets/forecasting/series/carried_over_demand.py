@@ -19,7 +19,7 @@ from demand_assets.forecasting.dataset.predecessors import Link
 from demand_assets.forecasting.dataset.stored_drivers import OWN_FROM
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, CARRIED, PAST, learned
 from demand_assets.forecasting.series.censored_demand import at_least, observed_periods, sold
-from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.series.gapped import Floats, mean_known
 
 CARRIED_FROM = "carried_from"
 """Under which a table of demand says among its ``attrs`` what is carried over, in words."""
@@ -168,9 +168,7 @@ def _together(parts: Sequence[tuple[Other, _Units]], numbers: Ordinals) -> Float
     is_there = np.stack([inside for _, inside in each])
     if parts[0][0].link.kind == "replaces":
         return np.where(is_there.any(axis=0), values.sum(axis=0), np.nan)
-    is_known = is_there & ~np.isnan(values)
-    count = is_known.sum(axis=0)
-    return np.where(count > 0, np.where(is_known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    return mean_known(np.where(is_there, values, np.nan))
 
 
 def _driver(name: str, own: pd.DataFrame, offset: int, numbers: Ordinals, parts: Sequence[tuple[Other, _Units]],

@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Frequency, in_words
+from demand_assets.forecasting.contract.periods import Frequency, Mask, in_words
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.gapped import Floats
 
 Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; null where unknown."""
-Mask = npt.NDArray[np.bool_]
 RECENT = {"D": 28, "W": 8, "M": 6, "Q": 4}
 """Known values before a gap among which the most frequent of a yes/no or a category is what it would have been."""
 ENOUGH = 8

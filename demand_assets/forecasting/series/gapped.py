@@ -16,6 +16,12 @@ def trailing_sum(values: Floats, window: int) -> tuple[Floats, Floats]:
     return sums[1:] - sums[start], counts[1:] - counts[start]
 
 
+def trailing_mean(values: Floats, window: int) -> Floats:
+    """Mean of the known values among the last ``window``, at the end of each period; NaN where none is known."""
+    total, count = trailing_sum(values, window)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def shifted(values: Floats, periods: int) -> Floats:
     """The values so many periods before; NaN before the first."""
     return at(values, np.arange(len(values)) - periods)

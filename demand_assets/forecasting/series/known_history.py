@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
 from demand_assets.forecasting.series.censored_demand import at_least, sold
 from demand_assets.forecasting.series.gapped import Floats
-
-Dates = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def file_of(region_item: RegionItem) -> str:
 
 
 @dataclass(frozen=True)
-class Planned:
+class SaidByPlanners:
     """What planners said of a region-item's past."""
 
     units: Mapping[date, float] = field(default_factory=dict)
@@ -42,24 +42,24 @@ class Planned:
     """The links of other items that name it."""
 
 
-NOTHING = Planned()
+NOTHING = SaidByPlanners()
 
 
-def to_json(planned: Planned) -> dict[str, Any]:
+def to_json(said: SaidByPlanners) -> dict[str, Any]:
     """The file's content, as JSON types."""
     links = {name: [link.to_json() for link in links] for name, links in (
-        (_LINKS, planned.links), (_REPLACED_BY, planned.replaced_by)) if links}
-    return {str(at): planned.units[at] for at in sorted(planned.units)} | links
+        (_LINKS, said.links), (_REPLACED_BY, said.replaced_by)) if links}
+    return {str(at): said.units[at] for at in sorted(said.units)} | links
 
 
-def from_json(content: Any) -> Planned:
+def from_json(content: Any) -> SaidByPlanners:
     """What ``to_json`` gave.
 
     Raises: AdjustmentsError: it is something else.
     """
     try:
         links, replaced_by = (tuple(map(Link.from_json, content.get(name, ()))) for name in (_LINKS, _REPLACED_BY))
-        return Planned({date.fromisoformat(at): float(units) for at, units in content.items()
+        return SaidByPlanners({date.fromisoformat(at): float(units) for at, units in content.items()
                         if at not in (_LINKS, _REPLACED_BY)}, links, replaced_by)
     except (ValueError, TypeError, AttributeError) as error:
         raise AdjustmentsError(f"the adjustments {str(content)[:60]!r} cannot be read: {error}") from error

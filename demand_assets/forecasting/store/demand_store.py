@@ -29,7 +29,7 @@ from demand_assets.forecasting.dataset.attributes import BESIDE, Attributes
 from demand_assets.forecasting.dataset.predecessors import Link, Predecessors, begins_by, ends_by
 from demand_assets.forecasting.series.carried_over_demand import BEGINS, ENDS, Other, with_carried
 from demand_assets.forecasting.store import adjustments
-from demand_assets.forecasting.store.adjustments import NOTHING, Planned
+from demand_assets.forecasting.store.adjustments import NOTHING, SaidByPlanners
 from demand_assets.forecasting.store.checksums import BLANK, checksum_of, is_sealed, sealed
 from demand_assets.forecasting.store.object_store import object_store_errors
 from demand_assets.forecasting.store.stored_files import (
@@ -81,11 +81,8 @@ class Damage:
 
     name: str
     """Below the store's root."""
-    why: str
     key: str
     """Of the region-item; empty for a file of the whole dataset."""
-    noted_at: str
-    """ISO, UTC."""
 
 
 @lru_cache(maxsize=1)
@@ -157,13 +154,13 @@ class DemandStore(StoredFiles):
             if not successors:
                 raise
             table = self._read_table("ended_demand", region_item)
-        planned = self._planned(region_item)
-        table = adjustments.beside(table, planned.units)
+        said = self._said_by_planners(region_item)
+        table = adjustments.beside(table, said.units)
         if known := self._held_attributes().of(region_item):
             table.attrs[BESIDE] = known
-        links = planned.links or self._held_predecessors().of(region_item)
+        links = said.links or self._held_predecessors().of(region_item)
         for name, days in ((BEGINS, begins_by(links)), (ENDS, {
-                **self._held_predecessors().ends_of(region_item), **ends_by(planned.replaced_by)})):
+                **self._held_predecessors().ends_of(region_item), **ends_by(said.replaced_by)})):
             if days:
                 table.attrs[name] = days
         others, above = [], successors | {region_item}
@@ -204,7 +201,7 @@ class DemandStore(StoredFiles):
 
         Raises: DamagedFileError: the file of what planners said cannot be used.
         """
-        return self._planned(region_item).links or self._held_predecessors().of(region_item)
+        return self._said_by_planners(region_item).links or self._held_predecessors().of(region_item)
 
     def write_predecessors(self, predecessors: Predecessors) -> None:
         """Replace the links of the dataset file."""
@@ -219,11 +216,9 @@ class DemandStore(StoredFiles):
         next take-in makes again."""
         try:
             return Predecessors.from_json(json_in(PREDECESSORS, self._content(PREDECESSORS)))
-        except NotInStoreError:
-            return Predecessors()
-        except _UNREADABLE as error:
-            if isinstance(error, OSError):
-                raise
+        except OSError:
+            raise
+        except (NotInStoreError, *_UNREADABLE):
             return Predecessors()
 
     def _held_predecessors(self) -> Predecessors:
@@ -263,9 +258,9 @@ class DemandStore(StoredFiles):
 
         Raises: DamagedFileError: the file cannot be used.
         """
-        return dict(self._planned(region_item).units)
+        return dict(self._said_by_planners(region_item).units)
 
-    def _planned(self, region_item: RegionItem) -> Planned:
+    def _said_by_planners(self, region_item: RegionItem) -> SaidByPlanners:
         name = adjustments.file_of(region_item)
         try:
             content = self._content(name, region_item)
@@ -284,7 +279,7 @@ class DemandStore(StoredFiles):
         by; without any, there is no file."""
         name = adjustments.file_of(region_item)
         if units or links or replaced_by:
-            self._write_json(name, adjustments.to_json(Planned(units, tuple(links), tuple(replaced_by))))
+            self._write_json(name, adjustments.to_json(SaidByPlanners(units, tuple(links), tuple(replaced_by))))
         else:
             self.remove_bytes(name)
 
@@ -310,11 +305,9 @@ class DemandStore(StoredFiles):
         taken in first, and where the file is damaged, which the next take-in makes again."""
         try:
             return _attributes_in(self._content(ATTRIBUTES))
-        except NotInStoreError:
-            return Attributes()
-        except _UNREADABLE as error:
-            if isinstance(error, OSError):
-                raise
+        except OSError:
+            raise
+        except (NotInStoreError, *_UNREADABLE):
             return Attributes()
 
     def read_source_notes(self) -> SourceNotes:
@@ -398,10 +391,11 @@ class DemandStore(StoredFiles):
                 continue
             note = posixpath.relpath(path, folder)
             try:
-                told, name = json.loads(self._content(f"{_DAMAGES}/{note}")), note.removesuffix(".json")
+                json.loads(self._content(f"{_DAMAGES}/{note}"))  # why and when it was noted, for an engineer
+                name = note.removesuffix(".json")
                 owner = _owner_of(name)
-                found.append(Damage(name, str(told["why"]), owner.key if owner else "", str(told["at"])))
-            except (NotInStoreError, ValueError, TypeError, KeyError):
+                found.append(Damage(name, owner.key if owner else ""))
+            except (NotInStoreError, ValueError):
                 self._remove(f"{_DAMAGES}/{note}")
         return found
 
@@ -440,7 +434,7 @@ def _owner_of(name: str) -> RegionItem | None:
 
 
 def _check_foreign(stage: Stage, region_item: RegionItem, table: pd.DataFrame) -> None:
-    """Nothing, when the table may be of the stage and the region-item; for files without a checksum.
+    """Check that a table, whose file has no checksum, may be of the stage and the region-item.
 
     Raises: ValueError: it is not.
     """

@@ -5,15 +5,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.periods import Dates, Ordinals
+from demand_assets.forecasting.contract.periods import Dates, Mask, Ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.validation.written.dates import ReadDates
 
-Mask = npt.NDArray[np.bool_]
-
 _STRAY_GAP_DAYS = 2 * 365
 _STRAY_SHARE = 0.01
-_DAY_MINUTES = 24 * 60
+DAY_MINUTES = 24 * 60
 LATEST_EAST = 10 * 60
 """The time in UTC at which days begin furthest in the east."""
 _ENOUGH_STAMPS = 5
@@ -61,15 +59,15 @@ def midnights_elsewhere(dates: ReadDates, rows: npt.NDArray[np.intp]) -> tuple[i
     for time in counted:
         for later in (None, 60):
             pair = (time,) if later is None else (time, time + later)
-            shares = [counted.get(at % _DAY_MINUTES, 0) for at in pair]
-            least = 1.0 if dates.has_zone[rows].all() and pair[-1] < _DAY_MINUTES else _SELDOM * len(minutes)
+            shares = [counted.get(at % DAY_MINUTES, 0) for at in pair]
+            least = 1.0 if dates.has_zone[rows].all() and pair[-1] < DAY_MINUTES else _SELDOM * len(minutes)
             if min(shares) < least or any(at < LATEST_EAST or at % 30 for at in pair):
                 continue
-            if pair[-1] == _DAY_MINUTES and not dates.has_zone[rows].any():
+            if pair[-1] == DAY_MINUTES and not dates.has_zone[rows].any():
                 continue
-            if sum(shares) > sum(counted.get(at % _DAY_MINUTES, 0) for at in best):
+            if sum(shares) > sum(counted.get(at % DAY_MINUTES, 0) for at in best):
                 best = pair
-    is_usual = sum(counted.get(at % _DAY_MINUTES, 0) for at in best) >= _NEARLY_ALL * len(minutes)
+    is_usual = sum(counted.get(at % DAY_MINUTES, 0) for at in best) >= _NEARLY_ALL * len(minutes)
     return best if len(minutes) >= _ENOUGH_STAMPS and is_usual else ()
 
 
@@ -90,7 +88,7 @@ def accept_stamps(refusals: Refusals, dates: ReadDates, owner: Ordinals, is_take
             if len(mine) >= _ENOUGH_STAMPS and 0 < is_off.mean() <= 1 - _NEARLY_ALL:
                 odd[mine[is_off]] = True
         elif usual := midnights_elsewhere(dates, mine):
-            odd[mine[~np.isin(dates.minute[mine], np.array(usual) % _DAY_MINUTES)]] = True
+            odd[mine[~np.isin(dates.minute[mine], np.array(usual) % DAY_MINUTES)]] = True
     refusals.add(odd, "date", "odd_time",
                  lambda n, value: f"The date {value!r} has another time of the day than nearly all others of the "
                                   "region-item, which are midnights of a time zone; on which day it counts is not "

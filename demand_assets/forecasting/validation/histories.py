@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Ordinals, ordinals, period_dates
+from demand_assets.forecasting.contract.periods import Mask, Ordinals, ordinals, period_dates
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.driver_values import carried
 from demand_assets.forecasting.validation.date_rules import by_owner
 from demand_assets.forecasting.validation.periods.missing import counted_as_zero
-from demand_assets.forecasting.validation.row_rules import Mask, ReadPanel
+from demand_assets.forecasting.validation.row_rules import ReadPanel
 
 Columns = dict[str, npt.NDArray[Any]]
 Places = npt.NDArray[np.intp]

@@ -9,19 +9,17 @@ from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.series.driver_values import contradicted_default, in_quotes
-from demand_assets.forecasting.validation.date_rules import midnights_elsewhere
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.validation.date_rules import DAY_MINUTES, midnights_elsewhere
 from demand_assets.forecasting.validation.histories import Columns
 from demand_assets.forecasting.validation.placeholders import placeholders_among
 from demand_assets.forecasting.validation.row_rules import ReadPanel
 from demand_assets.forecasting.validation.suspicions import may_hide_placeholders
 
-Floats = npt.NDArray[np.float64]
-
 ENOUGH_TO_TELL = 5
 """Periods without demand from which on a driver's value in them may be told to be a placeholder."""
 SURELY = "Its dates are the UTC"
 """How the words begin where stamps can hardly be anything else."""
-_DAY_MINUTES = 24 * 60
 
 
 def stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> str:
@@ -32,7 +30,7 @@ def stamped_before_midnight(dataset: Dataset, panel: ReadPanel, rows: npt.NDArra
     times = midnights_elsewhere(panel.dates, rows)
     if not times:
         return ""
-    is_usual = np.isin(panel.dates.minute[rows], np.array(times) % _DAY_MINUTES)
+    is_usual = np.isin(panel.dates.minute[rows], np.array(times) % DAY_MINUTES)
     days = panel.days[rows][~np.isnat(panel.days[rows]) & is_usual]
     is_month_end = dataset.frequency in MONTHS and np.all(
         (days + np.timedelta64(1, "D")).astype("datetime64[M]") != days.astype("datetime64[M]"))

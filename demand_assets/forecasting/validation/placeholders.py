@@ -1,10 +1,9 @@
 """Numbers that look as if they meant "not known": nines far above all others, and -1 where nothing else is negative."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from demand_assets.forecasting.contract.periods import Mask
+from demand_assets.forecasting.series.gapped import Floats
 
 _NINES = frozenset(float("9" * count) for count in range(2, 10)) | {99.99, 999.99, 9999.99, 99999.99}
 _MANY_NINES = 9999.0

@@ -13,6 +13,7 @@ from demand_assets.forecasting.contract.periods import (
     WORDS,
     Dates,
     Frequency,
+    Mask,
     Ordinals,
     ordinals,
     weekdays,
@@ -23,6 +24,7 @@ from demand_assets.forecasting.contract.source import BROKEN_LINE, STRAY_QUOTE, 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.date_rules import accept_dates, accept_stamps, accept_strays
 from demand_assets.forecasting.validation.periods.changed_weeks import accept_weekdays
 from demand_assets.forecasting.validation.periods.out_of_stock import read_stock
@@ -35,9 +37,6 @@ from demand_assets.forecasting.validation.written.values import (
     read_numbers,
     read_yes_no,
 )
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _QUARTERS_SEEN = 5
 _YEAR_DAYS = 365.25

@@ -22,6 +22,7 @@ from demand_assets.forecasting.series.driver_values import (
     carried,
     tells_demand,
 )
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
 from demand_assets.forecasting.validation.odd_values import (
     ENOUGH_TO_TELL,
@@ -50,8 +51,6 @@ from demand_assets.forecasting.validation.schemas import (
 )
 from demand_assets.forecasting.validation.suspicions import Suspicions, suspicions_of
 
-Floats = npt.NDArray[np.float64]
-
 LARGEST = 3
 """How many refused values are told."""
 
@@ -77,13 +76,16 @@ class Validated:
     problem: str
     """Why its last good demand must be kept, in words with the cure; empty when ``demand`` may be trusted."""
     counts: dict[str, int]
-    """``rows`` read; ``quarantined`` rows but for those of periods that are not over, and values by rule
-    (``quarantined:negative`` …); rows not taken for other
-    reasons (``repeated``: identical to another; ``leading_unknown``: before the first known demand); ``periods`` up to
-    the last known demand or the last out of stock, of them ``unknown_periods``, ``censored_periods`` (out of stock) and
-    ``filled_zero``; ``negative_as_zero``; ``newest_censored``: periods out of stock after the last known demand; and
-    periods without a driver's value (``unknown:price`` …); 1 for each driver whose default the last year contradicts
-    (``contradicted:promo`` …)."""
+    """Of rows: ``rows`` read; ``quarantined``, but for those of periods that are not over, and values by rule
+    (``quarantined:negative`` …); ``repeated`` (left out: identical to another); ``combined`` (put together with
+    another); ``placeholder:price`` … (values declared to mean "not known"); ``leading_unknown`` (before the first known
+    demand); ``negative_as_zero``.
+
+    Of periods: ``periods`` up to the last known demand or the last out of stock, of them ``unknown_periods``,
+    ``censored_periods`` (out of stock), ``filled_zero`` and ``unknown:price`` … (without a driver's value);
+    ``newest_censored`` (out of stock after the last known demand); ``newest_refused`` (refused after it).
+
+    And 1 for each driver whose default the last year contradicts (``contradicted:promo`` …)."""
     units: "Units"
     notices: tuple[str, ...] = ()
     """What somebody has to know of it though it may be trusted, the gravest first."""

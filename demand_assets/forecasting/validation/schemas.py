@@ -107,7 +107,7 @@ PANEL_OWNER = "region_item"
 """The column that tells the region-items of a panel apart while it is held to ``Demand``."""
 
 _EFFECTS = {"increasing": "demand rises with it", "decreasing": "demand falls with it",
-                                      "none": "no direction is assumed"}
+            "none": "no direction is assumed"}
 
 
 def demand_schema(dataset: Dataset, of_panel: bool = False) -> pa.DataFrameSchema:

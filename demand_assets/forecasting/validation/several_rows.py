@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import WORDS, Ordinals
+from demand_assets.forecasting.contract.periods import WORDS, Mask, Ordinals
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.dataset.dataset_file import Dataset
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.date_rules import by_owner
-from demand_assets.forecasting.validation.written.values import Floats, Mask
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def accept_several(refusals: Refusals, dataset: Dataset, rows: RowValues, is_tak
 def _combined(values: pd.DataFrame, group: npt.NDArray[np.integer[Any]], rule: str, dataset: Dataset) -> pd.DataFrame:
     """The values of each group's rows put together: unknown ones do not count."""
     grouped = values.groupby(group)
-    if rule == "last":
-        return grouped.last()
     combined = grouped.last()
+    if rule == "last":
+        return combined
     combined["out"] = grouped["out"].max()  # at least so much, if of any part
     combined["demand"] = grouped["demand"].sum(min_count=1) if rule == "sum" else grouped["demand"].mean()
     for driver in dataset.drivers:

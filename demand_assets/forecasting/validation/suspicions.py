@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from demand_assets.forecasting.contract.periods import Mask
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.validation.date_rules import LATEST_EAST, by_owner
 from demand_assets.forecasting.validation.histories import Histories
 from demand_assets.forecasting.validation.placeholders import look_strange
 from demand_assets.forecasting.validation.refused_region_items import COARSER_STEPS, ENOUGH_IN_A_ROW
-from demand_assets.forecasting.validation.row_rules import NO_PERIOD, Mask, ReadPanel
+from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel
 
 _STEADY = {"D": (1, 0.5), "W": (7, 0.9)}
 """Days from one date to the next, and in which share of a region-item's steps, with which its dates surely are of that

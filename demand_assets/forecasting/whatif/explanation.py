@@ -14,11 +14,9 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from demand_assets.forecasting.challengers.model_classes import ChallengerError
 from demand_assets.forecasting.contract.recipes import Scale
@@ -64,28 +62,13 @@ class ExplanationRequest:
     """Shape (n,)."""
     leads: Ints
     """Shape (n,)."""
-    rows: Rows | None = None
-    """Theirs of all features; made unless given."""
-
-    @cached_property
-    def all_rows(self) -> Rows:
-        """``rows``, given or made."""
-        return self.model.rows_of(self.series, self.origins, self.leads) if self.rows is None else self.rows
-
-
-def explain(model: ServingModel, series: SeriesFeatures, origins: Ints, leads: Ints,
-            exact: bool = True) -> pd.DataFrame:
-    """Contributions to each forecast, in units; each row adds up to the forecast.
-
-    Args: as ``explain_many`` has them.
-    Raises: ValueError: it is the baseline.
-    Returns: n rows; a column for the usual level, recent demand, calendar, each driver, and limits.
-    """
-    return pd.DataFrame(explain_many([ExplanationRequest(model, series, origins, leads)], exact)[0])
+    rows: Rows
+    """Theirs of all features."""
 
 
 def explain_many(asked: Sequence[ExplanationRequest], exact: bool = True) -> list[dict[str, Floats]]:
-    """``explain`` of many region-items, by group: the rows of all that stand on one pooled model are its boosters'
+    """Contributions to each forecast by group (usual level, recent demand, calendar, each driver, limits), in units,
+    each of shape (n,); they add up to the forecast. The rows of all that stand on one pooled model are its boosters'
     question together.
 
     Args:
@@ -117,15 +100,15 @@ def _of_boosters(asked: Sequence[ExplanationRequest], exact: bool) -> dict[str, 
     drivers."""
     pooled = asked[0].model.pooled
     assert pooled is not None  # the caller asks for no others
-    rows = np.concatenate([one.all_rows for one in asked])
+    rows = np.concatenate([one.rows for one in asked])
     level = np.concatenate([one.series.level[one.origins] for one in asked])
     of_total = np.concatenate([one.series.of_total(one.origins, one.leads) for one in asked])
     ratios = np.split(pooled.ratio(rows), np.cumsum([len(one.origins) for one in asked])[:-1])
-    forecast = np.concatenate([one.model.units(ratio, one.all_rows, one.series, one.origins, one.leads)
+    forecast = np.concatenate([one.model.units(ratio, one.rows, one.series, one.origins, one.leads)
                                for one, ratio in zip(asked, ratios, strict=True)])
     groups, fit, effects = [HISTORY, CALENDAR, *asked[0].series.dataset.driver_names], pooled.latest, pooled.effects(
         rows)
-    owns = [_own(pooled, one.model.own, one.all_rows, groups) for one in asked]
+    owns = [_own(pooled, one.model.own, one.rows, groups) for one in asked]
     own = {group: np.concatenate([each[group] for each in owns]) for group in groups}
     own[HISTORY] = own[HISTORY] + np.log(of_total)
     ways = [_Way(fit.boosters, pooled.columns, effects)]
@@ -166,7 +149,7 @@ def _of_challenger(model: ForecastModel, challenger: Challenger, asked: Explanat
     Where the class fails, its boosters forecast, and are what is explained.
     """
     series, origins, leads = asked.series, asked.origins, asked.leads
-    rows = asked.all_rows
+    rows = asked.rows
     try:
         units = model.units(model.pooled.ratio(rows), rows, series, origins, leads)
     except ChallengerError as error:

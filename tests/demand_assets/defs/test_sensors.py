@@ -553,14 +553,14 @@ class TestRetrainWhenNeeded:
 
         assert not retrain_when_needed(context(instance, automatic, before)).run_requests
 
-    def test_a_cursor_of_an_earlier_version_still_cools_down(self, instance: dg.DagsterInstance,
-                                                             automatic: PipelineResource, pipeline: Pipeline,
-                                                             keys: list[str]) -> None:
+    @pytest.mark.parametrize(("hours", "is_asked_again"), [(0, False), (19, False), (21, True)])
+    def test_the_cool_down_of_twenty_hours_is_kept_also_by_a_cursor_of_an_earlier_version(
+            self, instance: dg.DagsterInstance, automatic: PipelineResource, pipeline: Pipeline, keys: list[str],
+            hours: int, is_asked_again: bool) -> None:
         self.observed(pipeline, keys[0], wape=0.9)
+        before = json.dumps({keys[0]: str(datetime.now(UTC) - timedelta(hours=hours))})
 
-        result = retrain_when_needed(context(instance, automatic, json.dumps({keys[0]: str(datetime.now(UTC))})))
-
-        assert result.run_requests is None or list(result.run_requests) == []
+        assert bool(retrain_when_needed(context(instance, automatic, before)).run_requests) == is_asked_again
 
 
 @pytest.mark.usefixtures("pooled")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from demand_assets.defs.resources import open_pipeline
+from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.registry.version_files import local_path
@@ -18,7 +19,7 @@ from demand_assets.pipeline.expiry import (
     expire_measurements,
     expire_versions,
 )
-from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, RequestedBy
+from demand_assets.pipeline.outcomes import RequestedBy
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
@@ -44,7 +45,7 @@ def eight_versions(tmp_path_factory: pytest.TempPathFactory, pooled_state: Path)
     pipeline = open_pipeline(settings)
     one = pipeline.source.catalogue().region_items[0]
     asked = RequestedBy("request-1", "run-1", "ada")
-    list(pipeline.carry([one], {*TAKING_IN, *TRAINING}, asked))
+    list(pipeline.carry([one], RETRAINED_ASSETS, asked))
     pipeline.registry.record_decision(one, 1, Decision("promote", "so"), "r")
     model = pipeline.registry.load(one, 1)
     for number in range(2, 9):

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from demand_assets.defs.metadata import to_metadata
+from demand_assets.forecasting.contract.dagster_names import INSPECTED_FEATURES
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.store.demand_store import DemandStore
-from demand_assets.pipeline.outcomes import INSPECTED
 from demand_assets.pipeline.take_in import TakeIn, TakeInStage, numbers_of
 from demand_assets.sources import open_source
 from tests.demand_assets.forecasting.raw_demand import KETTLE, PROMO, TODAY, dataset, days, raw, validate
@@ -27,7 +27,7 @@ def test_periods_out_of_stock_are_told_and_stored(tmp_path, gone):
     last = np.sort(raw.loc[raw["demand"].notna(), "date"].unique())[len(raw["date"].unique()) - 4 - gone:]
     raw.loc[raw["date"].isin(last) & (raw["item"] == one.item), ["demand", "stock"]] = [0.0, 0.0]
 
-    part = TakeInStage(dataset, store).take_in(TakeIn([one, other], ["raw_demand", "demand", INSPECTED], raw,
+    part = TakeInStage(dataset, store).take_in(TakeIn([one, other], ["raw_demand", "demand", INSPECTED_FEATURES], raw,
                                                       catalogue.last_date, source.today(), plots=True))
 
     assert [outcome.status for outcome in part.outcomes] == ["done"] * 6

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from demand_assets.defs.resources import open_pipeline
+from demand_assets.forecasting.contract.dagster_names import RETRAINED_ASSETS, TAKEN_IN_ASSETS, TRAINED_ASSETS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, Source
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -20,12 +21,12 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.among_challengers import CONTEST
 from demand_assets.forecasting.gate.automatic_retrains import nominate
 from demand_assets.pipeline.monitor import latest, measure
-from demand_assets.pipeline.outcomes import TAKING_IN, TRAINING, Outcome, RequestedBy
+from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 from tests.demand_assets.conftest import PINNED, copy_state, settings_in
 
-ALL = (*TAKING_IN, *TRAINING)
+ALL = RETRAINED_ASSETS
 TODAY = RequestedBy(request_id="r1", run_id="run", by="a test")
 EVENT, CLOSED, INCOME = (Driver(name="event", kind="category"), Driver(name="closed", kind="yes_no"),
                          Driver(name="income", kind="number"))
@@ -91,7 +92,8 @@ def carried(pipeline: Pipeline, assets: Sequence[str] = ALL) -> dict[str, list[O
     return found
 
 
-@pytest.mark.parametrize(("added", "taking_in"), [(EVENT, ALL), (EVENT, TRAINING), (CLOSED, TRAINING), (INCOME, ALL)])
+@pytest.mark.parametrize(("added", "taking_in"), [
+    (EVENT, ALL), (EVENT, TRAINED_ASSETS), (CLOSED, TRAINED_ASSETS), (INCOME, ALL)])
 def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(trained: Pipeline, added: Driver,
                                                                                taking_in: Sequence[str]) -> None:
     more = with_drivers(trained, *trained.dataset.drivers, added)
@@ -99,7 +101,7 @@ def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(t
     for outcome in carried(more, taking_in)["candidate_model"]:
         assert outcome.details["pooled_version"] == 1
         assert outcome.reason.startswith(f"it does not know {added.name}, nor does the pooled model")
-    carried(more, TAKING_IN)
+    carried(more, TAKEN_IN_ASSETS)
     renewed = more.pool(TODAY)
     judged = carried(more)["production_model"]
 
@@ -117,17 +119,17 @@ def test_with_a_driver_added_training_goes_on_and_a_new_pooled_model_learns_it(t
 
 
 def test_a_driver_that_no_stored_demand_has_is_not_learned(pipeline: Pipeline) -> None:
-    carried(pipeline, TAKING_IN)
+    carried(pipeline, TAKEN_IN_ASSETS)
     more = with_drivers(pipeline, EVENT, *pipeline.dataset.drivers)
 
     assert list(more.pool(TODAY).model.drivers) == list(pipeline.dataset.driver_names)
 
 
 def test_a_driver_that_some_stored_demand_has_is_learned_of_it(pipeline: Pipeline) -> None:
-    carried(pipeline, TAKING_IN)
+    carried(pipeline, TAKEN_IN_ASSETS)
     more = with_drivers(pipeline, EVENT, *pipeline.dataset.drivers)
     ones = more.source.catalogue().region_items
-    list(more.carry(ones[:2], TAKING_IN, TODAY))
+    list(more.carry(ones[:2], TAKEN_IN_ASSETS, TODAY))
 
     assert list(more.pool(TODAY).model.drivers) == ["event", *pipeline.dataset.driver_names]
 
@@ -158,7 +160,7 @@ def test_what_cannot_be_used_is_measured_as_such_and_retrained_by_itself(trained
 
     measure(fewer, ones, now)
 
-    nominated = nominate(latest(fewer.store, now), fewer.dataset, now, {})
+    nominated = nominate(latest(fewer.store, now), fewer.dataset, now, ())
     assert ones
     assert {one.region_item for one in nominated} == set(ones)
     assert all(one.reason.startswith("the model cannot be used: it was trained with the driver promo, which the "

@@ -1,10 +1,10 @@
 """The source's names for our columns, and how its dates are written: the entries ``[columns]`` of the dataset file."""
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from demand_assets.forecasting.dataset.strict_entry import StrictEntry
 
@@ -12,14 +12,13 @@ _WITH_YEAR = ("%Y", "%y", "%G", "%c", "%x")
 """What says the year in a format of dates."""
 
 
-def checked_date(value: str | None) -> str | None:
-    """The value, an ISO date or none.
-
-    Raises: ValueError: it is no date.
-    """
-    if value is not None:
-        date.fromisoformat(value)
+def _is_iso(value: str) -> str:
+    date.fromisoformat(value)
     return value
+
+
+IsoDate = Annotated[str, AfterValidator(_is_iso)]
+"""A date as text, as in ``2024-01-31``."""
 
 
 class Columns(StrictEntry):
@@ -41,7 +40,7 @@ class Columns(StrictEntry):
     for the row's own, as in ``price = "price{item}"`` for a table with one price column for each item."""
     expressions: dict[str, str] = Field(default={})
     """Column of ours -> an expression over the source's columns, as in ``demand = "exp(logmove)"``."""
-    date_start: str | None = None
+    date_start: IsoDate | None = None
     """The date of period 0, when the date column counts periods (1, 2, 3 …) and holds no dates."""
     date_format: str | None = None
     """How dates are written, as in ``%d/%m/%Y``; ISO 8601 (2024-01-31) unless given."""
@@ -73,8 +72,3 @@ class Columns(StrictEntry):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
-
-    @field_validator("date_start")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        return checked_date(value)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from demand_assets.forecasting.dataset.attributes import Axis
-from demand_assets.forecasting.dataset.demand.column_entries import Columns, checked_date
+from demand_assets.forecasting.dataset.demand.column_entries import Columns, IsoDate
 from demand_assets.forecasting.dataset.strict_entry import Name, StrictEntry
 
 
@@ -17,7 +17,7 @@ class SimulatedSource(StrictEntry):
     items: int = Field(default=12, ge=1, le=100_000)
     years: float = Field(default=3, gt=0, le=20)
     seed: int = 0
-    today: str | None = None
+    today: IsoDate | None = None
     """Demand ends the day before; the real today unless given."""
     seconds_per_day: float | None = Field(default=None, gt=0)
     """Let a simulated day pass in so many seconds from the first start on, to watch the loop; else in a real day."""
@@ -26,11 +26,6 @@ class SimulatedSource(StrictEntry):
     world has none of an item, whatever is wanted."""
     confounded: bool = False
     """Promos come with price cuts and prices rise with demand, so that effects cannot be told apart naively."""
-
-    @field_validator("today")
-    @classmethod
-    def _is_date(cls, value: str | None) -> str | None:
-        return checked_date(value)
 
 
 class FileSource(StrictEntry):
@@ -81,7 +76,10 @@ class FileSource(StrictEntry):
         return self
 
     def check_columns(self, columns: Columns, frequency: str) -> None:
-        """Nothing, where the columns leave room for what the layout says. Raises: ValueError."""
+        """Check that the columns leave room for what the layout says.
+
+        Raises: ValueError: one of them says what the layout says already, or the layout is not of that frequency.
+        """
         if self.layout in ("items", "regions"):
             ours = self.layout.removesuffix("s")
             if getattr(columns, ours) is None or ours in columns.expressions:

@@ -102,8 +102,7 @@ class Challenger:
             try:
                 members[name] = model_class(name).load(state)
             except Exception as error:
-                raise ChallengerError(f"the model class {name!r} cannot load what it saved: {told(error)}"
-                                      ) from error
+                raise ChallengerError(f"the model class {name!r} cannot load what it saved: {told(error)}") from error
         return cls(members, bool(saved["with_boosters"]), saved.get("options", {}))
 
 

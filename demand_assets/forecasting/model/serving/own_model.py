@@ -128,12 +128,12 @@ class ForecastModel:
     without: str = ""
     """Why the challenger that this version has does not forecast here, in words; empty where it does or has none."""
 
+    served_by: ClassVar[ServedBy] = "production"
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The features that the model was fitted on."""
         return self.pooled.feature_names
-
-    served_by: ClassVar[ServedBy] = "production"
 
     @property
     def drivers(self) -> dict[str, Kind]:
@@ -172,7 +172,7 @@ class ForecastModel:
         return self.pooled.series_of(demand, dataset, region_item)
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does.
+        """Check that dataset and demand have its drivers, as ``PooledModel.check_drivers``; raises as it does.
 
         Raises: OtherPastError: it learned demand carried over that is not what is carried over now.
         """

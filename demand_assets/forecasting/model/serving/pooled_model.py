@@ -60,7 +60,7 @@ class Fit:
     """The last date whose demand they have seen."""
     boosters: "dict[Scale, xgb.Booster]"
     calibration: PanelCalibration | None = None
-    """Shapes of errors known at that date; None for the first fit."""
+    """Shapes of errors known at that date; None while the model is being trained."""
     correction: float = 1.0
     """What makes totals right: forecasts of earlier windows were too low or too high by so much, again and again."""
     seeing: "dict[Scale, xgb.Booster]" = field(default_factory=dict)
@@ -144,7 +144,7 @@ class PooledModel:
         return fits[-1]
 
     def check(self, names: tuple[str, ...]) -> None:
-        """Whether these are the features that the model was fitted on.
+        """Check that these are the features that the model was fitted on.
 
         Raises: ModelFilesError: they are others.
         """
@@ -174,7 +174,7 @@ class PooledModel:
         return series_features(demand, self.as_known(dataset), self.facts, region_item)
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and demand have the drivers that the model was trained with.
+        """Check that dataset and demand have the drivers that the model was trained with.
 
         Raises: OtherDriversError: they lack one.
         """

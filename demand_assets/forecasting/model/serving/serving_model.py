@@ -69,7 +69,7 @@ class ServingModel(Protocol):
         """
 
     def check_drivers(self, demand: pd.DataFrame, dataset: Dataset, region_item: RegionItem) -> None:
-        """Whether dataset and stored demand have the drivers that it was trained with.
+        """Check that dataset and stored demand have the drivers that it was trained with.
 
         Raises: OtherDriversError: they lack one.
         """

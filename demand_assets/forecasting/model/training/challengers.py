@@ -7,11 +7,12 @@ compare one challenger with the boosters, however many competed: being the best 
 import json
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import process_time, thread_time
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from demand_assets.forecasting.model.training.own_model import Trained, Window, 
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import wape
 
+Result = TypeVar("Result")
 WALL = 10.0
 """Times the budget that one class may take by the clock: it may wait for something that takes no processor time."""
 SLOW = ("intermittent", "lumpy")
@@ -139,8 +141,8 @@ class _Teams:
         done: list[Window] = []
         for window in windows:
             fitted = self.fit(name, window.origin)
-            if fitted is None or (forecast := self._timed(name, lambda w=window, f=fitted: self._forecast(name, f, w))
-                                  ) is None:
+            forecast = None if fitted is None else self._timed(name, partial(self._forecast, name, fitted, window))
+            if forecast is None:
                 self.windows.pop(name, None)
                 return
             done.append(forecast)
@@ -152,8 +154,7 @@ class _Teams:
             check_installed(name, to_fit=True)
             return model_class(name).fit(history_at(self._series, origin, self._entries.options.get(name, {})))
 
-        found: Fitted | None = self._timed(name, fit)
-        return found
+        return self._timed(name, fit)
 
     def can_be_stored(self, name: str, fitted: Fitted) -> bool:
         """Whether what was fitted can be saved as JSON and loaded again; else the class is out."""
@@ -180,30 +181,28 @@ class _Teams:
         date = self._series.dates.to_numpy()[window.origin].astype("datetime64[D]")
         return replace(window, served=served, realised=realised, seen=date)
 
-    def _timed(self, name: str, do: Any) -> Any:
+    def _timed(self, name: str, do: Callable[[], Result]) -> Result | None:
         """What ``do`` gives; None where the class is out, or goes out by it."""
         if name in self.out:
             return None
         # Beside other threads, as in small runs, the process's time is that of neighbours too.
         clock = process_time if _is_main_thread() else thread_time
         left, started = self._entries.seconds - self.seconds.get(name, 0.0), clock()
+        too_slow = f"took more than {self._entries.seconds:g} s"
+        found = None
         try:
             with _within(left):
                 found = do()
         except _OutOfBudget:
-            self.out[name] = f"took more than {self._entries.seconds:g} s"
-            found = None
+            self.out[name] = too_slow
         except ChallengerError as error:
             self.out[name] = str(error)
-            found = None
         except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and its contest goes on without it
             self.out[name] = f"failed to fit: {told(error)}"
-            found = None
         self.seconds[name] = self.seconds.get(name, 0.0) + clock() - started
         if name not in self.out and self.seconds[name] > self._entries.seconds:
-            self.out[name] = f"took more than {self._entries.seconds:g} s"
-            return None
-        return found
+            self.out[name] = too_slow
+        return None if name in self.out else found
 
 
 def _is_main_thread() -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +120,7 @@ def train_with_windows(demand: pd.DataFrame, dataset: Dataset, pooled: PooledMod
         booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
         card=_card(series, judged, pooled, kind, perf_counter() - started, demand.attrs.get(CARRIED_FROM, "")),
-        backtest={**judged.to_json(series),
-                  "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]},
+        backtest=_stored(series, judged, windows),
         report=judged.report(series), paths=_paths(series, windows, pooled.latest.calibration.scaling))
     return Trained(model, series, windows)
 
@@ -143,8 +142,7 @@ def forecast_by(trained: Trained, challenger: Challenger, windows: list[Window])
         model, challenger=challenger, boosters=model, card=card, report=judged.report(series),
         calibration=Calibration.of(shapes, errors, model.card.demand_class),
         paths=_paths(series, windows, shapes.scaling),
-        backtest={**judged.to_json(series),
-                  "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]})
+        backtest=_stored(series, judged, windows))
 
 
 def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe,
@@ -305,6 +303,12 @@ def _calibration_at(series: SeriesFeatures, windows: list[Window], window: Windo
     earlier = [_errors(series, other).known(until=window.origin) for other in windows if other.origin < window.origin]
     return Calibration.of(shapes, Errors.joined(earlier) if earlier else None,
                           demand_class(series.demand[: window.origin + 1]))
+
+
+def _stored(series: SeriesFeatures, judged: Backtest, windows: list[Window]) -> dict[str, Any]:
+    """The backtest as a model keeps it, with the last date that the fits behind each window have seen."""
+    return {**judged.to_json(series),
+            "seen_to": [str(window.seen) for window in windows if window.origin in judged.origins]}
 
 
 def _paths(series: SeriesFeatures, windows: list[Window], scaling: Scaling) -> ErrorPaths:

@@ -24,6 +24,8 @@ from demand_assets.forecasting.model.training.aside import Aside, in_order
 
 log = logging.getLogger(__name__)
 
+Read = Callable[[RegionItem], pd.DataFrame]
+"""Gives the demand of a region-item, schema Demand."""
 ROWS_OF_EACH = 2000
 """Training rows drawn of each region-item, fewer where the dataset has many."""
 ROWS_OF_ALL = 600_000
@@ -147,8 +149,8 @@ def _made(task: _Task) -> _Made | None:
                  longest_of([member for member, *_ in found]))
 
 
-def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-             drivers: Drivers, aside: Aside = map) -> Panel:
+def panel_of(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, drivers: Drivers,
+             aside: Aside = map) -> Panel:
     """The panel of these region-items, of an even choice where they are many.
 
     Args:
@@ -181,11 +183,15 @@ def panel_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd
 
 def members_of(region_items: Sequence[RegionItem]) -> list[RegionItem]:
     """Those that are learned from."""
-    return list(region_items)[::max(1, -(-len(region_items) // MEMBERS))]
+    return evenly_chosen(region_items, MEMBERS)
 
 
-def _facts(chosen: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-           drivers: Drivers) -> PanelFacts:
+def evenly_chosen(region_items: Sequence[RegionItem], most: int) -> list[RegionItem]:
+    """All of them, or an even choice of so many at most."""
+    return list(region_items)[::max(1, -(-len(region_items) // most))]
+
+
+def _facts(chosen: Sequence[RegionItem], read: Read, dataset: Dataset, drivers: Drivers) -> PanelFacts:
     """What the features of each borrow from the others; looked at without a column for each category."""
     bare = PanelFacts.without_categories(dataset)
     counts: dict[str, Counter[str]] = {name: Counter() for name in bare.categories}

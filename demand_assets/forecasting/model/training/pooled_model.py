@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -27,7 +27,7 @@ from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel
 from demand_assets.forecasting.model.training.aside import Aside
 from demand_assets.forecasting.model.training.freed_memory import give_back
-from demand_assets.forecasting.model.training.panel import Member, members_of
+from demand_assets.forecasting.model.training.panel import Member, Read, members_of
 from demand_assets.forecasting.model.training.plain_choice import ASKED_TOGETHER, settled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
 from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
@@ -50,8 +50,8 @@ LIKE_VERSION = "recipe_of_version"
 """Of a card, the version whose choices were taken over; not there where they were made anew."""
 
 
-def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-                 cores: int = 1, like: PooledModel | None = None, aside: Aside = map) -> PooledModel:
+def train_pooled(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cores: int = 1,
+                 like: PooledModel | None = None, aside: Aside = map) -> PooledModel:
     """The pooled model of a dataset, whose forecasts of region-items are corrected by those of their totals.
 
     Recipes are compared by fits that end two horizons before the first judged window, on those two horizons. The chosen
@@ -71,14 +71,13 @@ def train_pooled(region_items: Sequence[RegionItem], read: Callable[[RegionItem]
     return _train(region_items, read, dataset, cores, like, aside, is_of_totals=False)
 
 
-def train_totals(totals: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-                 cores: int) -> PooledModel:
+def train_totals(totals: Sequence[RegionItem], read: Read, dataset: Dataset, cores: int) -> PooledModel:
     """The pooled model of totals, which are part of no totals themselves; else as ``train_pooled``."""
     return _train(totals, read, dataset, cores, None, map, is_of_totals=True)
 
 
-def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset, cores: int,
-           like: PooledModel | None, aside: Aside, is_of_totals: bool) -> PooledModel:
+def _train(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cores: int, like: PooledModel | None,
+           aside: Aside, is_of_totals: bool) -> PooledModel:
     started = perf_counter()
     told = _told_by(like, dataset)
     if like:
@@ -98,7 +97,7 @@ def _train(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.D
         if not len(known.ratio):
             return None
         if seen != ends[-1]:
-            known = known.every(max(1, -(-len(known.ratio) // ROWS_OF_WINDOWS)))
+            known = known.at_most(ROWS_OF_WINDOWS)
         return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
             known.as_seen(names), recipe, seeing, constraints, first_half="tweedie") if seeing else {})
 
@@ -156,8 +155,7 @@ def _with_choices_of(like: PooledModel, dataset: Dataset) -> Dataset:
     return dataset.model_copy(update={"training": dataset.training.model_copy(update=pinned)})
 
 
-def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame],
-                     dataset: Dataset) -> Dataset:
+def _with_drivers_of(region_items: Sequence[RegionItem], read: Read, dataset: Dataset) -> Dataset:
     """The dataset with those of its drivers that some stored demand has: of the others nothing can be learned."""
     there: set[str] = set()
     for one in region_items:
@@ -168,14 +166,12 @@ def _with_drivers_of(region_items: Sequence[RegionItem], read: Callable[[RegionI
     return dataset.model_copy(update={"drivers": drivers})
 
 
-def _completed(read: Callable[[RegionItem], pd.DataFrame],
-               dataset: Dataset) -> Callable[[RegionItem], pd.DataFrame]:
+def _completed(read: Read, dataset: Dataset) -> Read:
     """``read`` with every driver in its tables, unknown where a region-item was taken in before it was declared."""
     return lambda one: with_every_driver(read(one), dataset)
 
 
-def _noting_carried(read: Callable[[RegionItem], pd.DataFrame],
-                    carried: dict[RegionItem, str]) -> Callable[[RegionItem], pd.DataFrame]:
+def _noting_carried(read: Read, carried: dict[RegionItem, str]) -> Read:
     """``read`` that notes of each region-item which demand is carried over, where some is."""
     def noting(one: RegionItem) -> pd.DataFrame:
         demand = read(one)

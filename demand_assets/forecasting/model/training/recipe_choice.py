@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from demand_assets.forecasting.contract.recipes import QUICK_STEPS, Drivers, Recipe, Scale
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -29,7 +28,7 @@ from demand_assets.forecasting.model.serving.own_model import fit_own, own_facto
 from demand_assets.forecasting.model.serving.pooled_model import FARTHEST_APART, Fit, PooledModel
 from demand_assets.forecasting.model.training.aside import Aside, in_order
 from demand_assets.forecasting.model.training.own_model import OWN_ROWS
-from demand_assets.forecasting.model.training.panel import Member, Panel, panel_of
+from demand_assets.forecasting.model.training.panel import Member, Panel, Read, panel_of
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, naive_squared_error, scaled_error, wape
@@ -60,8 +59,8 @@ LEAST_YEARS = 1.5
 any: half of what is learned from has a last year then, and a horizon of most of a year is hardly told without."""
 
 
-def best_panel(region_items: Sequence[RegionItem], read: Callable[[RegionItem], pd.DataFrame], dataset: Dataset,
-               cores: int, aside: Aside = map) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
+def best_panel(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cores: int,
+               aside: Aside = map) -> tuple[Panel, Recipe, Fit | None, dict[str, float]]:
     """The way in which drivers work and its best recipe, the recipe's fit, and the scores of all.
 
     Log-linear effects tell what-ifs more truly, so they are taken where they forecast about as well, or their mean with
@@ -181,7 +180,7 @@ class Compared:
 
     selection: list[Selection]
     tried: list[Tried]
-    """None where nothing may be chosen."""
+    """Empty where nothing may be chosen."""
     default: Recipe
     """What is taken then; and of what is chosen, the steps of its boosters."""
     is_short: bool
@@ -244,7 +243,7 @@ def _compared(panel: Panel, dataset: Dataset, cores: int, selection: list[Select
     settled = len(years) == 1 and pins.get("scale")
     if end is None or known is None or few or not selection or settled:
         return Compared(selection, [], default, is_short)
-    known = known.every(max(1, -(-len(known.ratio) // SELECTION_ROWS)))
+    known = known.at_most(SELECTION_ROWS)
     scales: tuple[Scale, ...] = (pins["scale"],) if "scale" in pins else ("log", "tweedie", "mix")
     recipes = [Recipe.quick(**{**pins, "scale": scales[-1], "year_features": year}) for year in years]
     tried = []

@@ -30,10 +30,10 @@ from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.aside import Aside, in_order
+from demand_assets.forecasting.model.training.panel import Read
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 
-Read = Callable[[RegionItem], pd.DataFrame]
 Train = Callable[[Sequence[RegionItem], Read, Dataset, int], PooledModel]
 
 LEAST_MEMBERS = 8
@@ -115,8 +115,8 @@ def with_totals(model: PooledModel, region_items: Sequence[RegionItem], read: Re
                 aside: Aside = map) -> tuple[PooledModel, dict[str, Any]]:
     """The model with factors of totals where they help, and what is told of them.
 
-    None where a plan leaves out what the past of totals has, as promotions that are ``given``: the total would put them
-    in, and a what-if that plans them would have them twice.
+    There are no factors where a plan leaves out what the past of totals has, as promotions that are ``given``: the
+    total would put them in, and a what-if that plans them would have them twice.
 
     Args:
         model: corrected, not calibrated yet.

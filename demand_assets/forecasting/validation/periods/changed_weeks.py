@@ -5,9 +5,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.periods import WEEKDAYS, Dates, Ordinals, weekdays
+from demand_assets.forecasting.contract.periods import WEEKDAYS, Dates, Mask, Ordinals, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
-from demand_assets.forecasting.validation.written.values import Mask
 
 _WEEKS_OF_A_CHANGE = 3
 _MOST_CHANGES = 3

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.periods import WEEKDAYS, in_words, weekdays
+from demand_assets.forecasting.contract.periods import WEEKDAYS, Mask, in_words, weekdays
 from demand_assets.forecasting.contract.quarantine import Refusals
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
-from demand_assets.forecasting.validation.written.values import Floats, Mask, read_numbers, read_yes_no
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.forecasting.validation.written.values import read_numbers, read_yes_no
 
 _ENOUGH_WEEKS, _MOST_CLOSED = 8, 3
 _ENOUGH_SALES = 5

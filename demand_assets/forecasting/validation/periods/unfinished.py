@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from demand_assets.forecasting.contract.periods import MONTHS, Dates, Frequency, ordinals, period_dates
-from demand_assets.forecasting.validation.written.values import Mask
+from demand_assets.forecasting.contract.periods import MONTHS, Dates, Frequency, Mask, ordinals, period_dates
 
 
 def starts(days: Dates, frequency: Frequency) -> Dates:

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 from babel.dates import get_day_names, get_month_names
 
-from demand_assets.forecasting.contract.periods import Dates, Frequency
+from demand_assets.forecasting.contract.periods import Dates, Frequency, Mask
 from demand_assets.forecasting.contract.source import is_whole
-from demand_assets.forecasting.validation.written.values import MISSING, Mask, by_value
+from demand_assets.forecasting.validation.written.values import MISSING, by_value
 
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 """Dates outside are placeholders such as 0001-01-01 and 9999-12-31."""

@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Mask
 from demand_assets.forecasting.contract.source import is_whole
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from demand_assets.forecasting.series.gapped import Floats
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nat", "<na>"})
 _YES = frozenset(["1", "1.0", "true", "t", "yes", "y", "on", "ja", "oui", "sí", "si", "sim", "tak", "ano", "да",

@@ -6,7 +6,7 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
-from demand_assets.forecasting.features.inspected_features import features_table
+from demand_assets.forecasting.features.inspected_features import features_columns
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.validation.schemas import DemandFeatures
@@ -97,7 +97,7 @@ def test_categories_become_one_column_each(daily: Dataset) -> None:
 
 
 def test_the_features_table_has_a_row_a_period(weekly: Dataset) -> None:
-    table = features_table(weekly_demand(130, future=4), weekly, KETTLES)
+    table = pd.DataFrame(features_columns(weekly_demand(130, future=4), weekly, KETTLES))
 
     assert len(table) == 134
     assert {"date", "demand", "level", "mean_4", "target:price"} <= set(table.columns)

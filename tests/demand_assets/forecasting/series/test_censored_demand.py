@@ -164,8 +164,8 @@ def test_a_stock_out_starts_no_retrain(model: ForecastModel) -> None:
     assert (calm.new_periods, calm.drift) == (0, 0.0)
     assert np.isnan(calm.wape)
     assert drift_of(gone, of, model, KETTLES).new_periods == 0
-    assert nominate([calm], of, NOW, {}) == []
-    assert nominate([observe(believed, of, model, KETTLES, NOW, NOW)], of, NOW, {}) != []
+    assert nominate([calm], of, NOW, ()) == []
+    assert nominate([observe(believed, of, model, KETTLES, NOW, NOW)], of, NOW, ()) != []
 
 
 def test_accuracy_since_a_training_is_that_in_stock(model: ForecastModel) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.predecessors import Link
-from demand_assets.forecasting.features.inspected_features import features_table
+from demand_assets.forecasting.features.inspected_features import features_columns
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.series.adjusted_demand import ADJUSTED, learned
-from demand_assets.forecasting.store.adjustments import AdjustmentsError, Planned, beside, from_json, to_json
+from demand_assets.forecasting.store.adjustments import AdjustmentsError, SaidByPlanners, beside, from_json, to_json
 from demand_assets.forecasting.store.demand_store import DemandStore
 from tests.demand_assets.forecasting.conftest import KETTLES, trained, weekly_demand
 
@@ -33,10 +33,10 @@ def replaced() -> pd.DataFrame:
 
 
 def test_a_file_is_read_as_it_was_written_and_a_damaged_one_is_told() -> None:
-    planned = Planned({DAY: 12.5, date(2025, 1, 1): 0.0}, (Link("kettle 2", "kettle", scale=0.5, by="ann@shop"),))
+    said = SaidByPlanners({DAY: 12.5, date(2025, 1, 1): 0.0}, (Link("kettle 2", "kettle", scale=0.5, by="ann@shop"),))
 
-    assert from_json(to_json(planned)) == planned
-    assert from_json({str(DAY): 12.5}) == Planned({DAY: 12.5})  # as files were before there were links
+    assert from_json(to_json(said)) == said
+    assert from_json({str(DAY): 12.5}) == SaidByPlanners({DAY: 12.5})  # as files were before there were links
     for damaged in (None, [], {"soon": 1}, {"2025-01-01": "many"}):
         with pytest.raises(AdjustmentsError, match="cannot be read"):
             from_json(damaged)
@@ -68,8 +68,8 @@ def test_features_are_those_of_the_adjusted_demand(weekly: Dataset) -> None:
     mine, theirs = (series_features(table, weekly).rows(origins, leads) for table in (adjusted(), replaced()))
 
     assert np.array_equal(mine, theirs, equal_nan=True)
-    assert features_table(adjusted(), weekly, KETTLES)["demand"].equals(
-        features_table(weekly_demand(130, future=4), weekly, KETTLES)["demand"])
+    np.testing.assert_array_equal(*(features_columns(demand, weekly, KETTLES)["demand"]
+                                    for demand in (adjusted(), weekly_demand(130, future=4))))
 
 
 def test_a_model_learns_the_adjusted_demand_says_so_and_is_judged_by_what_was_sold(weekly: Dataset) -> None:

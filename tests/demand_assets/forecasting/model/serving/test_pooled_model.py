@@ -27,7 +27,7 @@ from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.waiting_for_room import DISK, exhausted
-from demand_assets.forecasting.whatif.explanation import explain
+from demand_assets.forecasting.whatif.explanation import ExplanationRequest, explain_many
 from demand_assets.forecasting.whatif.scenario import Change, Scenario
 from tests.demand_assets.forecasting.conftest import pooled_over, quick, weekly_demand
 
@@ -316,9 +316,10 @@ def test_the_pooled_model_explains_itself_too(pooled: PooledModel, weekly: Datas
     series = series_features(completed, weekly, pooled.facts, KETTLES)
     origins, leads = np.full(4, 129), np.arange(1, 5)
 
-    told = explain(pooled, series, origins, leads)
+    rows = pooled.rows_of(series, origins, leads)
+    (told,) = explain_many([ExplanationRequest(pooled, series, origins, leads, rows)])
 
-    np.testing.assert_allclose(told.sum(axis=1), pooled.forecast(series, origins, leads), rtol=1e-5)
+    np.testing.assert_allclose(sum(told.values()), pooled.forecast(series, origins, leads), rtol=1e-5)
 
 
 def test_the_first_pooled_model_is_promoted_and_a_worse_one_is_not(pooled: PooledModel, weekly: Dataset) -> None:
