@@ -30,7 +30,7 @@ from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.model.backtest import origins_before, selection_origins
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled, train_totals
-from demand_assets.forecasting.model.training.totals import Windows, factors_of, windows_of
+from demand_assets.forecasting.model.training.reconciled_totals import Windows, factors_of, windows_of
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source

@@ -12,9 +12,9 @@ import pandas as pd
 from demand_assets.forecasting.series.metrics import wape
 from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
+from webapp.serving.explaining_sentences import Miss
 from webapp.serving.history import sold_on
 from webapp.serving.line_item import LineItem
-from webapp.serving.sentences import Miss
 
 MOST_SEEN = 100
 """Region-items of a selection of which past forecasts are read on a page."""

@@ -6,11 +6,11 @@ from demand_assets.forecasting.series.known_history import KnownHistory
 from webapp.overrides.applied import Overridden
 from webapp.region_items.labels import group_titles
 from webapp.services import services
+from webapp.serving.explaining_sentences import of_forecast, of_scenario
 from webapp.serving.explanation import Explanation, explain_lines
 from webapp.serving.forecast_of_selection import Answer
 from webapp.serving.history import history_of
 from webapp.serving.line_item import LineItem
-from webapp.serving.sentences import of_forecast, of_scenario
 
 
 def in_words(answer: Answer, included: Overridden | None, explanation: Explanation | None,

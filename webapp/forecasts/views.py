@@ -38,12 +38,12 @@ from webapp.region_items.selection import link_arguments, ticked_keys
 from webapp.scenarios.editor.driver_changes import ScenarioForm, new_row, parse_scenario
 from webapp.scenarios.request import ScopedDriverChange
 from webapp.services import services
+from webapp.serving.explaining_sentences import of_miss
 from webapp.serving.explanation import MOST_EXACT, Explanation, explain_lines
 from webapp.serving.forecast_of_selection import Answer, plan_of, under, words_of
 from webapp.serving.history import backtest_of
 from webapp.serving.line_item import analogues_of, served_by_words
 from webapp.serving.selection_sizes import MOST_REGION_ITEMS
-from webapp.serving.sentences import of_miss
 from webapp.stored_forecasts.group_answer import group_of
 from webapp.stored_forecasts.group_page import last_year_of
 from webapp.tables import PooledRow, RegionItemRow

@@ -9,7 +9,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.db.stored_json import StoredJson
 from webapp.region_items.labels import group_titles
-from webapp.serving.sentences import Parts, of_scenario
+from webapp.serving.explaining_sentences import Parts, of_scenario
 
 MOST_REASONS = 3
 

@@ -16,7 +16,7 @@ from webapp.pages.stored_words import stored_words
 from webapp.region_items.labels import group_titles
 from webapp.region_items.rows import pooled_row
 from webapp.services import Services
-from webapp.serving.sentences import Parts, of_new_model
+from webapp.serving.explaining_sentences import Parts, of_new_model
 from webapp.tables import RetrainItem
 
 HISTORY_HORIZONS = 2

@@ -12,9 +12,9 @@ from demand_assets.forecasting.whatif.scenario import PLAN
 from webapp.pages.download_files import rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import Services
+from webapp.serving.explaining_sentences import Parts
 from webapp.serving.line_item import LineItem, request_of
 from webapp.serving.selection_sizes import MOST_REGION_ITEMS
-from webapp.serving.sentences import Parts
 
 MOST_EXPLAINED = MOST_REGION_ITEMS
 """Region-items of one answer that are explained."""

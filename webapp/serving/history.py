@@ -19,8 +19,8 @@ from demand_assets.forecasting.series.known_history import KnownHistory
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.personal.carried_demand import without_unseen
 from webapp.services import Services
+from webapp.serving.explaining_sentences import AgainstLastYear
 from webapp.serving.line_item import LineItem
-from webapp.serving.sentences import AgainstLastYear
 
 YEARS = 3
 """Of history on the chart."""

@@ -26,7 +26,7 @@ from webapp.data_quality.quarantine import by_rule
 from webapp.http.problems import problem
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import services
-from webapp.serving.sentences import of_miss
+from webapp.serving.explaining_sentences import of_miss
 from webapp.tables import Adjustment, RefusedRule, RegionItemRow
 
 bp = resource("quality", "Accuracy as it came out, refused rows, adjustments of the past.")

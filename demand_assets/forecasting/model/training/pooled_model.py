@@ -30,7 +30,7 @@ from demand_assets.forecasting.model.training.freed_memory import give_back
 from demand_assets.forecasting.model.training.panel import Member, Read, members_of
 from demand_assets.forecasting.model.training.plain_choice import ASKED_TOGETHER, settled
 from demand_assets.forecasting.model.training.recipe_choice import best_panel, share_of_own
-from demand_assets.forecasting.model.training.totals import NO_TOTALS, with_totals
+from demand_assets.forecasting.model.training.reconciled_totals import NO_TOTALS, with_totals
 from demand_assets.forecasting.model.unknown_drivers import CALENDAR
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.demand_class import demand_class

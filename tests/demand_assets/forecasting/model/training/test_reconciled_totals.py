@@ -15,7 +15,7 @@ from demand_assets.forecasting.features.series_features import SeriesFeatures, s
 from demand_assets.forecasting.features.total_factors import TotalFactors
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.pooled_model import train_pooled, train_totals
-from demand_assets.forecasting.model.training.totals import (
+from demand_assets.forecasting.model.training.reconciled_totals import (
     Read,
     Windows,
     chosen_attribute,

@@ -5,7 +5,7 @@ import pytest
 from flask import Flask
 
 from webapp.language.translations import in_language
-from webapp.serving.sentences import (
+from webapp.serving.explaining_sentences import (
     AgainstLastYear,
     Miss,
     Parts,
