@@ -15,6 +15,7 @@ from benchmarks.support.product import running  # noqa: E402  the project is no 
 
 PICTURES = PROJECT / "docs" / "pictures"
 SHOWN = ("east|coffee maker", "east|grill", "north|blender", "north|grill", "south|toaster")
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 REGIONS, ITEM = ("east", "north", "south", "west"), "coffee maker"
 """Of the scenario, as the planner's tutorial has it."""
 
@@ -24,7 +25,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with (running(PROJECT / "datasets" / "simulated.toml", ready=r"(\d+) of \1 decided") as product,
           sync_playwright() as playwright):
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"),
+        browser = playwright.chromium.launch(executable_path=next(filter(None, map(shutil.which, CHROMIUM)), None),
                                              args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.goto(f"{product.url}/sign-in")

@@ -240,7 +240,7 @@ def test_an_item_that_was_never_sold_is_forecast_and_shown(client: FlaskClient, 
     chart = chart_on(soup)
     assert chart["dates"][DAYS - 1] == str(LAST_DAY)
     assert chart["plan"][DAYS] > 0
-    assert "No demand is known yet" in text_of(soup.select_one("#result"))
+    assert "no sales known yet" in text_of(soup.select_one("#result"))
     assert pd.isna(background.services.store.read("demand", NEW)["demand"]).all()
 
 

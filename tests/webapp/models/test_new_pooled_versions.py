@@ -116,7 +116,7 @@ def test_planned_drivers_without_any_demand_are_forecast_once_there_is_a_pooled_
     registry.promote_pooled(pooled)
     background.watch()
     after = page(client.get("/forecasts", query_string={"ri": NEW.key}))
-    assert "No demand is known yet." in text_of(after)
+    assert "no sales known yet" in text_of(after)
     assert float(text_of(after.h2).split()[0]) > 0
 
 
