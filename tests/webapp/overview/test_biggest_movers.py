@@ -31,7 +31,7 @@ def test_what_is_new_is_counted_and_each_count_leads_to_it(app: Flask, client: F
 
     told = {text_of(link): str(link["href"]) for link in page(client.get("/")).select("#changes .change-count")}
 
-    assert {words: told[words] for words in ("2 new demand", "1 promoted", "1 models kept",
+    assert {words: told[words] for words in ("2 new demand", "1 promoted", "1 model kept",
                                              "1 in quarantine now", "0 retrains failed")}
     assert rows(client, told["2 new demand"])[-2:] == ["north · item 00", "north · item 01"]
     assert [text_of(row.th) for row in page(client.get(told["1 in quarantine now"])).select("#table tbody tr")] == [
@@ -102,7 +102,7 @@ def test_what_moved_stays_told_where_the_forecast_is_gone_and_made_again(app: Fl
     note(app, "item 00", 0.3)
 
     assert moves(client) == ["north · item 00 0 100", "north · item 00 −2,253 100"]
-    assert "1 forecasts moved 10 % or more" in text_of(page(client.get("/")).select_one("#changes"))
+    assert "1 forecast moved 10 % or more" in text_of(page(client.get("/")).select_one("#changes"))
 
 
 def test_moves_that_nobody_asks_about_any_more_are_forgotten(app: Flask) -> None:
