@@ -27,8 +27,8 @@ from rich.table import Table
 
 from benchmarks.support.machine import described
 from benchmarks.support.made_up_models import train
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
-from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.database_urls import with_driver

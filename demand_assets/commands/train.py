@@ -20,8 +20,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from typing_extensions import override
 
+from demand_assets.dagster_instance.events.reported_together import let_events_wait
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
-from demand_assets.dagster_instance.reported_together import let_events_wait
 from demand_assets.defs.partitions import sync_partitions
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.dagster_names import (

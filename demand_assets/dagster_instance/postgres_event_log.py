@@ -14,8 +14,8 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres import PostgresEventLogStorage
 from sqlalchemy.engine import Connection
 
-from demand_assets.dagster_instance.events_together import Block, StoresTogether
-from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
+from demand_assets.dagster_instance.events.events_together import Block, StoresTogether
+from demand_assets.dagster_instance.events.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
 
 KEPT = 2
 """Connections that a process keeps open: some events need one inside another. Several threads that write open more,

@@ -21,8 +21,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
 from demand_assets.dagster_instance.at_rest.sqlite_storages import identity
-from demand_assets.dagster_instance.events_together import Block, StoresTogether
-from demand_assets.dagster_instance.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
+from demand_assets.dagster_instance.events.events_together import Block, StoresTogether
+from demand_assets.dagster_instance.events.planned_partitions import PlansManyPartitions, is_of_many, with_its_partition
 
 BUSY_SECONDS = 30
 """How long a statement waits for another process that writes; as long as Dagster's own."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from demand_assets.dagster_instance.partition_reports import report_failed_partitions, report_planned_partitions
-from demand_assets.dagster_instance.reported_together import reported_together
+from demand_assets.dagster_instance.events.partition_reports import report_failed_partitions, report_planned_partitions
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.defs.checks import evaluations
 from demand_assets.defs.metadata import data_version, is_nothing_served, to_metadata
 from demand_assets.defs.resources import PipelineResource

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._cli.api import _execute_run_command_body, _resume_run_command_body
 from sqlalchemy.exc import DBAPIError
 
-from demand_assets.dagster_instance.reported_together import let_events_wait
+from demand_assets.dagster_instance.events.reported_together import let_events_wait
 from demand_assets.dagster_instance.runs.ended_or_put_back import end_run
 from demand_assets.forecasting.store.waiting_for_room import Patience, causes_of, exhausted
 

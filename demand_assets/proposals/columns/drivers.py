@@ -39,7 +39,8 @@ _FEW_ROWS, _NEARLY_ALL = 20, 0.97
 """Of rows in which columns add up to the demand."""
 _AFTERWARDS = ("profit", "gewinn", "margin", "marge", "returned", "returns", "retour", "refund", "lostsales",
                "lost_sales")
-"""In the names of columns that nobody knows before the period is over."""
+"""In the names of columns that nobody knows before the period is over, whatever they go with; of the others that
+``column_names`` has for such only those are told that go with demand."""
 
 
 @dataclass

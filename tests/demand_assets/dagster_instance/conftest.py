@@ -13,8 +13,8 @@ import dagster as dg
 import pytest
 import sqlalchemy as db
 
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
-from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.settings import Settings
 
 KEYS = [f"north|item {number:03}" for number in range(12)]

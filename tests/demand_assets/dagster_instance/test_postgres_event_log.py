@@ -11,13 +11,13 @@ import pytest
 import sqlalchemy as db
 from dagster_postgres import PostgresEventLogStorage
 
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
 from demand_assets.dagster_instance.postgres_event_log import PooledPostgresEventLogStorage
-from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.forecasting.contract.database_urls import with_driver
 from demand_assets.settings import Settings
 from tests.demand_assets.dagster_instance.conftest import planned_and_failed, recorded, rows_of_several, thing
-from tests.demand_assets.dagster_instance.killed_in_a_block import (
+from tests.demand_assets.dagster_instance.events.killed_in_a_block import (
     before_statements,
     config_of,
     gone_on_with_after,

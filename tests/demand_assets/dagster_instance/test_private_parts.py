@@ -37,8 +37,9 @@ def test_it_is_where_it_was(part: PrivatePart) -> None:
 
 
 @pytest.mark.parametrize(("part", "says"), [
-    (PrivatePart("dagster._no_such:Thing", "partition_reports", FAILURES), "dagster._no_such:Thing is gone"),
-    (PrivatePart("dagster:DagsterInstance.report_nothing", "partition_reports", FAILURES), "report_nothing is gone"),
+    (PrivatePart("dagster._no_such:Thing", "events/partition_reports", FAILURES), "dagster._no_such:Thing is gone"),
+    (PrivatePart("dagster:DagsterInstance.report_nothing", "events/partition_reports", FAILURES),
+     "report_nothing is gone"),
     (PrivatePart("dagster:DagsterInstance.add_run_tags", "celery_launcher", WORKERS, ("run_id", "tags")),
      "takes (run_id, new_tags) and not (run_id, tags, …)"),
     (PrivatePart("dagster_postgres:PostgresEventLogStorage", "postgres_event_log", STORAGE, (), ("_pool",)),
@@ -120,8 +121,8 @@ def test_on_stock_parts_nothing_that_leans_on_private_ones_is_needed(
     for switch in (STORAGE, FAILURES, WORKERS, BACKFILLS):
         monkeypatch.setenv(*switch.split("="))
     for module in ("sqlite_event_log", "postgres_event_log", "runs.celery_launcher", "runs.local_launcher",
-                   "runs.runs_lost_before_start", "runs.run_process", "planned_partitions",
-                   "events_together", "backfills"):  # as though they could not be imported
+                   "runs.runs_lost_before_start", "runs.run_process", "events.planned_partitions",
+                   "events.events_together", "backfills"):  # as though they could not be imported
         monkeypatch.setitem(sys.modules, f"demand_assets.dagster_instance.{module}", None)
     from demand_assets.dagster_instance.instance import open_instance, prepare_home
     from demand_assets.defs.partitions import sync_partitions

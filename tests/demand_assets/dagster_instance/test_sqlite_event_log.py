@@ -6,8 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
-from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.dagster_instance.sqlite_event_log import SHARDS_OPEN, PooledSqliteEventLogStorage
 from demand_assets.settings import Settings
 from tests.demand_assets.dagster_instance.conftest import planned_and_failed, recorded, rows_of_several, thing

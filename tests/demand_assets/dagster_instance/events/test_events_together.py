@@ -12,13 +12,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.dagster_instance.instance import open_instance, prepare_home
-from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.dagster_instance.runs.interruption import carry_out
 from demand_assets.forecasting.store.waiting_for_room import Patience
 from demand_assets.settings import Settings
 from tests.demand_assets.dagster_instance.conftest import thing
-from tests.demand_assets.dagster_instance.killed_in_a_block import (
+from tests.demand_assets.dagster_instance.events.killed_in_a_block import (
     before_statements,
     begun,
     gone_on_with_after,

@@ -12,9 +12,9 @@ from typing import Any
 import dagster as dg
 import sqlalchemy as db
 
+from demand_assets.dagster_instance.events.partition_reports import report_planned_partitions
+from demand_assets.dagster_instance.events.reported_together import reported_together
 from demand_assets.dagster_instance.instance import open_instance
-from demand_assets.dagster_instance.partition_reports import report_planned_partitions
-from demand_assets.dagster_instance.reported_together import reported_together
 from demand_assets.dagster_instance.runs.interruption import carry_out
 
 ASSETS = ("demand", "model")
