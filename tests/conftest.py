@@ -53,6 +53,7 @@ regions = {regions}
 items = {items}
 years = 1
 seed = 11
+today = "2026-06-01"
 
 [[drivers]]
 name = "price"

@@ -172,6 +172,23 @@ def test_back_forward_and_a_reload_show_what_was_ticked(page: Page, path: str) -
 
 
 @pytest.mark.parametrize("path", FILTERED)
+def test_back_on_a_page_that_is_still_being_loaded_shows_what_its_address_says(page: Page, path: str) -> None:
+    page.goto(path)
+    tick(page, "north")
+    expect_chosen(page, "north")
+    tick(page, "south")
+    expect_chosen(page, "north", "south")
+    held: list[Route] = []
+    page.route("**/htmx.min.js*", lambda route: route.continue_() if held else held.append(route))
+    page.evaluate("location.reload()")
+    wait_for(page, held, 1)
+    page.evaluate("history.back()")
+    page.wait_for_function("() => !location.search.includes('south')")
+    held[0].continue_()
+    expect_chosen(page, "north")
+
+
+@pytest.mark.parametrize("path", FILTERED)
 def test_answers_that_come_late_and_out_of_order_leave_what_was_chosen_last(page: Page, path: str) -> None:
     page.goto(path)
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", {
