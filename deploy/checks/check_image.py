@@ -49,6 +49,7 @@ regions = 1
 items = 3
 years = 1
 seed = 11
+today = "2026-06-01"
 
 [[drivers]]
 name = "price"
