@@ -73,7 +73,8 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
 
     Demand counts as taken in when the newest `raw_demand` of each region-item was read from the source as it is now.
     What no run took in, because it could not start, failed, or was cancelled or deleted, is asked for again, after a
-    pause that grows. The first look only takes note of what is there; what is missing then is the first training's.
+    pause that grows. What was never read is the first training's at the first look; what ``make train`` read before the
+    source changed is behind, and taken in.
     """
     stages = pipeline.open()
     stages.refresh_attributes()
@@ -91,13 +92,14 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     new = missing_keys(context.instance.get_dynamic_partitions(str(region_items.name)), found)
     partitions = [region_items.build_add_request(new)] if new else []
     newest = _newest(context.instance, RAW_DEMAND)
-    if not context.cursor:
-        return dg.SensorResult(cursor=cursor.finish(fingerprint, newest).text(),
-                               dynamic_partitions_requests=partitions)
-    taken_in, first = _taken_in(context.instance, fingerprint, cursor.since or newest)
-    missing = [one.key for one in found if one.key not in taken_in]
+    is_first_look = not context.cursor
+    taken_in, first = _taken_in(context.instance, fingerprint, 0 if is_first_look else cursor.since or newest)
+    asked_for = stages.store.stored("raw_demand", found) if is_first_look else found
+    missing = [one.key for one in asked_for if one.key not in taken_in]
     if not missing:
-        return dg.SensorResult(skip_reason=f"the new demand of {len(found)} region-items has been taken in",
+        reason = ("the first look: no region-item was read from an older state of the source" if is_first_look else
+                  f"the new demand of {len(found)} region-items has been taken in")
+        return dg.SensorResult(skip_reason=reason,
                                cursor=cursor.finish(fingerprint, newest).text(),
                                dynamic_partitions_requests=partitions)
     if cursor.wanted == fingerprint and (seconds := cursor.waits(now)):

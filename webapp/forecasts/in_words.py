@@ -6,7 +6,7 @@ from demand_assets.forecasting.series.known_history import KnownHistory
 from webapp.overrides.applied import Overridden
 from webapp.region_items.labels import group_titles
 from webapp.services import services
-from webapp.serving.explaining_sentences import of_forecast, of_scenario
+from webapp.serving.explaining_sentences import AgainstLastYear, of_forecast, of_scenario
 from webapp.serving.explanation import Explanation, explain_lines
 from webapp.serving.forecast_of_selection import Answer
 from webapp.serving.history import history_of
@@ -33,7 +33,10 @@ def in_words(answer: Answer, included: Overridden | None, explanation: Explanati
     parts = explanation.parts(group_titles(dataset), answer.plan_total.forecast) if explanation else None
     overridden = included.total.forecast - answer.plan_total.forecast if included else 0.0
     last_year = answer.past.against_last_year(forecast, dataset)
-    if last_year.known < last_year.periods and len(answer.lines) > 1:  # some are younger than the others
+    end_together = len({line.plan.origin for line in answer.lines}) == 1
+    if not end_together:  # a date's forecast is of those that reach it, and its last year would be of all
+        last_year = AgainstLastYear(0.0, 0.0, 0, last_year.periods)
+    if last_year.known < last_year.periods and len(answer.lines) > 1:  # or some are younger than the others
         each = included.parts if included else {line.row.key: line.plan.part for line in answer.lines}
         last_year = answer.past.of_those_sold(each, dataset) or last_year
     return of_forecast(last_year, parts, dataset.unit, _has_model(answer), overridden, below_total)

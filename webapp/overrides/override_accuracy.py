@@ -1,7 +1,7 @@
 """Did it help: what planners' overrides got right, beside the model and seasonal naive, on periods that became known.
 
-Judged is what stood when the period began: forecast and naive are those archived from its origin, the override is the
-one that held when that forecast was last made.
+Judged is the last forecast from before the period: forecast and naive are those archived from its origin, the override
+is the one that held when that forecast was last made.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ GROUPS = {"planner": lazy_gettext("Planner"), "item": lazy_gettext("Item"), "reg
 
 @dataclass(frozen=True)
 class Judgement:
-    """One period of a region-item that was overridden when it began."""
+    """One period of a region-item that was overridden when its last forecast was made."""
 
     key: str
     date: date
@@ -72,7 +72,8 @@ class Judged:
     waiting: int
     """Overrides that hold, of periods ahead."""
     too_late: int
-    """Overridden periods whose first override was made after the period began."""
+    """Overridden periods whose first override was made after the forecast that is judged. Where demand comes in batches
+    of several periods, that may be before the period began."""
     unknown: int
     """Those of which no forecast is kept from that many periods before, or whose demand is not known."""
     left_out: int
@@ -109,7 +110,7 @@ def judge(services: Services, words: str = "", planner: str = "", lead: int = 1)
     Args:
         words: of region and item; all where empty.
         planner: whose overrides; everybody's where empty.
-        lead: periods between the origin that is judged from and the period: 1 is what stood when it began.
+        lead: periods between the origin that is judged from and the period: 1 is the last before it.
     Raises: OSError: the demand store does not answer.
     """
     asked = [RegionItemRow.search.contains(word, autoescape=True) for word in words.lower().split()]

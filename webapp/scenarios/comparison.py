@@ -9,7 +9,9 @@ from typing import Any
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages.download_files import rounded
+from webapp.pages.reader_locale import number
 from webapp.region_items.labels import selection_words
 from webapp.scenarios.request import ScenarioRequest
 from webapp.scenarios.result import LineItemResult, PlanAndScenario, Result
@@ -145,8 +147,9 @@ def _differences(columns: Sequence[Column]) -> list[str]:
     mixed = {key for before, after in pairwise(models) for key in before.keys() & after.keys()
              if before[key] != after[key]}
     if mixed:
-        found.append(_("They were computed with different model versions (%(num)s region-items). Compute the stale "
-                       "ones again.", num=len(mixed)))
+        found.append(_n("They were computed with different model versions (%(num)s region-item). Compute the stale "
+                        "ones again.", "They were computed with different model versions (%(num)s region-items). "
+                        "Compute the stale ones again.", len(mixed), num=number(len(mixed))))
     return found
 
 

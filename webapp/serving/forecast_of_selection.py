@@ -248,7 +248,8 @@ def _notices(lines: Sequence[LineItem]) -> list[str]:
     origins = {line.plan.origin.date() for line in lines}
     if len(origins) > 1:
         found.append(_("Known demand ends on different dates (%(first)s to %(last)s), and so do the forecasts: the "
-                       "total of a date holds the region-items that reach it.", first=min(origins), last=max(origins)))
+                       "total of a date holds the region-items that reach it, last year all of them.",
+                       first=min(origins), last=max(origins)))
     return found
 
 

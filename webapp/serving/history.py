@@ -85,22 +85,26 @@ class History:
                                int((known & np.array(at_least, dtype=bool)).sum()))
 
     def of_those_sold(self, parts: Mapping[str, Part], dataset: Dataset) -> AgainstLastYear | None:
-        """The same of those region-items alone of which all periods of a year before are known, as the overview and
-        totals compare them; None where there are none.
+        """The same of those region-items alone of which all periods of a year before are known, each a year before the
+        periods of its own forecast, as the overview and totals compare them; None where there are none.
 
         Args:
-            parts: key -> the forecast of each region-item, all of the same periods.
+            parts: key -> the forecast of each region-item, all of as many periods.
         """
-        dates = pd.DatetimeIndex(next(iter(parts.values())).dates.astype("datetime64[D]"))
-        before = {key: _on_dates(known.days, known.sold, _year_before(dates, dataset))
-                  for key, known in ((key, KnownHistory(self.each[key])) for key in parts)}
-        compared = [key for key, units in before.items() if not np.isnan(units).any()]
+        sold, out, compared = 0.0, set[date](), list[Part]()
+        for key, part in parts.items():
+            known = KnownHistory(self.each[key])
+            days = _year_before(pd.DatetimeIndex(part.dates.astype("datetime64[D]")), dataset)
+            units = _on_dates(known.days, known.sold, days)
+            if not np.isnan(units).any():
+                sold += float(units.sum())
+                out.update(np.intersect1d(days, known.out_of_stock).tolist())
+                compared.append(part)
         if not compared:
             return None
-        return AgainstLastYear(
-            float(sum(parts[key].forecast.sum() for key in compared)),
-            float(sum(before[key].sum() for key in compared)), len(dates), len(dates),
-            sum(self.at_least_last_year(dates, dataset)), len(compared), len(parts))
+        periods, are_all = len(compared[0].dates), len(compared) == len(parts)
+        return AgainstLastYear(float(sum(part.forecast.sum() for part in compared)), sold, periods, periods, len(out),
+                               0 if are_all else len(compared), 0 if are_all else len(parts))
 
     def at_least_last_year(self, dates: pd.DatetimeIndex, dataset: Dataset) -> list[bool]:
         """Whether more may have been wanted a year before each date than was sold then, for want of stock."""

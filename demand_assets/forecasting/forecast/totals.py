@@ -102,7 +102,8 @@ def by_date(parts: Sequence[Part], coverage: float = 0.8, signed: bool = False) 
     """The sum over region-items for each date: date, forecast, lower, upper.
 
     Half-widths are added as if errors were independent (root of the sum of squares), times the inflation that the
-    joint error paths show. Dates that some region-items do not reach hold the sum of the others.
+    joint error paths show. Dates that some region-items do not reach hold the sum of the others; a date that a single
+    one reaches has its interval.
 
     Args:
         signed: the parts are differences (``Part.minus``), which may be below zero.
@@ -114,7 +115,7 @@ def by_date(parts: Sequence[Part], coverage: float = 0.8, signed: bool = False) 
     dates, place = np.unique(np.concatenate([part.dates for part in parts]), return_inverse=True)
     forecast, below, above = (np.bincount(place, np.concatenate(values)) for values in zip(
         *((part.forecast, *_squares(part, coverage, signed)) for part in parts), strict=True))
-    inflation = _across(_joint(parts))
+    inflation = np.where(np.bincount(place) > 1, _across(_joint(parts)), 1.0)
     return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
                          "lower": np.maximum(forecast - inflation * np.sqrt(below), -np.inf if signed else 0.0),
                          "upper": forecast + inflation * np.sqrt(above)})
@@ -265,6 +266,8 @@ class SummedParts:
     over the parts of these periods; shape (1 + 2 * levels, h)."""
     errors: dict[tuple[str, ...], _ErrorSums] = field(default_factory=dict)
     """By the origins that the parts' paths have."""
+    sizes: dict[Span, int] = field(default_factory=dict)
+    """How many parts ``ahead`` sums up."""
 
     @classmethod
     def of(cls, parts: Iterable[Part]) -> Self:
@@ -282,7 +285,8 @@ class SummedParts:
             errors = scaled[:, :, :leads] * scale[:, None, :leads]
             found.add(cls(len(some), sum(part.horizon_inflation for part in some),
                           {span_of(some[0].dates): _rows(forecast, scale, lower, upper)},
-                          {origins: _ErrorSums(len(some), errors.sum(axis=0), (errors**2).sum(axis=0))}))
+                          {origins: _ErrorSums(len(some), errors.sum(axis=0), (errors**2).sum(axis=0))},
+                          {span_of(some[0].dates): len(some)}))
         return found
 
     @classmethod
@@ -302,7 +306,8 @@ class SummedParts:
             lower, upper = (np.array([header[side] for header, _ in some], dtype=float) for side in ("lower", "upper"))
             found.add(cls(len(some), sum(header["inflation"] for header, _ in some),
                           {(first, steps): _rows(values[:, 0], scale, lower, upper)},
-                          {origins: _ErrorSums(len(some), errors.sum(axis=0), (errors**2).sum(axis=0))}))
+                          {origins: _ErrorSums(len(some), errors.sum(axis=0), (errors**2).sum(axis=0))},
+                          {(first, steps): len(some)}))
         return found
 
     def add(self, other: "SummedParts", times: int = 1) -> None:
@@ -311,6 +316,7 @@ class SummedParts:
         self.inflation += times * other.inflation
         for span, rows in other.ahead.items():
             self.ahead[span] = self.ahead[span] + times * rows if span in self.ahead else times * rows
+            self.sizes[span] = self.sizes.get(span, 0) + times * other.sizes[span]
         for origins, sums in other.errors.items():
             more = _ErrorSums(times * sums.size, times * sums.summed, times * sums.squared)
             known = self.errors.get(origins)
@@ -324,6 +330,7 @@ class SummedParts:
         for (day, steps), rows in self.ahead.items():
             span, kept = (day, steps[:periods]), rows[:, :periods]
             found.ahead[span] = found.ahead[span] + kept if span in found.ahead else kept
+            found.sizes[span] = found.sizes.get(span, 0) + self.sizes[day, steps]
         return found
 
     def by_date(self, coverage: float = 0.8) -> pd.DataFrame:
@@ -335,7 +342,9 @@ class SummedParts:
             np.float64) for row in (0, place, place + 1))
         joint = self._total(coverage).joint()
         squares = float(joint.squared.sum()) if joint is not None else 0.0
-        inflation = float(np.sqrt((joint.summed**2).sum() / squares)) if joint is not None and squares > 0 else 1.0
+        across = float(np.sqrt((joint.summed**2).sum() / squares)) if joint is not None and squares > 0 else 1.0
+        reach = np.bincount(at, np.concatenate([np.full(len(span[1]), self.sizes[span]) for span in self.ahead]))
+        inflation = np.where(reach > 1, across, 1.0)
         return pd.DataFrame({"date": dates.astype("datetime64[ns]"), "forecast": forecast,
                              "lower": np.maximum(forecast - inflation * _root(below), 0.0),
                              "upper": forecast + inflation * _root(above)})
@@ -358,7 +367,8 @@ class SummedParts:
 
     def packed(self) -> tuple[dict[str, Any], list[Floats]]:
         """What ``unpacked`` reads: JSON types, and arrays."""
-        header = {"size": self.size, "inflation": self.inflation, "ahead": [[*span] for span in self.ahead],
+        header = {"size": self.size, "inflation": self.inflation,
+                  "ahead": [[*span, self.sizes[span]] for span in self.ahead],
                   "errors": [[list(origins), sums.size, sums.summed.shape[1]] for origins, sums in self.errors.items()]}
         return header, [*self.ahead.values(),
                         *(each for sums in self.errors.values() for each in (sums.summed, sums.squared))]
@@ -370,10 +380,12 @@ class SummedParts:
         Args:
             take: the next array, of so many rows and columns.
         """
-        ahead = {(first, tuple(steps)): take(1 + 2 * len(LEVELS), len(steps)) for first, steps in header["ahead"]}
+        ahead = {(first, tuple(steps)): take(1 + 2 * len(LEVELS), len(steps)) for first, steps, *_ in header["ahead"]}
         errors = {tuple(origins): _ErrorSums(size, take(len(origins), leads), take(len(origins), leads))
                   for origins, size, leads in header["errors"]}
-        return cls(header["size"], header["inflation"], ahead, errors)
+        sizes = {(first, tuple(steps)): size[0] if size else header["size"]  # which earlier releases did not note
+                 for first, steps, *size in header["ahead"]}
+        return cls(header["size"], header["inflation"], ahead, errors, sizes)
 
 
 def _rows(forecast: Floats, scale: Floats, lower: Floats, upper: Floats) -> Floats:

@@ -117,6 +117,21 @@ class TestNewDemand:
         assert (kept.done, kept.wanted) == (pipeline.source.fingerprint(), "")
         assert [one.key for one in pipeline.store.read_catalogue()] == keys
 
+    def test_what_was_read_before_the_source_changed_is_taken_in_at_the_first_look(
+            self, instance: dg.DagsterInstance, resource: PipelineResource, pipeline: Pipeline,
+            keys: list[str]) -> None:
+        """As by ``make train``, before the product is started for the first time; the last one it never read."""
+        list(pipeline.carry([RegionItem.from_key(key) for key in keys[:3]], {"raw_demand", "demand"}, RequestedBy()))
+        report_raw(instance, keys[:2], "an older state")
+        report_raw(instance, keys[2:3], pipeline.source.fingerprint())
+
+        result = new_demand(context(instance, resource))
+
+        assert [(one.job_name, keys_of(one)) for one in result.run_requests] == [("refresh", keys[:2])]
+        report_raw(instance, keys[:2], pipeline.source.fingerprint())
+        after = new_demand(context(instance, resource, result.cursor))
+        assert all(keys_of(one) == keys[3:] for one in after.run_requests)
+
     def test_an_unchanged_source_is_left_alone(self, instance: dg.DagsterInstance, resource: PipelineResource,
                                                pipeline: Pipeline) -> None:
         result = new_demand(context(instance, resource, pipeline.source.fingerprint()))

@@ -60,6 +60,15 @@ def test_refused_values_are_counted_by_rule_in_words(client: FlaskClient, backgr
     assert "6 rejected rows in 2 region-items" in text_of(soup)
 
 
+def test_one_of_each_is_told_as_one(client: FlaskClient, background: Background) -> None:
+    background.journal(look(0, quarantined="40 of its 100 rows are in quarantine", negative=1), look(1))
+
+    tiles = [text_of(one) for one in page(client.get("/data")).select(".tile")]
+
+    assert tiles[:2] == ["1 rejected row in 1 region-item", "1 region-item on older data"]
+    assert tiles[3] == "1 region-item stale · 0 late"
+
+
 def test_the_first_line_says_whether_all_data_is_good(client: FlaskClient, background: Background) -> None:
     assert page(client.get("/data")).select_one("#verdict") is None  # no load yet
     yesterday = str(date.today() - timedelta(days=1))

@@ -33,6 +33,13 @@ def seen(client: FlaskClient, path: str = "/forecasts", **args: Any) -> Beautifu
     return page(response)
 
 
+def last_year_in(soup: BeautifulSoup) -> float:
+    """Units that were sold in the same week of last year, as the sentence has them."""
+    told = text_of(soup.select_one("#in-words"))
+    [sold] = re.findall(r"than in the same 7 days last year \((\S+) sold", told)
+    return float(sold.replace(",", ""))
+
+
 def sums(soup: BeautifulSoup) -> dict[str, str]:
     """The last line of the page's table of contributions: heading -> what stands there, without its sign."""
     table = soup.select("#why table")[0]
@@ -89,6 +96,20 @@ def test_those_that_were_sold_a_year_ago_are_beside_it_alone(
     [(more, sold)] = re.findall(r"^(\S+) \S+ than in the same 7 days last year \((\S+) sold", old)
     [(_forecast, *both)] = re.findall(r"(\S+) units are forecast: (\S+) \S+ than the (\S+) sold", told)
     assert both == [more, sold]
+
+
+def test_each_is_beside_what_it_sold_a_year_before_its_own_forecast(
+        background: Background, client: FlaskClient, promoted: None) -> None:
+    """Of two the one whose demand ended a year ago comes first; the other's last year is that of its own dates."""
+    going = demand_of(12.0, 800)
+    going["demand"] *= np.linspace(1, 3, len(going))
+    background.services.store.write("demand", KETTLE, demand_of(12.0, 800).iloc[:-371])
+    background.services.store.write("demand", ODD, going)
+    alone = [last_year_in(seen(client, ri=one.key)) for one in (KETTLE, ODD)]
+
+    both = last_year_in(seen(client, ri=[KETTLE.key, ODD.key]))
+
+    assert both == pytest.approx(sum(alone), abs=1)  # each of the three is rounded
 
 
 def test_without_a_model_there_are_no_parts_and_nothing_is_asked_for(client: FlaskClient) -> None:

@@ -103,6 +103,19 @@ def test_an_override_made_after_the_period_began_is_not_judged_but_told(services
     assert (found.rows, found.too_late, found.unknown) == ([], 1, 0)
 
 
+def test_what_is_overridden_between_two_batches_is_told_as_what_it_is(services: Services, client: FlaskClient) -> None:
+    """Both days came at once: no forecast was made between the override and its day, which had not begun."""
+    archive(28, 12.0, hours(0))
+    overridden("2026-06-30", "value", 6.0, hours(4))
+    known_until("2026-06-30")
+
+    told = text_of(page(client.get("/overrides/helped")).select_one("#not-judged"))
+    of_two = text_of(page(client.get("/overrides/helped?lead=2")).select_one("#not-judged"))
+
+    assert told == "Not judged: 1 day first overridden after the last forecast was made."
+    assert of_two == "Not judged: 1 day first overridden after the last forecast from at least 2 days ahead was made."
+
+
 def test_an_override_taken_back_in_time_is_not_judged(services: Services) -> None:
     archive(28, 12.0, hours(0))
     overridden("2026-06-29", "value", 6.0, hours(-5), removed_at=hours(-4))

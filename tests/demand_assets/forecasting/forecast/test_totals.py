@@ -111,6 +111,21 @@ def test_sums_by_lead_of_stored_parts_are_those_of_the_parts() -> None:
     assert [forecast_of(content)[1].tolist() for content in stored] == [one.forecast.tolist() for one in parts]
 
 
+def test_a_date_that_one_part_alone_reaches_has_its_interval() -> None:
+    """Errors of three come together, so that their sum has a wider interval than independent ones had; a fourth whose
+    demand ends earlier stands alone on its first date."""
+    together = [part(units, [1.0, -2.0, 3.0, -1.0, 2.0, -3.0]) for units in (10.0, 20.0, 30.0)]
+    early = replace(part(5.0, [1.0, -2.0, 3.0, -1.0, 2.0, -3.0]), dates=np.datetime64("2026-01-31") + np.arange(4))
+    header, arrays = SummedParts.of([*together, early]).packed()
+    numbers = iter(arrays)
+
+    for table in (by_date([*together, early]), SummedParts.of([*together, early]).by_date(),
+                  SummedParts.unpacked(json.loads(json.dumps(header)), lambda *_: next(numbers)).by_date()):
+        alone, shared, *_, last = table[["forecast", "lower", "upper"]].to_numpy().tolist()
+        assert alone == pytest.approx([5.0, 4.0, 6.0])  # as ``part`` says, 20 % either way
+        assert (shared[0] - shared[1], last[0] - last[1]) == pytest.approx((13.0, 12.0), rel=0.12)  # not their roots
+
+
 def test_what_is_taken_out_of_a_sum_is_no_longer_in_it() -> None:
     parts = various()
     larger = [replace(one, forecast=one.forecast * 3, scale=one.scale * 3) for one in parts[:9]]
