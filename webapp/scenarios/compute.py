@@ -20,7 +20,7 @@ from webapp.region_items.rows import pooled_row, rows_by_key
 from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Finding, Likeness, LineItemResult, PastPeriod, PeriodResult, PlanAndScenario, Result
 from webapp.services import Services
-from webapp.serving.explanation import MOST_EXACT, NOTHING, contributions_of
+from webapp.serving.explanation import MOST_EXACT, NOTHING, differences_of
 from webapp.serving.line_item import (
     LineItem,
     analogues_of,
@@ -153,12 +153,12 @@ def _differences_of(services: Services, lines: Sequence[LineItem], exact: bool) 
     damaged since they were forecast are left out."""
     able = [line for line in lines if line.asked != PLAN and line.model.pooled is not None]
     try:
-        told = contributions_of(services, able, exact)
+        told = differences_of(services, able, exact)
     except NotInStoreError:
         if len(able) == 1:
             return {}
         return {key: why for line in able for key, why in _differences_of(services, [line], exact).items()}
-    return {line.row.key: change for line, (_, change) in zip(able, told, strict=True) if change is not None}
+    return {line.row.key: why for line, why in zip(able, told, strict=True)}
 
 
 def _one(services: Services, line: LineItem, why: pd.DataFrame | None, amounts: Mapping[str, float]) -> _Computed:

@@ -1,6 +1,7 @@
-"""Why the forecast is what it is: contributions of a selection's drivers and features, by period, in units."""
+"""Why the forecast is what it is: contributions of a selection's drivers and features, by period, in units; and why a
+scenario differs from it, by changed driver."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from demand_assets.forecasting.whatif.explanation import LIMITS, USUAL
-from demand_assets.forecasting.whatif.scenario import PLAN
+from demand_assets.forecasting.whatif.scenario import PLAN, Scenario
 from webapp.pages.download_files import rounded
 from webapp.pages.numbers_and_dates import decimals_for
 from webapp.services import Services
@@ -46,7 +47,7 @@ class Contributions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Contributions to the forecast of a selection; with a scenario, those to its difference from the plan too."""
+    """Contributions to the forecast of a selection; with a scenario, those of changed drivers to the difference too."""
 
     plan: Contributions
     change: Contributions | None
@@ -91,8 +92,6 @@ def explain_lines(services: Services, lines: Sequence[LineItem], most: int = MOS
                   exact: bool | None = None) -> Explanation | None:
     """The contributions to the forecasts of these, summed; None where only the baseline forecasts.
 
-    What holding a scenario to the declared directions of drivers changes counts as limits.
-
     Args:
         most: of more region-items than so many, those with the largest forecasts are explained.
         exact: None: as so many allow.
@@ -102,49 +101,60 @@ def explain_lines(services: Services, lines: Sequence[LineItem], most: int = MOS
     if not explained:
         return None
     exact = len(explained) <= MOST_EXACT if exact is None else exact
-    told = contributions_of(services, explained, exact)
-    changes = [change for _, change in told if change is not None]
-    return Explanation(_summed([plan for plan, _ in told]), _summed(changes) if changes else None, len(explained),
-                       without, len(able) - len(explained), exact)
+    plans = services.forecaster.explain_many([request_of(services, line) for line in explained], exact)
+    changes = differences_of(services, [line for line in explained if line.asked != PLAN], exact)
+    return Explanation(_summed(plans), _summed(changes) if changes else None, len(explained), without,
+                       len(able) - len(explained), exact)
 
 
-def contributions_of(services: Services, lines: Sequence[LineItem],
-                     exact: bool) -> list[tuple[pd.DataFrame, pd.DataFrame | None]]:
-    """Contributions to the plan of each region-item, and to the scenario's difference from it: date and groups.
+def differences_of(services: Services, lines: Sequence[LineItem], exact: bool) -> list[pd.DataFrame]:
+    """Scenario minus plan of each in each period: ``date``, and units for each driver that its scenario changes, which
+    add up to the difference of the forecasts as they are shown.
+
+    A driver's part is what the forecast moves by as it is changed, on average over orders in which the drivers are
+    changed one after the other (Shapley values, of up to three drivers over all orders).
 
     Args:
-        lines: none that the baseline forecasts.
+        lines: those that a scenario touches.
+        exact: over orders that begin with each driver, forwards and backwards; else over one order and its reverse.
     Raises: NotInStoreError: the demand of one cannot be read any more.
     """
-    plans = [request_of(services, line) for line in lines]
-    touched = [place for place, line in enumerate(lines) if line.scenario is not None and line.asked != PLAN]
-    scenarios = [request_of(services, lines[place], lines[place].asked) for place in touched]
-    told = services.forecaster.explain_many([*plans, *scenarios], exact)
-    changed = dict(zip(touched, told[len(plans):], strict=True))
-    return [(plan, None if line.scenario is None else difference_of(changed.get(place, plan), plan, line))
-            for place, (line, plan) in enumerate(zip(lines, told[:len(plans)], strict=True))]
+    orders = [_orders(drivers_of(line.asked), exact) for line in lines]
+    between = [list(dict.fromkeys(frozenset(order[:count]) for order in some for count in range(1, len(order))))
+               for some in orders]
+    asked = [request_of(services, line, _of_drivers(line.asked, drivers))
+             for line, some in zip(lines, between, strict=True) for drivers in some]
+    forecasts = iter(services.forecaster.answer(asked))
+    found = []
+    for line, some, steps in zip(lines, orders, between, strict=True):
+        assert line.scenario is not None  # the scenario touches it
+        units = {drivers: next(forecasts).part.forecast for drivers in steps}
+        units |= {frozenset(): line.plan.part.forecast, frozenset(some[0]): line.scenario.part.forecast}
+        found.append(pd.DataFrame({"date": line.plan.columns["date"], **{
+            driver: sum(units[frozenset(order[:at + 1])] - units[frozenset(order[:at])]
+                        for order in some for at in [order.index(driver)]) / len(some) for driver in some[0]}}))
+    return found
 
 
-def difference_of(changed: pd.DataFrame, plan: pd.DataFrame, line: LineItem) -> pd.DataFrame:
-    """Scenario minus plan in each period, adding up to the difference of the forecasts as they are shown.
+def drivers_of(scenario: Scenario) -> list[str]:
+    """The drivers that it changes, in the order in which it does."""
+    return list(dict.fromkeys(one.driver for one in (*scenario.changes, *scenario.planned)))
 
-    Args:
-        changed: contributions under the scenario, in units: a column a group, and ``date``.
-        plan: the same under the plan.
-        line: has a scenario.
-    """
-    assert line.scenario is not None  # the caller asks for lines with one
-    # A class that failed under one of them left that one to its boosters, which are told in other groups.
-    difference = changed.set_index("date").sub(plan.set_index("date"), fill_value=0.0)
-    shown = line.scenario.table["forecast"] - line.plan.table["forecast"]
-    difference[LIMITS] += shown.to_numpy() - difference.sum(axis=1).to_numpy()
-    return difference.reset_index()
+
+def _orders(drivers: Sequence[str], exact: bool) -> list[list[str]]:
+    begun = [[*drivers[at:], *drivers[:at]] for at in range(len(drivers) if exact else 1)]
+    return [order for forwards in begun for order in (forwards, forwards[::-1])]
+
+
+def _of_drivers(scenario: Scenario, drivers: Collection[str]) -> Scenario:
+    return Scenario(tuple(one for one in scenario.changes if one.driver in drivers),
+                    tuple(one for one in scenario.planned if one.driver in drivers))
 
 
 def _summed(tables: Sequence[pd.DataFrame]) -> Contributions:
     """The sum over region-items; usual level and limits are left out where they never show."""
     summed = pd.concat(tables).groupby("date").sum()
-    for group in (USUAL, LIMITS):
+    for group in summed.columns.intersection([USUAL, LIMITS]):
         if (summed[group].abs() < NOTHING).all():
             rest = summed.drop(columns=group)
             rest[rest.abs().sum().idxmax()] += summed[group]

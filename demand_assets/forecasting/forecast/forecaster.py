@@ -303,8 +303,7 @@ class Forecaster:
                 scenario: Scenario = PLAN, exact: bool = True) -> pd.DataFrame:
         """Contributions by driver and group of features to each period's forecast, in units that add up to it.
 
-        Under a scenario they add up to what the model says before declared directions are held. The contributions of
-        the scenario minus the plan are the difference of two such tables.
+        Under a scenario they add up to what the model says before declared directions are held.
 
         Args: as for ``forecast``; ``exact`` as for ``explanation.explain_many``.
         Returns: date and a column for each group (``explanation.explain_many``).

@@ -3,7 +3,6 @@ import json
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
@@ -19,7 +18,7 @@ from tests.webapp.fakes import FakeRegistry
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.before_and_after_retrain import parts_between
-from webapp.serving.explanation import MOST_EXACT, difference_of, explain_lines
+from webapp.serving.explanation import MOST_EXACT, explain_lines
 from webapp.serving.forecast_of_selection import plan_of, under
 
 OTHER = REGION_ITEMS[1]
@@ -90,6 +89,28 @@ def test_a_price_cut_contributes_by_price_where_it_is_and_nowhere_else(client: F
     assert [values[price] > 0.5 for _, values in rows] == [False, False, True, True, True, False, False]
     assert differences[0] == 0
     assert "What the plan is made of" in text_of(soup)
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_of_two_changed_drivers_each_has_what_it_moves_on_average_as_first_and_as_second(
+        app: Flask, services: Services, promoted: None, is_exact: bool) -> None:
+    """And nothing else has a part, whatever the model makes of other features beside them."""
+    promo = Change("promo", "set", True, datetime.date(2026, 7, 1), datetime.date(2026, 7, 7))
+    with app.app_context():
+        plan = plan_of(services, rows_of([KETTLE.key]), 7)
+        both, cut, promoting = (under(services, plan, scenario) for scenario in (
+            Scenario((*CUT_SCENARIO.changes, promo)), CUT_SCENARIO, Scenario((promo,))))
+        told = explain_lines(services, both.lines, exact=is_exact)
+
+    assert told is not None
+    assert told.change is not None
+    end, cheap, promoted_units = (float(answer.lines[0].scenario_units or 0) for answer in (both, cut, promoting))
+    start = plan.lines[0].plan_units
+    expected = {"price": (cheap - start + end - promoted_units) / 2,
+                "promo": (promoted_units - start + end - cheap) / 2}
+    assert dict(zip(told.change.groups, told.change.over_all, strict=True)) == pytest.approx(expected)
+    assert abs(cheap - start) > 1
+    assert sum(told.change.over_all) == pytest.approx(end - start)
 
 
 def test_it_is_told_when_asked_and_without_scripts(client: FlaskClient, promoted: None) -> None:
@@ -190,22 +211,6 @@ def test_a_class_in_place_of_boosters_is_told_as_a_difference_of_all_groups(serv
     assert found is not None
     assert {"price", "seasonal naive"} <= set(found)
     assert np.isfinite(list(found.values())).all()
-
-
-@pytest.mark.usefixtures("by_class")
-def test_a_plan_and_a_scenario_told_in_other_groups_still_add_up(app: Flask, services: Services) -> None:
-    with app.app_context():
-        (line,) = plan_of(services, rows_of([KETTLE.key]), 7).lines
-    line = replace(line, scenario=replace(line.plan, columns={
-        **line.plan.columns, "forecast": line.plan.columns["forecast"] + 2.0}))
-    dates = line.plan.table["date"]
-    plan = pd.DataFrame({"date": dates, "usual level": 0.0, "seasonal naive": 5.0, "limits": 0.0})
-    changed = pd.DataFrame({"date": dates, "usual level": 4.0, "price": 1.0, "limits": 0.0})
-
-    found = difference_of(changed, plan, line).set_index("date")
-
-    assert found.sum(axis=1).tolist() == [2.0] * 7
-    assert found["seasonal naive"].tolist() == [-5.0] * 7
 
 
 @pytest.mark.usefixtures("by_class")
