@@ -200,7 +200,7 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
             raise CannotProposeError(f"{path} holds no table" + (f": {problems[0]}" if problems else ""))
         if len({frozenset(table.names) for table in found}) > 1:
             raise CannotProposeError(f"{path} holds tables with different columns ({_listing(found)}); unpack it and "
-                                     "give FILE= the one with demand")
+                                     "give FILE= the folder, of which those with demand are read, or one of them")
         return found
     is_by_name = kind == by_name
     if kind == "parquet":
