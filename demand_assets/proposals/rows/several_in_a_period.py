@@ -24,6 +24,7 @@ from demand_assets.proposals.rows.told_apart import (
 )
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.column_names import called
+from demand_assets.sources.doubts.totals import COUNTS_TWICE
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 """Periods; what is longer is an end and a new beginning, or lies between the parts of a sample."""
@@ -184,7 +185,7 @@ def _begin_a_year_early(frame: pd.DataFrame, steps: npt.NDArray[np.int64], weekd
     is_week_one = pd.DatetimeIndex(of_first).isocalendar()["week"].to_numpy() == 1
     is_long = np.append(steps > _LONGEST_GAP["W"], False)
     alone = int((is_long[is_first] & is_week_one).sum())
-    return alone > _MOSTLY * is_first.sum() and alone == is_long.sum()
+    return bool(alone > _MOSTLY * is_first.sum() and alone == is_long.sum())
 
 
 def _closed(frame: pd.DataFrame, steps: npt.NDArray[np.int64]) -> tuple[str, ...]:
@@ -206,7 +207,8 @@ def totals(catalogue: Catalogue) -> dict[str, list[str]]:
     for kind in ("region", "item"):
         names = sorted({getattr(one, kind) for one in catalogue.region_items})
         its = [name for name in names
-               if any(notice.startswith(f"The {kind} {name!r} ") for notice in catalogue.notices)]
+               if any(notice.startswith(f"The {kind} {name!r} ") and COUNTS_TWICE in notice
+                      for notice in catalogue.notices)]
         if its and len(its) < len(names):
             found[f"leave_out_{kind}s"] = its
     return found

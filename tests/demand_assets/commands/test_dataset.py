@@ -363,6 +363,20 @@ def test_rows_that_stand_in_two_files_count_once(tmp_path: Path) -> None:
     assert "30 rows stand in several files" in " ".join((tmp_path / "made.toml").read_text().replace("#", "").split())
 
 
+def test_names_of_which_something_else_is_told_are_no_totals(tmp_path: Path) -> None:
+    """A number that is written in two ways, a date that was a name, and UTF-8 that was misread."""
+    misread = "Käse".encode().decode("cp1252")
+    rows = [f"{day};{item};{units}" for place, (day, units) in enumerate(zip(_DAYS, _UNITS, strict=True))
+            for item in ("10" if place % 2 else "10.0", "Tee", "2026-03-01 00:00:00", misread)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date;item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    found = _units(load_dataset(tmp_path / "sales.toml"))
+    assert {one.item: sum(units.values()) for one, units in found.items()} == dict.fromkeys(
+        ("10", "Tee", "2026-03-01 00:00:00", misread), sum(_UNITS))
+
+
 def test_files_of_two_countries_are_refused_where_numbers_may_be_either(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, form in (("1", "{0}.500"), ("2", "{0},5")):
