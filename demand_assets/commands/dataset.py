@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.dataset.strict_entry import name_of
-from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
 from demand_assets.proposals.proposal import propose_for_files
 from demand_assets.proposals.terminal_questions import default_answers, in_terminal
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         target.write_text(draft.text(), encoding="utf-8")
         load_dataset(target)
     except (CannotProposeError, DatasetFileError, OSError, UnicodeEncodeError) as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
+        print(one_line(error), file=sys.stderr)
         return UNUSABLE
     print(draft.text())
     print("\n".join(seen.lines()))

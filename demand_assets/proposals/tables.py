@@ -3,10 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote
 from zipfile import BadZipFile
 
 import fsspec
@@ -20,13 +19,13 @@ from demand_assets.proposals.file_kinds import decoded, kind_of
 from demand_assets.sources.column_names import called, known_words
 from demand_assets.sources.file_formats.arrow_file import arrow_schema
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
-from demand_assets.sources.file_formats.csv_file import DELIMITERS, first_records
+from demand_assets.sources.file_formats.csv_file import DELIMITERS, SEPARATOR_LINE, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_together, unique_names
 from demand_assets.sources.file_formats.json_file import json_rows
 from demand_assets.sources.file_formats.unpacking import HIDDEN, PACKED, opened, packed_files
 from demand_assets.sources.file_formats.workbooks import cells_of
-from demand_assets.sources.files import format_of, not_read, not_read_beside, stem_of
+from demand_assets.sources.files import columns_of_folders, format_of, not_read, not_read_beside, stem_of
 
 WHOLE_UP_TO = 24_000_000
 """Bytes that are looked at whole; of more, a sample is."""
@@ -106,13 +105,13 @@ class Group:
             table.kind == "excel" and table.size > _LARGE_WORKBOOK for table in self.tables)
 
 
-def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Group]:
+def groups_in(given: str) -> list[Group]:
     """The groups of tables that stand in a file, a folder, a glob or a zip, the largest first.
 
     Raises: CannotProposeError: there is none.
     """
     try:
-        filesystem, path = fsspec.core.url_to_fs(given, **(options or {}))
+        filesystem, path = fsspec.core.url_to_fs(given)
         files, is_folder = _listed(filesystem, path, given)
     except (ImportError, ValueError, OSError) as error:
         raise CannotProposeError(f"{given} cannot be opened: {error}") from error
@@ -125,8 +124,8 @@ def groups_in(given: str, options: Mapping[str, Any] | None = None) -> list[Grou
             tables += _tables_of(filesystem, name, int(info.get("size") or 0), is_alone=not is_folder)
         except (CannotProposeError, SourceError) as error:
             if not is_folder:
-                raise CannotProposeError(one_line(str(error))) from error
-            others.append((name, one_line(str(error))))
+                raise CannotProposeError(one_line(error)) from error
+            others.append((name, one_line(error)))
         except OSError as error:
             raise CannotProposeError(f"{name} cannot be read: {error}") from error
     if not tables:
@@ -159,12 +158,12 @@ def _listed(filesystem: AbstractFileSystem, path: str, given: str) -> tuple[dict
 
 
 def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: bool,
-               constant: Mapping[str, str] | None = None, member: str = "") -> list[Table]:
+               constant: Mapping[str, str | None] | None = None, member: str = "") -> list[Table]:
     """The tables in one file. Raises: CannotProposeError, SourceError."""
     shown = member or path
     if size == 0:
         raise CannotProposeError(f"{shown} is empty: 0 bytes")
-    constant = {**(constant or {}), **_constant(path)}
+    constant = {**(constant or {}), **columns_of_folders(path)}
     by_name = format_of(path)
     with filesystem.open(path, "rb") as file:
         begin = file.read(_HEAD)
@@ -176,32 +175,7 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     if kind == "zip" and by_name != "zip":
         raise CannotProposeError(f"{shown} is a zip, whatever its name says; call it .zip, or unpack it")
     if kind == "zip":
-        found, problems = list[Table](), list[str]()
-        try:
-            packed = packed_files(filesystem, path)
-            beside = not_read_beside([one.name for one in packed])
-            for one in packed:
-                if one.name in beside:
-                    continue
-                try:
-                    its = _tables_of(one.filesystem, one.path, one.size, False, {**constant, **_constant(one.name)},
-                                     one.name)
-                except CannotProposeError as error:
-                    if format_of(one.name) is not None:
-                        raise CannotProposeError(f"{path}: {error}") from error
-                    problems.append(str(error))
-                    continue
-                found += [Table(path, table.kind, table.names, table.size, table.encoding, table.sheet,
-                                table.delimiter, table.skipped, True, one.name, table.header_rows)
-                          for table in its]
-        except (BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise CannotProposeError(f"{path} is no zip that can be read: {error}") from error
-        if not found:
-            raise CannotProposeError(f"{path} holds no table" + (f": {problems[0]}" if problems else ""))
-        if len({frozenset(table.names) for table in found}) > 1:
-            raise CannotProposeError(f"{path} holds tables with different columns ({_listing(found)}); unpack it and "
-                                     "give FILE= the one with demand")
-        return found
+        return _packed(filesystem, path, constant)
     is_by_name = kind == by_name
     if kind == "parquet":
         with filesystem.open(path, "rb") as file:
@@ -227,7 +201,37 @@ def _tables_of(filesystem: AbstractFileSystem, path: str, size: int, is_alone: b
     return [_csv_of(filesystem, path, size, constant, is_by_name, shown)]
 
 
-def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
+def _packed(filesystem: AbstractFileSystem, path: str, constant: Mapping[str, str | None]) -> list[Table]:
+    """The tables in the files of a zip. Raises: CannotProposeError: there is none, or their columns differ."""
+    found, problems = list[Table](), list[str]()
+    try:
+        packed = packed_files(filesystem, path)
+        beside = not_read_beside([one.name for one in packed])
+        for one in packed:
+            if one.name in beside:
+                continue
+            of_one = {**constant, **columns_of_folders(one.name)}
+            try:
+                its = _tables_of(one.filesystem, one.path, one.size, False, of_one, one.name)
+            except CannotProposeError as error:
+                if format_of(one.name) is not None:
+                    raise CannotProposeError(f"{path}: {error}") from error
+                problems.append(str(error))
+                continue
+            found += [replace(table, path=path, is_by_name=True, member=one.name) for table in its]
+    except SourceError:  # of a file in it
+        raise
+    except (BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise CannotProposeError(f"{path} is no zip that can be read: {error}") from error
+    if not found:
+        raise CannotProposeError(f"{path} holds no table" + (f": {problems[0]}" if problems else ""))
+    if len({frozenset(table.names) for table in found}) > 1:
+        raise CannotProposeError(f"{path} holds tables with different columns ({_listing(found)}); unpack it and give "
+                                 "FILE= the folder, of which those with demand are read, or one of them")
+    return found
+
+
+def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str | None], is_by_name: bool,
             shown: str) -> Table:
     with opened(filesystem, path) as file:
         begin = file.read(_HEAD)
@@ -236,7 +240,7 @@ def _csv_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapp
     if len(begin) == _HEAD and len(lines) > 1:
         lines.pop()
     skipped, declared = 0, ""
-    if lines and (match := re.fullmatch(r"sep=(.)", lines[0].strip('\r\n"'), re.IGNORECASE)):
+    if lines and (match := SEPARATOR_LINE.fullmatch(lines[0].strip('\r\n"'))):
         skipped, declared = 1, match[1]
     best: tuple[float, str, int, list[str]] | None = None
     for mark in [declared] if declared else DELIMITERS:
@@ -313,8 +317,8 @@ def _check_header(names: Sequence[str], shown: str) -> None:
                                  "with the names of the columns above it, as in date,region,item,demand")
 
 
-def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str], is_by_name: bool,
-               shown: str) -> list[Table]:
+def _sheets_of(filesystem: AbstractFileSystem, path: str, size: int, constant: Mapping[str, str | None],
+               is_by_name: bool, shown: str) -> list[Table]:
     if size > _LARGE_WORKBOOK:
         with filesystem.open(path, "rb") as file:
             sheets = first_rows(file, 2 * LOOKED_THROUGH)
@@ -472,13 +476,7 @@ def _weight(table: Table) -> int:
     return table.size * (_COMPRESSED if is_packed else 1)
 
 
-def _constant(path: str) -> dict[str, str]:
-    """The columns that the folders of a path give, as in region=north."""
-    pairs = (folder.partition("=") for folder in PurePosixPath(path).parts[:-1])
-    return {name: unquote(value) for name, mark, value in pairs if mark and name}
-
-
-def _with(names: Sequence[str], constant: Mapping[str, str]) -> tuple[str, ...]:
+def _with(names: Sequence[str], constant: Mapping[str, str | None]) -> tuple[str, ...]:
     return (*names, *(name for name in constant if name not in names))
 
 

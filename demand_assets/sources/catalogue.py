@@ -20,7 +20,7 @@ from demand_assets.sources.doubts.ambiguous_dates import DateDoubts
 from demand_assets.sources.doubts.look_alike_names import look_alike, same_in_words, same_names
 from demand_assets.sources.doubts.no_items import columns_of_no_items
 from demand_assets.sources.doubts.overlaps import RowMarks
-from demand_assets.sources.doubts.spoilt_names import dates_in_words, why_spoilt
+from demand_assets.sources.doubts.spoilt_names import dates_in_words, misread_in_words, why_spoilt
 from demand_assets.sources.doubts.totals import totals_among
 
 Numbers = npt.NDArray[np.int32]
@@ -141,6 +141,7 @@ class CatalogueBuilder:
             self._plan.rename(ours, same)
             self._split[place].rename(same)
             told += same_in_words(ours, same) + look_alike(ours, names - set(same)) + dates_in_words(ours, names)
+            told += misread_in_words(ours, names)
             for names_of, number in list(self._places.items()):
                 if names_of[place] in same:
                     one = (same[names_of[0]], names_of[1]) if place == 0 else (names_of[0], same[names_of[1]])

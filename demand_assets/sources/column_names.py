@@ -27,7 +27,7 @@ ITEM = """item product sku article material dept department itemid productid sku
 WEAK_ITEM = """category brand family class group subcategory
  warengruppe kategorie marke categorie marque categoria marca
  familia gruppe segment description beschreibung bezeichnung libelle descripcion descrizione name title kategori
- カテゴリ 类别 id code"""
+ style model variant modell modele modello modelo カテゴリ 类别 id code"""
 DEMAND = """demand quantity qty units unit sold sales volume pieces pcs orders ordered shipped consumption usage y move
  movement unitssold unitsales salesqty soldqty orderqty salesunits target
  menge stuck stueck stk absatz verkauf verkauft verkaufe verkaeufe anzahl bedarf nachfrage verbrauch absatzmenge
@@ -145,6 +145,12 @@ def free_name(name: str, names: Collection[str]) -> str:
 def spaced(name: str) -> str:
     """The name with a space where a capital begins a word, as in unitPrice."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+
+
+def words_of(name: str) -> set[str]:
+    """The words of a column's name, and all of it as one."""
+    text = plain(spaced(name)).replace("_", " ").replace("-", " ")
+    return {*text.split(), text.replace(" ", "")}
 
 
 def slug(name: str) -> str:

@@ -51,8 +51,6 @@ _EMPTY = "it is empty: 0 bytes"
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """In a path that gives columns, as Spark writes it."""
 _CHANGE_MARKS = ("ETag", "etag", "LastModified", "last_modified", "mtime", "updated", "created", "md5Hash")
-
-
 _UNDERSCORE = "its name begins with _, as of what no one means to be read; give it another name to have it read"
 
 
@@ -149,7 +147,7 @@ class Files:
             raise SourceError(f"{self._shown} is empty: 0 bytes. Write the file again.")
         opened = [(f"{path}, table {number}" if number > 1 else path, table)
                   for path, info in files.items() if info["size"] != 0
-                  for number, table in enumerate(self._open(filesystem, path, skipped, self._constant(path)), start=1)]
+                  for number, table in enumerate(self._open(filesystem, path, skipped, columns_of_folders(path)), 1)]
         tables = [table for _, table in opened]
         skipped += [(path, _EMPTY) for path, info in files.items() if info["size"] == 0]
         builder = CatalogueBuilder(self._dataset, self._plan, today)
@@ -242,11 +240,6 @@ class Files:
     def _is_upload(self, name: str) -> bool:
         return self._dataset.uploads is not None and Path(name).is_relative_to(self._dataset.uploads)
 
-    def _constant(self, path: str) -> dict[str, str | None]:
-        """The columns that the folders of a path give, as in region=north."""
-        pairs = (folder.partition("=") for folder in PurePosixPath(path).parts[:-1])
-        return {name: None if value == _NO_VALUE else unquote(value) for name, mark, value in pairs if mark and name}
-
     def _settle(self, tables: Sequence[Table], source: FileSource) -> None:
         """Settle by all files together how the numbers of each column are written. Raises: SourceError."""
         found: dict[str, Evidence] = {}
@@ -328,7 +321,8 @@ class Files:
                 elif one.size == 0:
                     skipped.append((f"{path}, {one.name}", _EMPTY))
                 else:
-                    tables += self._open(one.filesystem, one.path, skipped, {**constant, **self._constant(one.name)})
+                    of_one = constant | columns_of_folders(one.name)
+                    tables += self._open(one.filesystem, one.path, skipped, of_one)
         except (BadZipFile, NotImplementedError) as error:
             raise SourceError(f"{path} is no zip that can be read: {error}. Pack it again.") from error
         except RuntimeError as error:
@@ -387,6 +381,12 @@ def not_read_beside(names: Iterable[str]) -> dict[str, str]:
     shown = next((PurePosixPath(name).suffix for name, place in ranks.items() if place == first), "")
     return {name: f"it stands beside {shown} files, which are read; name it in source.path if it is meant"
             for name, place in ranks.items() if place > first}
+
+
+def columns_of_folders(path: str) -> dict[str, str | None]:
+    """The columns that the folders of a path give, as in region=north."""
+    pairs = (folder.partition("=") for folder in PurePosixPath(path).parts[:-1])
+    return {name: None if value == _NO_VALUE else unquote(value) for name, mark, value in pairs if mark and name}
 
 
 def stem_of(path: str) -> str:

@@ -155,3 +155,11 @@ def spans_of(dataset: Dataset, panel: ReadPanel, rows: Places, owner: Places, fi
     if dataset.stock_entry is not None:
         columns[AT_LEAST] = censored
     return Spans(columns, is_filled & ~is_out, number, bounds)
+
+
+def part_of(table: pd.DataFrame, rows: slice) -> pd.DataFrame:
+    """Some rows of a table of which no other part has them, numbered from 0; they are not copied, which takes longer
+    than all else that is done for a region-item."""
+    part = table.iloc[rows].copy(deep=False)
+    part.index = pd.RangeIndex(len(part))
+    return part

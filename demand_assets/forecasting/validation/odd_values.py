@@ -12,12 +12,12 @@ from demand_assets.forecasting.series.driver_values import contradicted_default,
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.validation.date_rules import DAY_MINUTES, midnights_elsewhere
 from demand_assets.forecasting.validation.histories import Columns
-from demand_assets.forecasting.validation.placeholders import placeholders_among
+from demand_assets.forecasting.validation.placeholders import is_zero_where_unsold, placeholders_among
 from demand_assets.forecasting.validation.row_rules import ReadPanel
 from demand_assets.forecasting.validation.suspicions import may_hide_placeholders
 
 ENOUGH_TO_TELL = 5
-"""Periods without demand from which on a driver's value in them may be told to be a placeholder."""
+"""Rows from which on something may be told of them."""
 SURELY = "Its dates are the UTC"
 """How the words begin where stamps can hardly be anything else."""
 
@@ -61,20 +61,11 @@ def contradicted_defaults(dataset: Dataset, table: Columns) -> dict[str, str]:
 def zero_where_unsold(dataset: Dataset, table: Columns) -> list[str]:
     """Words for each driver that is 0 where nothing was sold and nowhere else."""
     units = table["demand"]
-    found = []
-    for driver in dataset.drivers:
-        if not may_hide_placeholders(driver):
-            continue
-        is_zero = table[driver.name] == 0
-        if is_zero.sum() < ENOUGH_TO_TELL:
-            continue
-        unsold, sold = units == 0, units > 0
-        if unsold.sum() >= ENOUGH_TO_TELL and sold.sum() >= ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
-                is_zero[sold].mean() <= 0.01):
-            found.append(f"{driver.title} is 0 in the {in_words(int(unsold.sum()), dataset.frequency)} in which "
-                         f"nothing was sold, and in hardly any other: it looks like \"not known\". Set placeholders = "
-                         f"[0] for the driver {driver.name}, or placeholders = [] if it was really so.")
-    return found
+    unsold = in_words(int((units == 0).sum()), dataset.frequency)
+    return [f"{driver.title} is 0 in the {unsold} in which nothing was sold, and in hardly any other: it looks like "
+            f"\"not known\". Set placeholders = [0] for the driver {driver.name}, or placeholders = [] if it was "
+            "really so." for driver in dataset.drivers
+            if may_hide_placeholders(driver) and is_zero_where_unsold(units, table[driver.name])]
 
 
 def strange_numbers(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp]) -> list[str]:

@@ -11,6 +11,9 @@ _ABOVE, _FAR_ABOVE = 2.0, 4.0
 """How many times larger than all others a number of nines is that may mean "not known"."""
 _DIFFERENT = 3
 """Other values, so that a price of 999 that never changes is none."""
+_ENOUGH_TO_TELL = 5
+"""Periods with and without demand from which on a zero in the latter may be told to be a placeholder."""
+_NEARLY_ALL, _HARDLY_ANY = 0.95, 0.01
 _STRANGE = np.array(sorted({-1.0, *_NINES, *(-value for value in _NINES)}))
 
 
@@ -21,6 +24,15 @@ def look_strange(values: Floats) -> Mask:
     near = np.minimum(np.searchsorted(_STRANGE, values[at]), len(_STRANGE) - 1)
     found[at] = _STRANGE[near] == values[at]
     return found
+
+
+def is_zero_where_unsold(demand: Floats, values: Floats) -> bool:
+    """Whether a driver is 0 wherever nothing was sold, and hardly elsewhere: it looks like "not known"."""
+    unsold, sold = demand == 0, demand > 0
+    if min(unsold.sum(), sold.sum()) < _ENOUGH_TO_TELL:
+        return False
+    is_zero = values == 0
+    return bool(is_zero[unsold].mean() >= _NEARLY_ALL and is_zero[sold].mean() <= _HARDLY_ANY)
 
 
 def placeholders_among(values: Floats) -> list[tuple[float, int]]:

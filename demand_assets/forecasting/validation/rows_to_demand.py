@@ -1,9 +1,8 @@
 """Raw rows become demand that downstream may trust; what fails a rule goes to quarantine with the reason."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +10,14 @@ import pandas as pd
 from pandera.errors import SchemaError, SchemaErrors
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
-from demand_assets.forecasting.contract.periods import WORDS, in_words, period_dates
-from demand_assets.forecasting.contract.quarantine import COLUMNS
+from demand_assets.forecasting.contract.periods import WORDS, in_words
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.stock_entries import AT_LEAST
 from demand_assets.forecasting.series.calendar_days import calendar_values
-from demand_assets.forecasting.series.driver_values import (
-    ENOUGH_MISSING,
-    carried,
-    tells_demand,
-)
+from demand_assets.forecasting.series.driver_values import ENOUGH_MISSING, carried, tells_demand
 from demand_assets.forecasting.series.gapped import Floats
-from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, spans_of
+from demand_assets.forecasting.validation.histories import Columns, Histories, Spans, histories_of, part_of, spans_of
 from demand_assets.forecasting.validation.odd_values import (
     ENOUGH_TO_TELL,
     SURELY,
@@ -34,6 +28,13 @@ from demand_assets.forecasting.validation.odd_values import (
     zero_where_unsold,
 )
 from demand_assets.forecasting.validation.periods.out_of_stock import out_while_closed, sold_while_out
+from demand_assets.forecasting.validation.periods.refused import (
+    NewestRefused,
+    Refused,
+    lost_periods,
+    newest_refused,
+    refused_of_each,
+)
 from demand_assets.forecasting.validation.refused_region_items import (
     ended_long_ago,
     much_refused,
@@ -41,7 +42,7 @@ from demand_assets.forecasting.validation.refused_region_items import (
     nothing_known,
     wrong_frequency,
 )
-from demand_assets.forecasting.validation.row_rules import NO_PERIOD, ReadPanel, read_panel
+from demand_assets.forecasting.validation.row_rules import ReadPanel, read_panel
 from demand_assets.forecasting.validation.schemas import (
     PANEL_OWNER,
     demand_schema,
@@ -134,38 +135,13 @@ def validate_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[R
     _add_calendar(dataset, periods, region_items, tables)
     noted = _periods_noted(dataset, histories, periods)  # before anything is completed
     told_by_missing = _complete_what_tells_demand(dataset, periods)
-    whole = _Whole(dataset, panel, histories, suspected, rows, periods, noted, told_by_missing,
-                   _as_table(periods.spans.columns), last_date, tables)
-    outcomes = [_outcome(whole, place, one, refused) if histories.has_demand[place] else
-                _without_demand(whole, place, one, refused)
-                for place, (one, refused) in enumerate(zip(region_items, _refused_of_each(panel, len(region_items)),
+    findings = _PanelFindings(dataset, panel, histories, suspected, rows, periods, noted, told_by_missing,
+                              _as_table(periods.spans.columns), last_date, tables)
+    outcomes = [_outcome(findings, place, one, refused) if histories.has_demand[place] else
+                _without_demand(findings, place, one, refused)
+                for place, (one, refused) in enumerate(zip(region_items, refused_of_each(panel, len(region_items)),
                                                            strict=True))]
     return _held_to_schema(outcomes, dataset, periods)
-
-
-@dataclass(frozen=True)
-class _Refused:
-    """What was refused of one region-item: schema Quarantine, and its columns as arrays, a place a row."""
-
-    table: pd.DataFrame
-    position: npt.NDArray[np.intp]
-    """In the panel."""
-    column: npt.NDArray[np.object_]
-    rule: npt.NDArray[np.object_]
-    value: npt.NDArray[np.object_]
-    date: npt.NDArray[np.object_]
-
-
-def _refused_of_each(panel: ReadPanel, size: int) -> Iterator[_Refused]:
-    """What was refused of each of so many region-items, whose rows lie together in the panel."""
-    table = panel.refusals.table(panel.days)
-    position, *others = (table[name].to_numpy() for name in ("position", "column", "rule", "value", "date"))
-    bounds = np.searchsorted(panel.owner[position.astype(np.int64)], np.arange(size + 1)).tolist()
-    table = table.loc[:, list(COLUMNS)]
-    nothing = table.iloc[:0].reset_index(drop=True)
-    for start, stop in pairwise(bounds):
-        mine = _part_of(table, slice(start, stop)) if stop > start else nothing.copy()
-        yield _Refused(mine, position[start:stop], *(each[start:stop] for each in others))
 
 
 @dataclass(frozen=True)
@@ -215,7 +191,7 @@ def _periods_of_all(dataset: Dataset, panel: ReadPanel, histories: Histories, su
     is_wanted = panel.is_taken[histories.order] & histories.has_demand[owner]
     is_wanted &= panel.number[histories.order] >= histories.first[owner]
     first, end, weekday = (each[those] for each in (histories.first, histories.end, histories.weekday))
-    lost = _lost(panel, histories, suspected) if dataset.rules.gaps == "zero" else None
+    lost = lost_periods(panel, histories, suspected) if dataset.rules.gaps == "zero" else None
     if lost is not None:
         lost = number_of[lost[0]], lost[1]
     spans = spans_of(dataset, panel, histories.order[is_wanted], number_of[owner[is_wanted]], first, end, weekday, lost)
@@ -256,7 +232,7 @@ def _add_calendar(dataset: Dataset, periods: _Periods, region_items: Sequence[Re
 
 
 @dataclass(frozen=True)
-class _Whole:
+class _PanelFindings:
     """What is known of all region-items of a panel before each is judged."""
 
     dataset: Dataset
@@ -274,7 +250,7 @@ class _Whole:
     last_date: pd.Timestamp | None
     tables: EventTables | None
 
-    def counts(self, place: int, refused: _Refused) -> dict[str, int]:
+    def counts(self, place: int, refused: Refused) -> dict[str, int]:
         """What was noted of one region-item's rows -> of how many."""
         own = self.rows.counts[place]
         offended = {row for row, rule in zip(refused.position.tolist(), refused.rule.tolist(), strict=True)
@@ -282,7 +258,7 @@ class _Whole:
         return {"rows": own["rows"], "quarantined": len(offended), **{
             f"quarantined:{rule}": count for rule, count in Counter(refused.rule.tolist()).most_common()}, **own}
 
-    def units(self, place: int, refused: _Refused) -> Units:
+    def units(self, place: int, refused: Refused) -> Units:
         """What was read of one region-item, and what was refused of it."""
         start, stop = self.histories.bounds[place:place + 2]
         positive = self.rows.positive[start:stop]
@@ -291,56 +267,56 @@ class _Whole:
         return _units(self.panel, float(positive.sum()), repeated, refused)
 
 
-def _without_demand(whole: _Whole, place: int, region_item: RegionItem, refused: _Refused) -> Validated:
+def _without_demand(findings: _PanelFindings, place: int, region_item: RegionItem, refused: Refused) -> Validated:
     """The outcome of a region-item of whose demand nothing is known."""
-    dataset, panel, rows = whole.dataset, whole.panel, whole.histories.rows(place)
-    quarantine, counts, units = refused.table, whole.counts(place, refused), whole.units(place, refused)
+    dataset, panel, rows = findings.dataset, findings.panel, findings.histories.rows(place)
+    quarantine, counts, units = refused.table, findings.counts(place, refused), findings.units(place, refused)
     taken = rows[panel.is_taken[rows]]
-    if len(taken) and quarantine.empty and whole.last_date is not None and (
-            table := _not_sold_yet(dataset, panel, taken, whole.last_date)) is not None:
+    if len(taken) and quarantine.empty and findings.last_date is not None and (
+            table := _not_sold_yet(dataset, panel, taken, findings.last_date)) is not None:
         counts["leading_unknown"] = int((~np.isnan(panel.demand[taken])).sum())
-        table |= _of_calendar(table, dataset, region_item, whole.tables)
+        table |= _of_calendar(table, dataset, region_item, findings.tables)
         return Validated(region_item, _as_table(table), quarantine, "", {**counts, "periods": 0}, units)
     problem = nothing_known(dataset, panel, rows, quarantine)
     return Validated(region_item, None, quarantine, problem, {**counts, "periods": 0}, units)
 
 
-def _outcome(whole: _Whole, place: int, region_item: RegionItem, refused: _Refused) -> Validated:
-    dataset, panel, histories, suspected = whole.dataset, whole.panel, whole.histories, whole.suspected
-    rows, number = histories.rows(place), int(np.searchsorted(whole.periods.region_items, place))
-    mine = whole.periods.spans.of(number)
-    table = {name: values[mine] for name, values in whole.periods.spans.columns.items()}
+def _outcome(findings: _PanelFindings, place: int, region_item: RegionItem, refused: Refused) -> Validated:
+    dataset, panel, histories, suspected = findings.dataset, findings.panel, findings.histories, findings.suspected
+    rows, number = histories.rows(place), int(np.searchsorted(findings.periods.region_items, place))
+    mine = findings.periods.spans.of(number)
+    table = {name: values[mine] for name, values in findings.periods.spans.columns.items()}
     first, last_known, last_observed, end = (int(each[place]) for each in (
         histories.first, histories.last_known, histories.last_observed, histories.end))
-    quarantine, counts, units = refused.table, whole.counts(place, refused), whole.units(place, refused)
-    counts["leading_unknown"] = whole.rows.leading_unknown[place]
-    counts["negative_as_zero"] = whole.rows.negative_as_zero[place]
-    counts |= whole.noted[number]
+    quarantine, counts, units = refused.table, findings.counts(place, refused), findings.units(place, refused)
+    counts["leading_unknown"] = findings.rows.leading_unknown[place]
+    counts["negative_as_zero"] = findings.rows.negative_as_zero[place]
+    counts |= findings.noted[number]
     known_part = {name: values[:end - first + 1] for name, values in table.items()}
     ended, observed_to = (pd.Timestamp(table["date"][at - first]) for at in (last_known, last_observed))
-    newest = _newest_refused(dataset, panel, rows, last_observed, int(histories.weekday[place]), observed_to, refused
-                             ) if suspected.newest[place] else _Newest()
+    newest = newest_refused(dataset, panel, rows, last_observed, int(histories.weekday[place]), observed_to, refused
+                             ) if suspected.newest[place] else NewestRefused()
     counts["newest_refused"] = newest.periods
     stamped = stamped_before_midnight(dataset, panel, rows) if suspected.midnights[place] else ""
     problem = ((stamped if stamped.startswith(SURELY) else "")
                or (wrong_frequency(dataset, panel, rows) if suspected.frequency[place] else "")
-               or much_refused(dataset, whole.rows.refused[place], len(rows), quarantine)
+               or much_refused(dataset, findings.rows.refused[place], len(rows), quarantine)
                or much_unknown(dataset, counts))
     is_sound = not problem and not newest.words
-    problem = problem or ended_long_ago(dataset, int(histories.behind[place]), ended, whole.last_date, newest.words,
+    problem = problem or ended_long_ago(dataset, int(histories.behind[place]), ended, findings.last_date, newest.words,
                                 counts.get("newest_censored", 0))
     contradicted = contradicted_defaults(dataset, known_part)
     counts |= {f"{CONTRADICTED}{name}": 1 for name in contradicted}
     notices = (newest.words, stamped, sold_while_out(dataset, table, counts), out_while_closed(dataset, table, counts),
-               *whole.told_by_missing.get(number, ()), *contradicted.values(),
+               *findings.told_by_missing.get(number, ()), *contradicted.values(),
                *zero_where_unsold(dataset, known_part),
                *(strange_numbers(dataset, panel, rows) if suspected.placeholders[place] else ()))
-    made = _part_of(whole.table, mine) if not problem or is_sound else None
+    made = part_of(findings.table, mine) if not problem or is_sound else None
     return Validated(region_item, None if problem else made, quarantine, problem, counts, units,
                      tuple(filter(None, notices)), made if problem and is_sound else None)
 
 
-def _units(panel: ReadPanel, read: float, repeated: float, refused: _Refused) -> Units:
+def _units(panel: ReadPanel, read: float, repeated: float, refused: Refused) -> Units:
     """The units that were read, and refused.
 
     Args:
@@ -364,89 +340,6 @@ def _units(panel: ReadPanel, read: float, repeated: float, refused: _Refused) ->
         by_rule={str(rule): float(counted[rules == rule].sum()) for rule in dict.fromkeys(rules.tolist())},
         repeated=repeated,
         largest=tuple((dates[at], values[at], str(rules[at])) for at in order.tolist() if is_offence[at])[:LARGEST])
-
-
-def _lost(panel: ReadPanel, histories: Histories, suspected: Suspicions
-          ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
-    """The region-items of whose demand something is known, and the periods of which something was refused, or may have
-    been."""
-    lost = np.flatnonzero(panel.refusals.of_demand & (panel.period != NO_PERIOD) & ~panel.is_stray)
-    lost = lost[histories.has_demand[panel.owner[lost]]]
-    found = [(panel.owner[lost], panel.period[lost])]
-    for place in np.flatnonzero(suspected.undated & histories.has_demand).tolist():
-        periods = _lost_periods(panel, histories.rows(place), int(histories.end[place]))
-        found.append((np.full(len(periods), place), periods))
-    return np.concatenate([owners for owners, _ in found]), np.concatenate([periods for _, periods in found])
-
-
-def _lost_periods(panel: ReadPanel, rows: npt.NDArray[np.intp], end: int) -> npt.NDArray[np.int64]:
-    """Numbers of the periods of which something was refused, or may have been: where a row's date could not be read,
-    those from the row before it to the row after it, or to the end where it is newer than any."""
-    if not panel.refusals.of_demand[rows].any():
-        return np.zeros(0, dtype=np.int64)
-    by_row = rows[np.argsort(panel.refusals.panel["row"].to_numpy()[rows], kind="stable")]
-    is_lost = panel.refusals.of_demand[by_row]
-    numbers = panel.period[by_row]
-    has_place = (numbers != NO_PERIOD) & ~panel.is_stray[by_row]
-    found = [numbers[is_lost & has_place]]
-    placed = np.flatnonzero(has_place & panel.is_taken[by_row])
-    newest = set(_undated_and_newest(panel, by_row).tolist())
-    for at in np.flatnonzero(is_lost & ~has_place).tolist():
-        place = int(np.searchsorted(placed, at))
-        around = numbers[placed[max(place - 1, 0):place + 1]]
-        if len(around):
-            found.append(np.arange(around.min(), (end if by_row[at] in newest else around.max()) + 1))
-    return np.unique(np.concatenate(found))
-
-
-def _undated_and_newest(panel: ReadPanel, by_row: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """The rows whose date could not be read, or lies far from all others, and that stand beyond the newest row which
-    is taken: after all in a source that goes forward in time, before all in one that goes back.
-
-    Args:
-        by_row: a region-item's rows in the source's order.
-    """
-    has_place = (panel.period[by_row] != NO_PERIOD) & ~panel.is_stray[by_row]
-    is_undated = ~has_place & panel.refusals.of_demand[by_row]
-    placed = np.flatnonzero(has_place & panel.is_taken[by_row])
-    if not len(placed) or not is_undated.any():
-        return by_row[:0]
-    at, first, last = np.arange(len(by_row)), placed[0], placed[-1]
-    is_forward = panel.period[by_row[last]] >= panel.period[by_row[first]]
-    found = by_row[is_undated & (at > last if is_forward else at < first)]
-    dates = panel.refusals.panel["date"].iloc[found].astype(object)
-    is_note = [isinstance(value, str) and bool(value.strip()) and not any(map(str.isdigit, value))
-               for value in dates]  # a line below the table: Total, Source: till
-    return np.asarray(found[~np.array(is_note, dtype=bool)])
-
-
-@dataclass(frozen=True)
-class _Newest:
-    periods: int = 0
-    words: str = ""
-
-
-def _newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_observed: int, weekday: int,
-                    ended: pd.Timestamp, refused: _Refused) -> _Newest:
-    """The periods after the last known demand, or the last out of stock, of which something was refused."""
-    lost = rows[panel.refusals.of_demand[rows]]
-    lost = lost[(panel.period[lost] > last_observed) & ~panel.is_stray[lost]]
-    newest = np.flatnonzero(np.isin(refused.position, lost) & (refused.rule != "future")
-                            & np.isin(refused.column, ("date", "demand")))
-    if not len(newest):
-        numbers = panel.refusals.panel["row"].to_numpy()
-        undated = _undated_and_newest(panel, rows[np.argsort(numbers[rows], kind="stable")])
-        if not len(undated):
-            return _Newest()
-        message = refused.table["message"].iloc[int(np.flatnonzero(refused.position == undated[-1])[0])]
-        return _Newest(len(undated), f"Its newest demand ({len(undated)} rows, to row {int(numbers[undated].max())}) "
-                                     f"is refused, as in: {message} Its forecast begins after {ended.date()}.")
-    periods = np.unique(panel.period[lost])
-    dates = period_dates(periods, dataset.frequency, weekday)
-    between = f"{dates[0]}" if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
-    return _Newest(len(periods), f"Its newest demand ({in_words(len(periods), dataset.frequency)}: {between}) is "
-                                 f"refused, as in: {refused.table['message'].iloc[int(newest[-1])]} Its forecast "
-                                 f"begins after {ended.date()}.")
 
 
 def _complete_what_tells_demand(dataset: Dataset, periods: _Periods) -> dict[int, list[str]]:
@@ -481,14 +374,6 @@ def _of_calendar(table: Columns, dataset: Dataset, region_item: RegionItem, tabl
 def _as_table(columns: Columns) -> pd.DataFrame:
     """The columns as a table, what was sold out of stock the last of them."""
     return pd.DataFrame({name: columns[name] for name in sorted(columns, key=lambda name: name == AT_LEAST)})
-
-
-def _part_of(table: pd.DataFrame, rows: slice) -> pd.DataFrame:
-    """Some rows of a table of which no other part has them, numbered from 0; they are not copied, which takes longer
-    than all else that is done for a region-item."""
-    part = table.iloc[rows].copy(deep=False)
-    part.index = pd.RangeIndex(len(part))
-    return part
 
 
 def _not_sold_yet(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp],

@@ -16,7 +16,7 @@ from demand_assets.sources.column_names import plain, slug, spaced
 
 _CODE = re.compile(
     r"(id|nr|no|number|nummer|code|class|klasse|group|gruppe|cluster|type|typ|category|kategorie|ean|sku)$")
-ENOUGH_TO_TELL = 5
+_ENOUGH_TO_TELL = 5
 
 
 @dataclass
@@ -54,7 +54,7 @@ def attribute_of(column: Column, facts: Facts, roles: Roles) -> ProposedAttribut
             continue
         values = pd.Series(column.codes[0][there]).groupby(owners[there])
         size = values.size()
-        if values.nunique().max() > 1 or len(size) < 2 or size.max() < ENOUGH_TO_TELL:
+        if values.nunique().max() > 1 or len(size) < 2 or size.max() < _ENOUGH_TO_TELL:
             continue
         kind, why, date_format = _attribute_kind(column)
         if kind == "text" and len(column.distinct) == len(size) > 2:

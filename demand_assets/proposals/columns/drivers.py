@@ -13,7 +13,8 @@ from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
-from demand_assets.proposals.columns.attributes import ENOUGH_TO_TELL, ProposedAttribute, attribute_of, name_attributes
+from demand_assets.forecasting.validation.placeholders import is_zero_where_unsold
+from demand_assets.proposals.columns.attributes import ProposedAttribute, attribute_of, name_attributes
 from demand_assets.proposals.columns.demand_rows import DemandRows
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
@@ -288,15 +289,12 @@ def _kind(column: Column) -> tuple[str, str]:
 def _note_placeholders(made: ProposedDriver, column: Column, table: DemandRows,
                        values: npt.NDArray[np.float64]) -> None:
     known = values[np.isfinite(values)]
-    unsold, sold = (table.demand == 0) & np.isfinite(values), (table.demand > 0) & np.isfinite(values)
-    is_zero = values == 0
-    if unsold.sum() >= ENOUGH_TO_TELL and sold.sum() >= ENOUGH_TO_TELL and is_zero[unsold].mean() >= 0.95 and (
-            is_zero[sold].mean() <= 0.01):
+    if is_zero_where_unsold(table.demand[np.isfinite(values)], known):
         made.placeholders = [0.0]
         made.placeholders_why = "0 stands in the rows in which nothing was sold and hardly elsewhere: not known"
-    elif column.says("price") and is_zero.any():
+    elif column.says("price") and (known == 0).any():
         made.placeholders = [0.0]
-        made.placeholders_why = f"a price of 0 is none ({int(is_zero.sum())} rows): not known"
+        made.placeholders_why = f"a price of 0 is none ({int((known == 0).sum())} rows): not known"
     for sentinel in _SENTINELS:
         its = values == sentinel
         rest = known[known != sentinel]

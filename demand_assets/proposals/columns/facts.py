@@ -16,6 +16,7 @@ from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError, 
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.written.values import percent_of, read_numbers, read_yes_no
+from demand_assets.proposals.cannot_propose import one_line
 from demand_assets.sources import open_source
 from demand_assets.sources.column_names import called, free_name
 from demand_assets.sources.columns import THE_ONLY_ONE
@@ -144,7 +145,7 @@ def why_unsettled(column: Column) -> str:
     try:
         settled(column.evidence, FileSource(kind="file", path="-"), f"the column {column.name!r}")
     except SourceError as error:
-        return " ".join(str(error).split())
+        return one_line(error)
     return ""
 
 

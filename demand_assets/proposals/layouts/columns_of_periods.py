@@ -9,7 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WORDS, Frequency
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
 from demand_assets.proposals.columns.date_columns import is_called_fiscal, may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.draft import Entry
@@ -61,7 +61,7 @@ def of_periods(facts: Facts, files: Column | None, ask: Ask) -> Reshaped | None:
     try:
         said = [spread.dates(place, year.distinct, f"the column {year.name!r}") for place in range(len(numbers))]
     except SourceError as error:
-        raise CannotProposeError(" ".join(str(error).split())) from error
+        raise CannotProposeError(one_line(error)) from error
     _check_weeks(facts, spread, said, year)
     notes = ["weeks are taken for those of the ISO calendar, which begin on Mondays: look whether the source counts so"
              ] if frequency == "W" else []

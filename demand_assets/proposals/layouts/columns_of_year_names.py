@@ -7,7 +7,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WORDS, Frequency
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.proposals.cannot_propose import CannotProposeError
+from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
 from demand_assets.proposals.columns.date_columns import may_be_dates
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.draft import Entry
@@ -43,7 +43,7 @@ def of_year_names(facts: Facts) -> Reshaped | None:
     try:
         said = [spread.dates(place, period.distinct, f"the column {period.name!r}") for place in range(len(years))]
     except SourceError as error:
-        why = " ".join(str(error).split()).partition(" Set source.fiscal_year")[0]
+        why = one_line(error).partition(" Set source.fiscal_year")[0]
         raise CannotProposeError(f"{why} Sort the rows from January on if these are years of the calendar, or write "
                                  "the dataset file by hand with source.layout = 'years' and source.fiscal_year"
                                  ) from error

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, weekdays
+from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
@@ -24,11 +24,12 @@ from demand_assets.proposals.rows.told_apart import (
 )
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.column_names import called
+from demand_assets.sources.doubts.totals import COUNTS_TWICE
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 """Periods; what is longer is an end and a new beginning, or lies between the parts of a sample."""
 _FEW = 0.005
-_MANY = 0.25
+_MANY, _MOSTLY = 0.25, 0.5
 _SMALL_UNITS = 10
 _LINES = 2
 """Rows of a period on average, from which on they are lines of sales."""
@@ -68,11 +69,10 @@ def several_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ro
     is_small = median <= _SMALL_UNITS and bool((demand[np.isfinite(demand)] % 1 == 0).all())
     version = version_of(shared)
     if refused and roles.frequency == "W" and at_the_turn_of_the_year(shared):
-        raise CannotProposeError(f"{rows:,} rows share their week with another, all at the turn of a year: the year "
-                                 "beside the week's number is not that of the ISO calendar, so weeks stand under wrong "
-                                 "years; write the date of each week's first day")
-    if refused and version is not None:
-        if not is_in_order(shared, version):
+        raise CannotProposeError(f"{rows:,} rows share their week with another, all at the turn of a year: "
+                                 f"{_NO_ISO_YEAR}")
+    if version is not None:
+        if refused and not is_in_order(shared, version):
             raise CannotProposeError(f"{rows:,} rows share their period with another, and {version.name!r} says which "
                                      "is the newest; sort the rows by it, the newest last")
         default, why = "last", (f"{rows:,} rows share their period with another, and {version.name!r} says which is "
@@ -106,6 +106,8 @@ def _of_overlaps(rows: int, share: float) -> tuple[str, str]:
                 "they add up")
 
 
+_NO_ISO_YEAR = ("the year beside the week's number is not that of the ISO calendar, so weeks stand under wrong years; "
+                "write the date of each week's first day")
 _MEANINGS = ("sum", "last", "mean", "refuse")
 _PARTS = ("{rows:,} rows share their period with another, nearly every period has {usual}, with other values, and no "
           "column tells them apart")
@@ -142,6 +144,9 @@ def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask, 
                          ).drop_duplicates().sort_values(["key", "number"])
     steps = np.diff(frame["number"].to_numpy())
     steps = np.where(np.diff(frame["key"].to_numpy()) == 0, steps, 1)
+    if frequency == "W" and "date" in roles.expressions and _begin_a_year_early(frame, steps, weekday):
+        raise CannotProposeError("the first row of most region-items is of a week 1, and the next follows after more "
+                                 f"than {_LONGEST_GAP[frequency]} weeks: {_NO_ISO_YEAR}")
     is_cut = bool((steps > _LONGEST_GAP[frequency]).any())
     steps = np.where(steps <= _LONGEST_GAP[frequency], steps, 1)
     missing, present = int((steps - 1).sum()), len(frame)
@@ -168,6 +173,21 @@ def gaps(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], ask: Ask, 
     return Answer(chosen, why if chosen == default else "as answered")
 
 
+def _begin_a_year_early(frame: pd.DataFrame, steps: npt.NDArray[np.int64], weekday: int) -> bool:
+    """Whether most series begin with a week 1 alone, and have no other long gap: it is the end of a calendar year whose
+    last days are of week 1 of the next.
+
+    Args:
+        steps: from each row of the frame to the next.
+    """
+    is_first = ~frame["key"].duplicated().to_numpy()
+    of_first = period_dates(frame["number"].to_numpy()[is_first], "W", weekday)
+    is_week_one = pd.DatetimeIndex(of_first).isocalendar()["week"].to_numpy() == 1
+    is_long = np.append(steps > _LONGEST_GAP["W"], False)
+    alone = int((is_long[is_first] & is_week_one).sum())
+    return bool(alone > _MOSTLY * is_first.sum() and alone == is_long.sum())
+
+
 def _closed(frame: pd.DataFrame, steps: npt.NDArray[np.int64]) -> tuple[str, ...]:
     """The weekdays that nearly all missing days are, and on which hardly a row is."""
     numbers = frame["number"].to_numpy()
@@ -187,7 +207,8 @@ def totals(catalogue: Catalogue) -> dict[str, list[str]]:
     for kind in ("region", "item"):
         names = sorted({getattr(one, kind) for one in catalogue.region_items})
         its = [name for name in names
-               if any(notice.startswith(f"The {kind} {name!r} ") for notice in catalogue.notices)]
+               if any(notice.startswith(f"The {kind} {name!r} ") and COUNTS_TWICE in notice
+                      for notice in catalogue.notices)]
         if its and len(its) < len(names):
             found[f"leave_out_{kind}s"] = its
     return found

@@ -11,7 +11,7 @@ from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.periods import readings_of, series_codes
-from demand_assets.sources.column_names import called, plain, quoted, spaced
+from demand_assets.sources.column_names import called, plain, quoted, words_of
 from demand_assets.sources.currencies import currency_named
 from demand_assets.sources.units_of_measure import unit_named
 
@@ -23,7 +23,8 @@ _NOT_SOLD_WORDS = """cancelled canceled cancellation cancel void voided refund r
 _NOT_SOLD_PHRASES = frozenset(["sales return", "sales returns", "customer return", "item return", "return order",
                                "credit note", "credit memo", "nota de credito", "note de credit", "nota di credito"])
 _VERSION_WORDS = """version revision rev updated modified changed corrected loaded extracted ingested snapshot asof
- ladedatum geandert aktualisiert korrigiert fassung"""
+ asofdate exported exportdate loaddate uploaded refreshed retrieved ladedatum exportiert exportdatum datenstand geandert
+ anderungsdatum aenderungsdatum aktualisiert korrigiert fassung"""
 _UNIT_WORDS = """unit units uom unitofmeasure measure me mengeneinheit einheit basiseinheit unite unidad unita um
  meins vrkme eenheid jednostka jm ед единица 単位 单位"""
 _CURRENCY_WORDS = """currency currencycode curr waers waehrung wahrung devise monnaie moneda divisa valuta moeda
@@ -113,7 +114,7 @@ def names_series(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64], fi
     """
     shared = shared_periods(facts, roles, demand)
     if shared.share < _MANY_PERIODS or readings_of(files.distinct) or any(
-            _words(name) & _VERSIONS_OF_FILES for name in files.distinct):
+            words_of(name) & _VERSIONS_OF_FILES for name in files.distinct):
         return False
     rows = shared.rows.assign(file=files.codes[0][shared.rows["row"]])
     sums = rows.groupby(["key", "day", "file"], sort=False)["demand"].sum().groupby(["key", "day"], sort=False)
@@ -155,7 +156,7 @@ def at_the_turn_of_the_year(shared: SharedPeriods) -> bool:
 
 def version_of(shared: SharedPeriods) -> Column | None:
     """The column that says which of the rows of a period is the newest, where nothing else tells them apart."""
-    its = [column for column in shared.differing if _words(column.name) & _VERSION]
+    its = [column for column in shared.differing if words_of(column.name) & _VERSION]
     return its[-1] if its and len(its) == len(shared.differing) else None
 
 
@@ -179,16 +180,16 @@ def check_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> N
         if is_named or not 1 < len(column.distinct) <= _FEW_VALUES:
             continue
         _check_sold(column, demand)
-        if _words(column.name) & _UNIT:
+        if words_of(column.name) & _UNIT:
             keys = [key for key in roles.keys(facts) if key.name != column.name]
             _check_units(column, series_codes(keys, facts.rows))
-        if _words(column.name) & _CURRENCY:
+        if words_of(column.name) & _CURRENCY:
             keys = [key for key in roles.keys(facts) if key.name != column.name]
             _check_currencies(column, series_codes(keys, facts.rows), facts, roles)
 
 
 def _check_sold(column: Column, demand: npt.NDArray[np.float64]) -> None:
-    is_flag = column.is_yes_no and _words(column.name) & _NOT_SOLD
+    is_flag = column.is_yes_no and words_of(column.name) & _NOT_SOLD
     values = [value for value in column.distinct if plain(value) in (
         ("1", "yes", "true", "y", "ja", "oui", "si", "x") if is_flag else _NOT_SOLD | _NOT_SOLD_PHRASES)]
     for value in values:
@@ -226,9 +227,3 @@ def _check_currencies(column: Column, series: Sequence[int] | npt.NDArray[np.int
     if pd.Series(places).groupby(np.asarray(series)[known]).nunique().max() > 1:
         raise CannotProposeError(f"the column {words}: {amounts[0]!r} of one item is in several; convert it to one")
     roles.notes.append(f"{words}: {amounts[0]!r} is not to be compared, or summed, between them; convert it to one")
-
-
-def _words(name: str) -> set[str]:
-    """The words of a column's name, and all of it as one."""
-    text = plain(spaced(name)).replace("_", " ").replace("-", " ")
-    return {*text.split(), text.replace(" ", "")}

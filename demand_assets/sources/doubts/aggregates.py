@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from demand_assets.forecasting.contract.periods import Dates
+from demand_assets.sources.doubts.totals import COUNTS_TWICE
 
 Sums = npt.NDArray[np.float64]
 
@@ -95,5 +96,5 @@ def _parts_of(whole: Sums, parts: Mapping[str, Sums]) -> list[str]:
 def told(kind: str, name: str, parts: Sequence[str]) -> str:
     """Words for a region or an item that is the sum of others."""
     shown = ", ".join(map(repr, parts[:_SHOWN])) + (f" and {len(parts) - _SHOWN} more" if len(parts) > _SHOWN else "")
-    return (f"The {kind} {name!r} is the sum of {len(parts)} others ({shown}), so its demand counts twice in totals. "
+    return (f"The {kind} {name!r} is the sum of {len(parts)} others ({shown}), {COUNTS_TWICE}. "
             f"Set rules.leave_out_{kind}s = [{name!r}] in the dataset file to leave it out.")

@@ -33,6 +33,9 @@ _EXACTLY = 1e-9
 _ENOUGH_OTHERS = 4
 """Others whose sum a row hits exactly by no chance, whatever it is called."""
 
+COUNTS_TWICE = "so its demand counts twice in totals"
+"""What is told of a total, and of nothing else."""
+
 
 def is_called_a_total(name: str) -> bool:
     """Whether a name says nothing but that it is a total: Grand Total, All stores, Gesamtumsatz, Итого, 合計."""
@@ -74,7 +77,7 @@ def totals_among(units: Mapping[tuple[str, str], float | None]) -> dict[tuple[st
             says = _says(name, own, others, count, is_called) if is_known else (
                 "is called a total" if is_called and count else "")
             if says:
-                found[kind, name] = (f"The {kind} {name!r} {says}, so its demand counts twice in totals. Set "
+                found[kind, name] = (f"The {kind} {name!r} {says}, {COUNTS_TWICE}. Set "
                                      f"rules.leave_out_{kind}s = [{name!r}] in the dataset file to leave it out.")
     return found
 

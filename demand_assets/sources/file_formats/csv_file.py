@@ -56,7 +56,7 @@ _COMPRESSED = (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _ZIP = b"PK\x03\x04"
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
-_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
+SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _BROKEN_QUOTE = f"{BROKEN_LINE} ({STRAY_QUOTE})"
 _FEW_COLUMNS = 2
@@ -217,7 +217,7 @@ class CsvTable:
         lines = StringIO(written, newline="").readlines()
         skipped = self._source.skip_lines
         delimiter = self._source.delimiter
-        if skipped < len(lines) and (declared := _SEPARATOR_LINE.fullmatch(lines[skipped].strip('\r\n"'))):
+        if skipped < len(lines) and (declared := SEPARATOR_LINE.fullmatch(lines[skipped].strip('\r\n"'))):
             delimiter = delimiter or declared[1]
             skipped += 1
         found: _Head | None = None

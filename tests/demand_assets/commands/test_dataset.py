@@ -116,11 +116,19 @@ def test_decimals_of_parquet_are_numbers_and_its_lists_are_none_of_demand(tmp_pa
     assert proposed(tmp_path / "sales.parquet")[1] == sum(_UNITS)
 
 
-def _measures(*names: str) -> bytes:
+def _measures(*names: str, column: str = "kind") -> bytes:
     """A table in which one column says what the number of a row is."""
     rows = [f"2026-{month:02}-01;{item};{name};{month + place}" for month in range(1, 11) for item in ("tea", "jug")
             for place, name in enumerate(names)]
-    return "\n".join(["date;item;kind;value", *rows, ""]).encode()
+    return "\n".join([f"date;item;{column};value", *rows, ""]).encode()
+
+
+def _wide_measures() -> bytes:
+    """A table with a column for each month, and a row for each measure of an item."""
+    months = [f"2026-{month:02}" for month in range(1, 11)]
+    rows = [";".join((item, measure, *(str(7 + place + len(measure)) for place in range(10))))
+            for item in ("tea", "jug") for measure in ("Units", "Sales EUR")]
+    return "\n".join([";".join(("item", "measure", *months)), *rows, ""]).encode()
 
 
 @pytest.mark.parametrize(("name", "content", "words"), [
@@ -132,12 +140,19 @@ def _measures(*names: str) -> bytes:
      "no column says the year"),
     ("sales.csv", _measures("Units", "Price"), "'kind' says what the number of a row is, as 'Units' and 'Price'"),
     ("sales.csv", _measures("Ist", "Plan"), "keep the rows of demand only"),
+    ("sales.csv", _measures("Units", "Sales EUR"), "as 'Units' and 'Sales EUR'"),
+    ("sales.csv", _measures("Qty Sold", "Net Rev", column="KPI"), "'KPI' says what the number of a row is"),
+    ("sales.csv", _wide_measures(), "'measure' says what the number of a row is, as 'Units' and 'Sales EUR'"),
+    ("sales.csv", b"Jahr;KW;item;demand\n" + b"".join(
+        b"%d;%d;tea;%d\n" % (day.year, day.isocalendar()[1], 30 + week % 7) for week in range(120)
+        for day in [date(2024, 7, 1) + timedelta(weeks=week)]), "is not that of the ISO calendar"),
     ("sales.csv", b"date,item,demand\n" + b"".join(b"%d,tea,3%d\n" % (year, year) for year in range(1970, 2020)),
      "'1970' cannot be read as one"),
     ("sales.csv", b"date,item,demand\n" + "2026-01-02,Käse,3\n".encode() * 20 + b"2026-02-02,K\xe4se,3\n",
      "the first in line 22"),
     ("sales.csv", b"date,item,demand\n" + b"2026-01-02,tea,3 ooo\n" * 20, "write numbers alone there, without units")],
-    ids=["compressed", "numbers", "zero", "weeks alone", "measures", "versions", "years", "two encodings", "units"])
+    ids=["compressed", "numbers", "zero", "weeks alone", "measures", "versions", "money", "named measures",
+         "wide measures", "years of weeks", "years", "two encodings", "units"])
 def test_the_cure_is_told(name: str, content: bytes, words: str, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(content)
@@ -346,6 +361,20 @@ def test_rows_that_stand_in_two_files_count_once(tmp_path: Path) -> None:
     (found,) = _units(load_dataset(tmp_path / "made.toml")).values()
     assert sum(found.values()) == sum(_UNITS)
     assert "30 rows stand in several files" in " ".join((tmp_path / "made.toml").read_text().replace("#", "").split())
+
+
+def test_names_of_which_something_else_is_told_are_no_totals(tmp_path: Path) -> None:
+    """A number that is written in two ways, a date that was a name, and UTF-8 that was misread."""
+    misread = "Käse".encode().decode("cp1252")
+    rows = [f"{day};{item};{units}" for place, (day, units) in enumerate(zip(_DAYS, _UNITS, strict=True))
+            for item in ("10" if place % 2 else "10.0", "Tee", "2026-03-01 00:00:00", misread)]
+    (tmp_path / "sales.csv").write_text("\n".join(["date;item;demand", *rows, ""]))
+
+    assert main(["--file", str(tmp_path / "sales.csv"), "--yes"]) == 0
+
+    found = _units(load_dataset(tmp_path / "sales.toml"))
+    assert {one.item: sum(units.values()) for one, units in found.items()} == dict.fromkeys(
+        ("10", "Tee", "2026-03-01 00:00:00", misread), sum(_UNITS))
 
 
 def test_files_of_two_countries_are_refused_where_numbers_may_be_either(

@@ -49,6 +49,19 @@ def test_what_no_name_tells_is_told_by_the_content(name: str, tmp_path: Path) ->
     assert read_units(dataset) == true_units(SOLD)
 
 
+def test_of_a_zip_what_is_wrong_with_a_file_in_it_is_told_and_notes_beside_the_demand(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "damaged.zip", "w") as packed:
+        packed.writestr("a.xlsx", b"PK\x03\x04[Content_Types].xml")
+    with ZipFile(tmp_path / "noted.zip", "w") as packed:
+        packed.writestr("a.csv", SOLD.to_csv(index=False))
+        packed.writestr("note.txt", "as of today")
+        packed.extractall(tmp_path / "noted")
+
+    assert refusal(tmp_path / "damaged.zip").startswith("a.xlsx is no Excel workbook")
+    assert "give FILE= the folder" in refusal(tmp_path / "noted.zip")
+    assert read_units(proposed(tmp_path / "noted")[1]) == true_units(SOLD)
+
+
 def test_text_that_is_called_an_old_workbook(tmp_path: Path) -> None:
     SOLD.to_csv(tmp_path / "a.xls", sep="\t", index=False)
 

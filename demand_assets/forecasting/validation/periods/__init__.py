@@ -1,1 +1,1 @@
-"""Which periods are missing, unfinished or out of stock, and on which weekday weeks begin."""
+"""Which periods are missing, refused, unfinished or out of stock, and on which weekday weeks begin."""

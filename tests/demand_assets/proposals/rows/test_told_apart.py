@@ -133,7 +133,9 @@ def test_files_that_all_tell_of_the_same_periods_are_refused(tmp_path: Path) -> 
     assert "share their period with one of another file" in refusal(tmp_path / "sales")
 
 
-@pytest.mark.parametrize(("name", "old", "new"), [("version", 1, 2), ("updated_at", "2026-09-01", "2026-09-05")])
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("version", 1, 2), *((name, "2026-09-01", "2026-09-05") for name in (
+        "updated_at", "exported_at", "As of date", "load_date", "Datenstand"))])
 def test_of_versions_the_newest_holds(name: str, old: Any, new: Any, tmp_path: Path) -> None:
     rows = [line for place, row in enumerate(ROWS) for line in (
         [(*row[:3], row[3] + 500, old), (*row, new)] if place % 9 == 0 else [(*row, old)])]
@@ -142,6 +144,15 @@ def test_of_versions_the_newest_holds(name: str, old: Any, new: Any, tmp_path: P
 
     assert made.rules.several_rows == "last"
     assert not made.drivers
+    assert read(seen) == sold()
+
+
+def test_a_table_that_was_exported_twice_counts_once(tmp_path: Path) -> None:
+    rows = [(*row, day) for day in ("2026-09-01", "2026-09-05") for row in ROWS]
+
+    made, seen = proposed(write(tmp_path / "sales.csv", "date,region,item,demand,exported_at", rows), tmp_path)
+
+    assert made.rules.several_rows == "last"
     assert read(seen) == sold()
 
 
