@@ -3,7 +3,7 @@
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const { number, percent, day, period } = inLocale;
-  const LINES = ["dashed", "dotted", [12, 4], [8, 3, 2, 3], [2, 2]];
+  const LINES = ["dashed", "dotted", [12, 4], [8, 3, 2, 3], [2, 7]];
 
   const line = (name, rows, shade, type, width = 2.5) => ({ name, type: "line", data: rows.map(([date, value]) => [date, value]), symbol: rows.length > 1 ? "none" : "circle", lineStyle: { color: shade, width, type }, itemStyle: { color: shade } });
   // A band is an invisible line at its lower edge with its height stacked on top.
