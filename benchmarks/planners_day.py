@@ -81,10 +81,7 @@ class Day:
         link = self.page.get_by_role("navigation", name="Main").get_by_role("link", name=name, exact=True)
         toggle = self.page.get_by_role("button", name="Menu", exact=True)
         if toggle.is_visible():
-            self.hands.click(toggle, until=link)
-        elif not link.is_visible():
-            self.hands.click(self.page.locator("summary").filter(has_text="▾").and_(
-                self.page.locator(f"[aria-label*='{name}']")), until=link)
+            self.hands.click(toggle, until=self.page.locator("#menu.show"))
         if not link.is_visible():
             self.hands.click(self.page.locator(f"summary[aria-label*='{name}']"), until=link)
         self.hands.click(link, until=self.heading(heading))

@@ -13,9 +13,11 @@ a screen scrolled as what pointing takes. Reading and deciding are not in it."""
 MOST_STOPS = 250
 """Tab stops after which something counts as out of reach."""
 HAS_FOCUS = "element => element === document.activeElement"
-ARROWS_LEAD_TO = """element => element.tabIndex < 0 && document.activeElement !== document.body
-    && !!document.activeElement.closest("[role=group], [role=tablist], table")?.contains(element)"""
-"""Whether the focus is in the group of what is wanted, whose members are one stop together."""
+ARROW_TO = """element => {
+    const group = element.tabIndex < 0 && document.activeElement.closest("[role=group], [role=tablist], table");
+    return !group || !group.contains(element) ? "" : group.matches("[role=tablist]") ? "ArrowRight" : "ArrowDown";
+}"""
+"""The arrow that leads there where the focus is in its group, whose members are one stop together."""
 
 
 class OutOfReachError(Exception):
@@ -129,5 +131,5 @@ class Hands:
         for _ in range(MOST_STOPS):
             if wanted.evaluate(HAS_FOCUS):
                 return
-            self.press("ArrowDown" if wanted.evaluate(ARROWS_LEAD_TO) else "Tab")
+            self.press(wanted.evaluate(ARROW_TO) or "Tab")
         raise OutOfReachError(f"{wanted} is not reached in {MOST_STOPS} stops")

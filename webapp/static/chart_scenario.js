@@ -48,7 +48,7 @@
       animation: false,
       textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
       grid: { left: 8, right: 20, top: 40, bottom: 12, containLabel: true },
-      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (series.some((each) => each.name === name && each.areaStyle) ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
+      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text, lineHeight: 18 }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (series.some((each) => each.name === name && each.areaStyle) ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
       tooltip: { trigger: "axis", formatter: tooltip(data, place.dataset.unit), backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: [...new Set(series.flatMap((each) => each.data.map(([date]) => date)))].sort(), boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
       yAxis: { type: "value", min: data.scenarios && !data.plan.length ? undefined : 0, axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
