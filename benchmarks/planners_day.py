@@ -269,13 +269,13 @@ def walk(context: BrowserContext, name: str, way: Way, axe: Any, pictures: Path 
 
 
 def agreement(context: BrowserContext) -> dict[str, Any]:
-    """The total of the first region over the horizon, to the digit, wherever it is told.
+    """The total of the first region over the horizon wherever it is told; the grid's is the sum of rounded cells.
 
-    Raises: LookupError: nothing was published before.
+    Raises: LookupError: a file is not there.
     """
     page = context.new_page()
     page.goto("/totals")
-    link = page.locator("main table tbody th a").first
+    link = page.locator("main table tbody th a").nth(1)  # below that of all
     region = link.inner_text()
     link.click()
     page.locator("#grid-table").wait_for()
@@ -285,10 +285,10 @@ def agreement(context: BrowserContext) -> dict[str, Any]:
     periods = _rows(context, f"/forecasts/download?{query}&of=periods")
     parts = _rows(context, f"/forecasts/download?{query}&of=region-items")
     page.goto("/published-plans")
-    newest = page.locator("main tbody th a").first.get_attribute("href")
-    if newest is None:
-        raise LookupError("nothing is published")
-    published = [one for one in _rows(context, f"{newest}/plan.csv") if one["region"] == region]
+    page.locator("main tbody th a").first.click()
+    page.locator("#total").wait_for()
+    newest = page.get_by_role("link", name="CSV", exact=True).get_attribute("href") or ""
+    published = [one for one in _rows(context, newest) if one["Region"] == region]
     heading = page.locator("#totals h2")
     page.goto(f"/forecasts?region={region}")
     return {"region": region, "page": heading.inner_text(),
@@ -305,7 +305,8 @@ def _rows(context: BrowserContext, path: str) -> list[dict[str, str]]:
 
 
 def _sum(rows: list[dict[str, str]]) -> float:
-    return round(sum(float(row["forecast"]) for row in rows if row.get("forecast")), 1)
+    column = next(name for name in rows[0] if name.startswith("Forecast,"))
+    return round(sum(float(row[column]) for row in rows if row[column]), 1)
 
 
 def main() -> int:
