@@ -3,7 +3,7 @@
   "use strict";
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const { number, percent, day, period } = inLocale;
-  const LINES = ["dashed", "dotted", [12, 4], [8, 3, 2, 3], [2, 2]];
+  const LINES = ["dashed", "dotted", [12, 4], [8, 3, 2, 3], [2, 7]];
 
   const line = (name, rows, shade, type, width = 2.5) => ({ name, type: "line", data: rows.map(([date, value]) => [date, value]), symbol: rows.length > 1 ? "none" : "circle", lineStyle: { color: shade, width, type }, itemStyle: { color: shade } });
   // A band is an invisible line at its lower edge with its height stacked on top.
@@ -48,7 +48,7 @@
       animation: false,
       textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
       grid: { left: 8, right: 20, top: 40, bottom: 12, containLabel: true },
-      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (series.some((each) => each.name === name && each.areaStyle) ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
+      legend: { type: "scroll", top: 4, left: 0, right: 0, textStyle: { color: text, lineHeight: 18 }, pageTextStyle: { color: text }, itemWidth: 30, itemHeight: 10, itemStyle: { opacity: 0 }, data: [...new Set(series.map((each) => each.name))].map((name) => (series.some((each) => each.name === name && each.areaStyle) ? { name, icon: "rect", itemStyle: { opacity: 0.3 } } : { name })) },
       tooltip: { trigger: "axis", formatter: tooltip(data, place.dataset.unit), backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true },
       xAxis: { type: "category", data: [...new Set(series.flatMap((each) => each.data.map(([date]) => date)))].sort(), boundaryGap: false, axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
       yAxis: { type: "value", min: data.scenarios && !data.plan.length ? undefined : 0, axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
