@@ -125,11 +125,14 @@ def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Set
 
     with monkeypatch.context() as breaking:
         breaking.setattr(TrainStage, "train", broken)
-        first = train_all(settings, quiet())
+        first = train_all(settings, console := quiet())
 
     second = train_all(settings, quiet())
 
     assert first["failed"] == 4
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "4 of 4 region-items failed, the first" in said.replace("\n", " ")
+    assert "Stack Trace" not in said
     assert second["failed"] == 0
     assert "taking in" not in second["seconds"]
 
