@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             check_installed(name, to_fit=True)
         except ChallengerError as error:
-            console.print(f"[challengers]: {str(error).rstrip('.')}; without it the other classes compete", markup=False,
-                          highlight=False, soft_wrap=True)
+            console.print(f"[challengers]: {str(error).rstrip('.')}; without it the other classes compete",
+                          markup=False, highlight=False, soft_wrap=True)
     for amount in unused_money(dataset):
         name = amount.entry["column"]
         console.print(f"the column {name!r} may be the {amount.kind} of a unit ({amount.why}); to have demand told in "

@@ -189,10 +189,15 @@ class _Runs:
             raise KeyboardInterrupt
         self._clock.add({f"{phase}: {stage}": spent for stage, spent in seconds_of(result).items()})
         for failure in result.get_step_failure_events()[:1]:
-            expected = failure.step_failure_data.user_failure_data  # region-items failed: where, nobody need know
-            error = (expected and expected.description) or failure.step_failure_data.error_display_string
-            self._console.print(f"run {result.run_id}: {error}", markup=False)
+            self._console.print(f"run {result.run_id}: {why_failed(failure)}", markup=False)
         return bool(result.success)
+
+
+def why_failed(failure: dg.DagsterEvent) -> str:
+    """Why a step failed: in words where region-items did, and where in the code it was for any other error."""
+    told = failure.step_failure_data
+    words = told.user_failure_data.description if told.user_failure_data else None
+    return words or told.error_display_string
 
 
 def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
