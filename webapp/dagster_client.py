@@ -151,7 +151,8 @@ class DagsterClient(Dagster):
     def partition_keys(self) -> list[str]:
         node = self._ask(KEYS, {"asset": {"path": [PRODUCTION_MODEL]}})["assetNodeOrError"]
         if "partitionKeys" not in node:
-            raise DagsterDownError(f"Dagster does not know the asset {PRODUCTION_MODEL!r} (yet)")
+            raise DagsterDownError(f"Dagster does not know the asset {PRODUCTION_MODEL!r}: its code server does not "
+                                   "answer, or still loads it")
         return list(node["partitionKeys"])
 
     @override

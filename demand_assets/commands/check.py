@@ -34,15 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DatasetFileError, SourceError, RawDemandError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
-    console = Console()
+    console = Console(emoji=False)  # :tea: is a name
     for line in (*seen.lines(), *notices):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for name in dataset.challengers.all_names:
         try:
             check_installed(name, to_fit=True)
         except ChallengerError as error:
-            console.print(f"[challengers]: {error}; without it the other classes compete", markup=False,
-                          highlight=False, soft_wrap=True)
+            console.print(f"[challengers]: {str(error).rstrip('.')}; without it the other classes compete",
+                          markup=False, highlight=False, soft_wrap=True)
     for amount in unused_money(dataset):
         name = amount.entry["column"]
         console.print(f"the column {name!r} may be the {amount.kind} of a unit ({amount.why}); to have demand told in "

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = perf_counter()
     try:
         settings = Settings(dataset=given.dataset, state=given.state, horizon=given.horizon)
-        summary = train_all(settings, Console(stderr=True), given.afresh)
+        summary = train_all(settings, Console(stderr=True, emoji=False), given.afresh)
     except (DatasetFileError, SourceError, HalfRestoredError) as error:
         print(error, file=sys.stderr)
         return UNUSABLE
@@ -189,9 +189,15 @@ class _Runs:
             raise KeyboardInterrupt
         self._clock.add({f"{phase}: {stage}": spent for stage, spent in seconds_of(result).items()})
         for failure in result.get_step_failure_events()[:1]:
-            error = failure.step_failure_data.error_display_string
-            self._console.print(f"run {result.run_id}: {error}", markup=False)
+            self._console.print(f"run {result.run_id}: {why_failed(failure)}", markup=False)
         return bool(result.success)
+
+
+def why_failed(failure: dg.DagsterEvent) -> str:
+    """Why a step failed: in words where region-items did, and where in the code it was for any other error."""
+    told = failure.step_failure_data
+    words = told.user_failure_data.description if told.user_failure_data else None
+    return words or told.error_display_string
 
 
 def _is_interrupted(result: dg.ExecuteInProcessResult) -> bool:
@@ -330,7 +336,7 @@ def _print(summary: dict[str, Any], settings: Settings) -> None:
         if name == "seconds":
             value = ", ".join(f"{stage} {spent:g}" for stage, spent in value.items())
         table.add_row(name, "unknown" if value is None else str(value))
-    console = Console()
+    console = Console(emoji=False)
     console.print(table)
     for line in [*unused_in_words(summary), *carried_in_words(summary["carried_over"])]:
         console.print(line, markup=False)

@@ -290,6 +290,14 @@ def test_errors_are_told_apart_by_what_can_be_done(server: tuple[str, GraphQL], 
         DagsterClient(url).launch_run("1", ["a|1"])
 
 
+def test_an_asset_that_is_not_there_is_the_code_server_s_matter(server: tuple[str, GraphQL]) -> None:
+    url, graphql = server
+    graphql.raw = (200, b'{"data": {"assetNodeOrError": {"__typename": "AssetNotFoundError"}}}')
+
+    with pytest.raises(DagsterDownError, match="asset 'production_model': its code server does not answer"):
+        DagsterClient(url).partition_keys()
+
+
 def test_nobody_there_is_down() -> None:
     with pytest.raises(DagsterDownError, match="cannot be reached"):
         DagsterClient("http://127.0.0.1:9").check()

@@ -96,7 +96,7 @@ def plugin(group: str, name: str, ours: tuple[str, ...] = ()) -> Plugin:
     what, there = WORDS[group], installed(group)
     points = there.get(name, [])
     if not points:
-        known = ", ".join((*ours, *sorted(there))) or "none"
+        known = ", ".join(dict.fromkeys((*ours, *sorted(there)))) or "none"
         raise PluginError(f"{name!r} is no {what} that is known here: there are {known}. Correct the name, or install "
                           "the package that has it in every environment that runs the product (docs/plugins.md).")
     if len(points) > 1:

@@ -22,6 +22,8 @@ from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario, S
 
 COLUMNS = ("region", "item", "date", "forecast", "lower", "upper")
 """Of what is answered."""
+_KINDS = ("object", "object", "datetime64[ns]", "float64", "float64", "float64")
+"""Of ``COLUMNS``, also where there are no rows."""
 ANSWERED_TOGETHER = 500
 """Region-items whose rows are one question to the pooled model."""
 _NAMED = 3
@@ -71,7 +73,7 @@ def score(frame: pd.DataFrame, dataset: Dataset, forecaster: Forecaster,
         answers = _answered(some, forecaster, model_of, horizon)
         parts += [_table(question, forecast, coverage) for question, forecast in zip(some, answers, strict=True)]
     if not parts:
-        return pd.DataFrame({name: [] for name in COLUMNS})
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in zip(COLUMNS, _KINDS, strict=True)})
     answer = pd.concat(parts, ignore_index=True)
     if not questions[0].dates:
         return answer
@@ -91,6 +93,9 @@ def _questions(frame: pd.DataFrame, dataset: Dataset) -> list[_Question]:
         raise BadFrameError(f"{int(frame['date'].isna().sum())} of {len(frame)} rows have no date; give one in every "
                             "row, or in none to ask for the plan")
     if not is_given:
+        if lost := [name for name in dataset.driver_names if name in frame and frame[name].notna().any()]:
+            raise BadFrameError(f"{lost[0]} is given without a date; give the date of each row, or leave the drivers "
+                                "out to ask for the plan")
         return [_Question(_region_item(region, item), region, item, PLAN) for region, item in dict.fromkeys(
             zip(frame["region"].tolist(), frame["item"].tolist(), strict=True))]
     given = frame.assign(date=_days(frame))

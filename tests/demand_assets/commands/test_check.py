@@ -1,11 +1,13 @@
 """``make check``: what it says of prices and costs that a dataset file uses, and of those that it does not."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from demand_assets.commands.check import main
+from demand_assets.forecasting.contract.plugins import MODELS
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.proposals.columns.unused_money import unused_money
 
@@ -32,6 +34,16 @@ def test_a_column_that_looks_like_a_cost_is_proposed_while_nobody_uses_it(
     assert "money.cost: known of 1 of 3 region-items, not of south · all and 1 more" in used
     assert proposed not in said(tmp_path, capsys, '[[drivers]]\nname = "ek"\nkind = "number"\n'
                                                   '[columns.drivers]\nek = "EK"\n')
+
+
+def test_what_a_plug_in_is_called_is_told_as_it_stands(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], plug_in: Callable[..., Path]) -> None:
+    plug_in(MODELS, "tree", "raise RuntimeError('no :tea: left')")
+
+    told = said(tmp_path, capsys, '[challengers]\ncompete = ["tree"]\n')
+
+    assert "Install what it needs, or correct the package; without it the other classes compete" in told
+    assert "no :tea: left" in told
 
 
 @pytest.mark.parametrize("source", [{"kind": "simulated"}, {"kind": "sql", "url": "sqlite://", "table": "sales"},

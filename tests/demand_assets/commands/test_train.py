@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import billiard  # Celery's processes
+import dagster as dg
 import pandas as pd
 import pytest
 from rich.console import Console
 
-from demand_assets.commands.train import main, train_all
+from demand_assets.commands.train import main, train_all, why_failed
 from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -132,6 +133,23 @@ def test_a_training_of_which_a_run_broke_goes_on_with_what_it_left(settings: Set
     assert first["failed"] == 4
     assert second["failed"] == 0
     assert "taking in" not in second["seconds"]
+
+
+@pytest.mark.parametrize(("error", "is_told_where"), [
+    (dg.Failure("2 of 3 region-items failed, the first: broken"), False), (RuntimeError("broken"), True)])
+def test_where_in_the_code_it_was_is_told_of_what_nobody_expected(error: Exception, is_told_where: bool) -> None:
+    @dg.op
+    def broken() -> None:
+        raise error
+
+    @dg.job
+    def breaking() -> None:
+        broken()
+
+    [failure] = breaking.execute_in_process(raise_on_error=False).get_step_failure_events()
+
+    assert "broken" in why_failed(failure)
+    assert ("Stack Trace" in why_failed(failure)) == is_told_where
 
 
 def test_afresh_forgets_what_was_stopped(settings: Settings, stopped: Path) -> None:

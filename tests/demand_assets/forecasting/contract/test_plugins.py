@@ -24,6 +24,8 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(plug_in: PlugIn
 
     with pytest.raises(PluginError, match=r"'warehause' is no source kind .*: there are file, warehouse\. .*install"):
         plugin(SOURCES, "warehause", ("file",))
+    with pytest.raises(PluginError, match=r"there are warehouse, file\. "):  # each once, ours too if it is plugged in
+        plugin(SOURCES, "warehause", ("warehouse", "file"))
     with pytest.raises(PluginError, match="'warehouse' is no gate rule that is known here: there are none"):
         plugin(GATE_RULES, "warehouse")
 

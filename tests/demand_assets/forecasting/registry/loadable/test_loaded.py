@@ -198,6 +198,15 @@ def test_rows_are_answered_in_their_order_whatever_kind_of_number_a_driver_is(sh
     assert answer["upper"].tolist() == [south["upper"][5], north["upper"][0], south["upper"][1]]
 
 
+def test_of_no_rows_no_rows_come_in_columns_of_the_same_kinds(shop: Shop) -> None:
+    model = shop.load("simulated.pooled")
+
+    answer = model.predict(pd.DataFrame({"region": [], "item": []}, dtype=str))
+
+    assert len(answer) == 0
+    assert answer.dtypes.to_dict() == model.predict(pd.DataFrame(SOUTH)).dtypes.to_dict()
+
+
 SOUTH = {"region": ["south"], "item": ["toaster"]}
 NORTH = {"region": ["north"], "item": ["kettle"]}
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -215,6 +224,7 @@ WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no region": ({"region": [None], "item": ["kettle"]}, {}, "no region or no item"),
     "no number": (NORTH | {"date": ["2025-07-25"], "price": ["cheap"]}, {}, "needs a number, not 'cheap'"),
     "a price of nothing": (NORTH | {"date": ["2025-07-25"], "price": [0.0]}, {}, "a price is above 0"),
+    "a driver of no day": (NORTH | {"price": [9.0]}, {}, "price is given without a date; give the date of each row"),
     "half a promo": (NORTH | {"date": ["2025-07-25"], "promo": [0.5]}, {}, "is yes .* or no"),
 }
 
