@@ -63,32 +63,27 @@ class CatalogueBuilder:
         Returns: the number of each row's region-item: as in ``catalogue``.
         """
         regions, items = self._plan.names(table, "region").cat, self._plan.names(table, "item").cat
-        pairs = regions.codes.to_numpy().astype(np.int64) * len(items.categories) + items.codes.to_numpy()
-        codes, distinct = pd.factorize(pairs)
-        names = [(str(regions.categories[int(pair) // len(items.categories)]),
-                  str(items.categories[int(pair) % len(items.categories)])) for pair in distinct]
+        codes, distinct = _pairs(regions.codes.to_numpy(), items.codes.to_numpy(), len(items.categories))
+        of_regions, of_items = list(map(str, regions.categories)), list(map(str, items.categories))
+        names = [(of_regions[region], of_items[item])
+                 for region, item in zip(*map(np.ndarray.tolist, np.divmod(distinct, len(of_items))), strict=True)]
         places = np.array([self._places.setdefault(name, len(self._places)) for name in names], dtype=np.int32)
-        counts = np.bincount(codes, minlength=len(distinct))
-        self._rows.extend([0] * (len(self._places) - len(self._rows)))
-        for place, count in zip(places, counts, strict=True):
-            self._rows[place] += int(count)
-        self._units.extend([0.0] * (len(self._places) - len(self._units)))
+        self._rows = _with_more(self._rows, places, np.bincount(codes, minlength=len(distinct)), len(self._places))
         demand = self._known(self._plan.demand(table))
         is_known = np.isfinite(demand)
-        sums = np.bincount(codes, np.where(is_known, demand, 0.0), minlength=len(distinct))
-        for place, units in zip(places, sums, strict=True):
-            self._units[place] += float(units)
+        known = demand if is_known.all() else np.where(is_known, demand, 0.0)
+        self._units = _with_more(self._units, places, np.bincount(codes, known, minlength=len(distinct)),
+                                 len(self._places))
         days = self.see_dates(self._plan.dates(table), is_known)
-        is_dated = ~np.isnat(days)
         if len(distinct):
             split = by_days(codes, len(distinct), days, demand)
             for place, sums_of in enumerate(self._split):
                 sums_of.add([name[place] for name in names], [name[1 - place] for name in names], split)
         if self.marks is not None and len(places):
             self.marks.add(places[codes], days, demand)
-        self._dated.extend([0] * (len(self._places) - len(self._dated)))
-        for place, count in zip(places, np.bincount(codes, is_dated, minlength=len(distinct)), strict=True):
-            self._dated[place] += int(count)
+        is_undated = np.isnat(days)
+        dated = np.bincount(codes[~is_undated] if is_undated.any() else codes, minlength=len(distinct))
+        self._dated = _with_more(self._dated, places, dated, len(self._places))
         return places[codes] if len(places) else np.zeros(0, dtype=np.int32)
 
     def add_names(self, region: str, item: str, rows: int) -> None:
@@ -244,6 +239,30 @@ class CatalogueBuilder:
         weekday = int(weekdays(last)[0])
         frequency = self._dataset.frequency
         return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])
+
+
+def _pairs(first: npt.NDArray[np.integer[Any]], second: npt.NDArray[np.integer[Any]],
+           size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Of each row the place of its pair of numbers among the distinct pairs, and these, ``size * first + second``, in
+    the order in which they come."""
+    pairs = first.astype(np.int64) * size + second
+    most = int(pairs.max(initial=-1)) + 1
+    if most > len(pairs):  # hashed; else each pair is looked up, which is much faster
+        return pd.factorize(pairs)
+    begins = np.full(most, len(pairs))
+    begins[pairs[::-1]] = np.arange(len(pairs) - 1, -1, -1)  # the last that is written there is the first row
+    distinct = np.argsort(begins, kind="stable")[:np.count_nonzero(begins < len(pairs))]
+    place = np.empty(most, dtype=np.int64)
+    place[distinct] = np.arange(len(distinct))
+    return place[pairs], distinct
+
+
+def _with_more(sums: list[Any], places: Numbers, more: npt.NDArray[Any], size: int) -> list[Any]:
+    """The sums, so many of them, with more at these places, of which none stands twice."""
+    found = np.zeros(size, dtype=more.dtype)
+    found[:len(sums)] = sums
+    found[places] += more
+    return found.tolist()
 
 
 def _distinct(dates: pd.Series) -> tuple[npt.NDArray[np.integer[Any]], pd.Series]:

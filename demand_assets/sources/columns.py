@@ -194,7 +194,7 @@ class ColumnPlan:
             table: at least the wanted columns.
             rows: the source's number of each row.
         """
-        table = table.reset_index(drop=True)
+        table = table.set_axis(pd.RangeIndex(len(table)), axis=0, copy=False)
         regions, items = self.names(table, "region"), self.names(table, "item")
         ours = {"region": regions, "item": items, "row": rows,
                 "date": _uniform(self.dates(table)), "demand": _uniform(self.demand(table))}
@@ -243,6 +243,7 @@ def _names(column: "pd.Series[Any]", renamed: Mapping[str, str], long_names: dic
     long_names |= {inside: text for text, inside in short.items() if inside != text}
     texts = [renamed.get(short[text], short[text]) for text in texts]
     distinct, places = np.unique(np.array([*texts, ""], dtype=object), return_inverse=True)
+    places = places.astype(np.min_scalar_type(-len(distinct)))  # as short as they are kept
     codes = places[categories.cat.codes.to_numpy()]  # code -1, missing, takes the last: the empty name
     named = pd.Categorical.from_codes(codes, categories=pd.Index(distinct), validate=False)
     return pd.Series(named, index=column.index)

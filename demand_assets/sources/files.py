@@ -121,12 +121,12 @@ class Files:
         numbers = [loaded.numbers[entry] for entry in set(region_items) if entry in loaded.numbers]
         positions = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *(
             loaded.order[loaded.starts[number]:loaded.starts[number + 1]] for number in numbers)]), kind="stable")
-        parts, start = [], 0
-        for table, end in zip(loaded.tables, loaded.ends, strict=True):
-            inside = positions[(positions >= start) & (positions < end)]
-            if len(inside):
-                parts.append(self._plan.canonical(table.rows(inside - start), inside + 1))
-            start = end
+        starts = [0, *loaded.ends.tolist()]
+        bounds = np.searchsorted(positions, starts)
+        parts = []
+        for number in np.flatnonzero(np.diff(bounds)).tolist():
+            inside = positions[bounds[number]:bounds[number + 1]]
+            parts.append(self._plan.canonical(loaded.tables[number].rows(inside - starts[number]), inside + 1))
         if not parts:
             entry = self._dataset.stock_entry
             names = ["region", "item", "row", "date", "demand", *([entry] if entry else []),

@@ -160,6 +160,8 @@ def name_problem(name: str) -> str | None:
     """What is wrong with a region's or an item's name, or None when it can be used."""
     if not name.strip():
         return "is empty"
+    if name.isascii() and name.isprintable() and len(name) <= LONGEST_NAME:  # as nearly all are
+        return None
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         return "holds control characters"
     if any(128 <= ord(character) < 160 for character in name):

@@ -139,7 +139,7 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     owner = _owners(raw, owners)
     small = owner.astype(np.min_scalar_type(-len(owners) - 1))  # is sorted faster
     together = np.argsort(small, kind="stable")[np.count_nonzero(owner < 0):]  # what is looked at together lies so
-    panel, owner = raw.iloc[together].reset_index(drop=True), owner[together]
+    panel, owner = _taken(raw, together), owner[together]
     refusals = Refusals(panel)
     columns = dataset.columns
     dates = read_dates(panel["date"], dataset.frequency, columns.date_format, columns.time_zone,
@@ -179,6 +179,13 @@ def read_panel(raw: pd.DataFrame, dataset: Dataset, region_items: Sequence[Regio
     return ReadPanel(dataset.frequency, owner, dates.days, number, weekday, demand, drivers, is_taken, is_repeated,
                      as_zero & is_taken, dates.has_time, dates, period, read, is_combined, ~is_near,
                      dates.has_zone, read_drivers, out == 1, placeholders, refusals)
+
+
+def _taken(raw: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """These rows in this order, numbered from 0."""
+    taken = raw.take(rows)
+    taken.index = pd.RangeIndex(len(rows))
+    return taken
 
 
 def _owners(raw: pd.DataFrame, owners: dict[tuple[str, str], int]) -> Ordinals:

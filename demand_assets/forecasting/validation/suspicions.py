@@ -72,13 +72,21 @@ def _are_steady(panel: ReadPanel, size: int) -> Mask:
     number = panel.refusals.panel["row"].to_numpy()
     rows = rows[by_owner(panel.owner[rows], number[rows])]
     owner, days = panel.owner[rows], panel.days[rows].astype(np.int64)
-    is_next = owner[1:] == owner[:-1]
-    of, steps = owner[1:][is_next], np.diff(days)[is_next]
+    steps = np.diff(days)
+    is_even, is_next = steps == length, owner[1:] == owner[:-1]
+    is_steady = np.bincount(owner, minlength=size) > 1
+    of_uneven = np.unique(owner[1:][is_next & ~is_even])
+    if not len(of_uneven):
+        return is_steady
+    is_looked_at = np.zeros(size, dtype=bool)
+    is_looked_at[of_uneven] = True
+    is_looked_at = is_looked_at[owner[1:]] & is_next
+    of, steps = owner[1:][is_looked_at], steps[is_looked_at]
     goes_back, goes_on = (np.bincount(of[mask], minlength=size) > 0 for mask in (steps < 0, steps > 0))
     steps = np.abs(steps)  # of those that go one way, which are distinct dates' but for 0
     counts = np.bincount(of[steps > 0], minlength=size)
     usual = np.bincount(of[steps == length], minlength=size)
-    is_steady = (counts > 0) & (usual >= least * counts) & ~(goes_back & goes_on)
+    is_steady[of_uneven] = ((counts > 0) & (usual >= least * counts) & ~(goes_back & goes_on))[of_uneven]
     for shortest, longest in COARSER_STEPS:
         if shortest > length:
             longer = np.bincount(of[(steps >= shortest) & (steps <= longest)], minlength=size)

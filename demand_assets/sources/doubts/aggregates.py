@@ -62,7 +62,9 @@ def by_days(codes: npt.NDArray[np.int64], count: int, days: Dates, demand: Sums)
     """
     is_known = np.isfinite(demand) & ~np.isnat(days)
     place = codes * _DAYS + days.astype(np.int64) % _DAYS
-    return np.bincount(place[is_known], demand[is_known], minlength=count * _DAYS).reshape(count, _DAYS)
+    if not is_known.all():
+        place, demand = place[is_known], demand[is_known]
+    return np.bincount(place, demand, minlength=count * _DAYS).reshape(count, _DAYS)
 
 
 def aggregates_among(sums: Mapping[str, Sums]) -> dict[str, list[str]]:

@@ -103,9 +103,10 @@ class ParquetTable:
             parquet = self._open(file)
             parts = [builder.add(self._made(without_views(parquet.read_row_groups(groups, columns=keys))))
                      for groups, _ in self._pieces]
-        together = sum(len(np.unique(part)) for part in parts)
-        self._is_scattered = bool(parts) and together > _CLUSTERED * len(np.unique(np.concatenate(parts)))
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
+        numbers = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
+        together = sum(np.count_nonzero(np.bincount(part)) for part in parts)
+        self._is_scattered = together > _CLUSTERED * np.count_nonzero(np.bincount(numbers))
+        return numbers
 
     def rows(self, positions: Positions) -> pd.DataFrame:
         """The wanted columns of rows, by ascending position from 0."""
@@ -114,9 +115,9 @@ class ParquetTable:
                 self._whole = self._all_pieces()
             return self._made(self._whole.take(pa.array(positions)).cast(self._schema))
         parts = []
-        for number in np.unique(np.searchsorted(self._starts, positions, side="right") - 1).tolist():
-            start, stop = self._starts[number], self._starts[number + 1]
-            inside = positions[(positions >= start) & (positions < stop)] - start
+        bounds = np.searchsorted(positions, self._starts)
+        for number in np.flatnonzero(np.diff(bounds)).tolist():
+            inside = positions[bounds[number]:bounds[number + 1]] - self._starts[number]
             parts.append(self._piece(number).take(pa.array(inside)).cast(self._schema))
         return self._made(pa.concat_tables(parts, promote_options="permissive")) if parts else pd.DataFrame(
             columns=[*self._columns, *self._constant])

@@ -115,16 +115,23 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
             if has_clock.any():
                 local = column.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
                 column = local if _are_stamps(has_clock.to_numpy()) else column.where(~has_clock, local)
-        stamps = column.dt.tz_localize(None).to_numpy()
-        minute = _minutes(stamps) if is_utc else np.full(size, -1)
+        stamps = (column if column.dt.tz is None else column.dt.tz_localize(None)).to_numpy()
         days = stamps.astype("datetime64[D]")
-        years = days.astype("datetime64[Y]").astype(np.int64) + 1970
-        impossible = ~np.isnat(days) & ((years < FIRST_YEAR) | (years > LAST_YEAR))
-        problem = np.full(size, "", dtype=object)
-        problem[np.isnat(days)] = "is missing"
-        problem[impossible] = _IMPOSSIBLE
-        days[impossible] = np.datetime64("NaT")
-        has_time = ~np.isnat(days) & (stamps != stamps.astype("datetime64[D]"))
+        off = np.flatnonzero(stamps != days)  # not at midnight, or missing
+        has_time = np.zeros(size, dtype=bool)
+        minute = np.full(size, 0 if is_utc else -1)
+        if is_utc:
+            minute[off] = _minutes(stamps[off])
+        problem = np.broadcast_to(np.array("", dtype=object), size)
+        impossible = (days < _FIRST_DAY_READ) | (days > _LAST_DAY_READ)
+        if len(off) or impossible.any():
+            missing = np.isnat(days)
+            has_time[off] = True
+            has_time &= ~missing & ~impossible
+            problem = problem.copy()
+            problem[missing] = "is missing"
+            problem[impossible] = _IMPOSSIBLE
+            days[impossible] = np.datetime64("NaT")
         return ReadDates(days - back, has_zone, has_time, minute, problem)
 
     def read(value: Any) -> _ReadDate:
@@ -249,6 +256,7 @@ def _minutes(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
 _MIDNIGHT = datetime.min.time()
 _NO_DAY = int(np.datetime64("NaT", "D").astype(np.int64))
 _FIRST_DAY = date(1970, 1, 1).toordinal()
+_FIRST_DAY_READ, _LAST_DAY_READ = np.datetime64(f"{FIRST_YEAR}-01-01"), np.datetime64(f"{LAST_YEAR}-12-31")
 _IMPOSSIBLE = f"lies outside the years {FIRST_YEAR} to {LAST_YEAR}; leave it empty if it is unknown"
 
 
