@@ -161,7 +161,7 @@ def processes(settings: RunSettings, folders: Folders) -> list[Process]:
             port=settings.dagster_port, niceness=3),
         Process("web", (
             python, "-m", "gunicorn", "--config", "python:webapp.gunicorn_conf", "--no-control-socket",
-            "--bind", f"{settings.web_host}:{settings.web_port}", "webapp.wsgi:app"), port=settings.web_port),
+            "webapp.wsgi:app"), port=settings.web_port),
         Process("web-sync", (python, "-m", "webapp.background")),
         *([worker] if settings.has_worker else []),
         *([metrics] if settings.metrics_port else []),

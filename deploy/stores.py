@@ -116,15 +116,16 @@ def _hand_over(admin: URL, database: str, role: str) -> None:
 
 
 def close_to_others(admin_url: str, owned: Iterable[str], used: Iterable[str]) -> None:
-    """Let only the roles that the URLs name enter the databases."""
+    """Let only the roles that the URLs name, and superusers, enter the databases."""
     server = create_engine(make_url(admin_url).set(drivername=DRIVER), isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
         quote = connection.dialect.identifier_preparer.quote_identifier
         for url in map(make_url, owned):
             connection.exec_driver_sql(f"REVOKE ALL ON DATABASE {quote(str(url.database))} FROM PUBLIC")
         for url in map(make_url, [*owned, *used]):
-            connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {quote(str(url.database))} TO "
-                                       f"{quote(str(url.username))}")
+            if url.username is not None:
+                connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {quote(str(url.database))} TO "
+                                           f"{quote(url.username)}")
     server.dispose()
 
 
@@ -132,7 +133,7 @@ def create_databases(urls: Iterable[str], admin_url: str | None = None) -> list[
     """Create the databases that are missing; their names.
 
     Args:
-        admin_url: as whom; the roles of the URLs then own them. As these roles themselves unless given.
+        admin_url: as whom; the roles that the URLs name then own them. As these roles themselves unless given.
     """
     created = []
     for url in urls:
@@ -143,9 +144,9 @@ def create_databases(urls: Iterable[str], admin_url: str | None = None) -> list[
             there = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"),
                                       {"name": wanted.database})
             if not there:
-                quoted = connection.dialect.identifier_preparer.quote_identifier(str(wanted.database))
-                owner = connection.dialect.identifier_preparer.quote_identifier(str(wanted.username))
-                connection.exec_driver_sql(f"CREATE DATABASE {quoted}{f' OWNER {owner}' if admin_url else ''}")
+                quote = connection.dialect.identifier_preparer.quote_identifier
+                owner = f" OWNER {quote(wanted.username)}" if admin_url and wanted.username is not None else ""
+                connection.exec_driver_sql(f"CREATE DATABASE {quote(str(wanted.database))}{owner}")
                 created.append(str(wanted.database))
         server.dispose()
     return created

@@ -11,7 +11,7 @@ from webapp.settings import Settings
 
 _settings = Settings()
 
-bind = f"{_settings.web_host}:{_settings.web_port}"
+bind = _settings.listens_on
 workers = _settings.web_workers
 worker_class = "webapp.http.buffered_worker.BufferedWorker"
 threads = 4

@@ -171,15 +171,24 @@ class Settings(BaseSettings):
         return path.read_text().strip()
 
     @property
+    def listens_on(self) -> str:
+        """The host and the port of the app's own server."""
+        return _with_port(self.web_host, self.web_port)
+
+    @property
     def url(self) -> str:
         """Where a browser finds the app when no proxy stands in front."""
         host = "127.0.0.1" if self.web_host in {"0.0.0.0", "::"} else self.web_host
-        return f"{'https' if self.web_https else 'http'}://{host}:{self.web_port}"
+        return f"{'https' if self.web_https else 'http'}://{_with_port(host, self.web_port)}"
 
     @property
     def public_url(self) -> str:
         """Where people find the app, without a slash at the end; never taken from what a request says."""
         return (self.web_public_url or self.url).rstrip("/")
+
+
+def _with_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"  # an address of IPv6 in brackets
 
 
 def _write_once(path: Path, content: str) -> None:

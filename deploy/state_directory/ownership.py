@@ -107,7 +107,7 @@ def _is_free(port: int, host: str) -> bool:
             return False
     except OSError:
         pass
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

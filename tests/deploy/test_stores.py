@@ -64,6 +64,17 @@ def test_each_role_owns_its_database_and_enters_no_other(urls: dict[str, str]) -
         connection.execute(text("CREATE TABLE mine (id INTEGER)"))
 
 
+def test_a_database_whose_url_names_no_role_stays_the_administrators(urls: dict[str, str]) -> None:
+    parts = make_url(urls["apart_dagster"])
+    urls["apart_dagster"] = f"postgresql://{parts.host}:{parts.port}/{parts.database}"
+
+    assert prepare(urls) == ["apart_dagster", "apart_web"]
+
+    with connected(urls["admin"]) as connection:
+        assert connection.scalar(text("SELECT pg_get_userbyid(datdba) = current_user FROM pg_database "
+                                      "WHERE datname = 'apart_dagster'")) is True
+
+
 def test_databases_of_one_role_for_all_are_handed_over(urls: dict[str, str]) -> None:
     with connected(urls["admin"]) as connection:
         connection.execute(text("CREATE DATABASE apart_dagster"))

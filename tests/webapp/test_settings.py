@@ -32,3 +32,12 @@ def test_what_the_app_writes_is_its_owners_alone(tmp_path: Path) -> None:
     open_folder.chmod(0o755)
 
     assert stat.S_IMODE(Settings(demand_state=tmp_path).folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(("host", "listens_on", "url"), [
+    ("127.0.0.1", "127.0.0.1:8001", "http://127.0.0.1:8001"), ("0.0.0.0", "0.0.0.0:8001", "http://127.0.0.1:8001"),
+    ("::1", "[::1]:8001", "http://[::1]:8001"), ("::", "[::]:8001", "http://127.0.0.1:8001")])
+def test_an_address_of_ipv6_stands_in_brackets_before_the_port(host: str, listens_on: str, url: str) -> None:
+    settings = Settings(web_host=host, web_port=8001)
+
+    assert (settings.listens_on, settings.url) == (listens_on, url)

@@ -4,8 +4,8 @@ The tables of groups are written here only. What a member may do and sees follow
 in: both are read anew for each request.
 """
 
-from collections.abc import Collection
-from typing import Any, Literal, TypedDict
+from collections.abc import Collection, Iterable
+from typing import Any, Literal, TypedDict, TypeVar
 
 from sqlalchemy import Select, delete, func, insert, select
 
@@ -22,6 +22,7 @@ MOST_RULES = 200
 """Values of one group; each is looked for in every query of its members."""
 MOST_NAMED = 50
 """Members that an entry of the audit log names."""
+T = TypeVar("T")
 Rule = tuple[str, str]
 """``region``, ``item`` or the name of an attribute, and a value that members see."""
 
@@ -54,6 +55,10 @@ class Change(TypedDict, total=False):
     """As in the table."""
     rules: Collection[Rule]
     """All that it is to have."""
+    add_rules: Collection[Rule]
+    """What it is to have besides."""
+    remove_rules: Collection[Rule]
+    """What it is not to have."""
 
 
 def facts(group: UserGroup) -> dict[str, Any]:
@@ -102,18 +107,13 @@ def change_group(group_id: int, change: Change, by: Actor | None = None) -> User
     return group
 
 
-@once_more
 def change_members(group_id: int, add: Collection[int] = (), remove: Collection[int] = (),
                    by: Actor | None = None) -> UserGroup:
     """The group with some members more and some less; whoever is one already stays so, ids of nobody are left out.
 
     Raises: NoSuchGroupError.
     """
-    with writing():
-        change = Change(add=add, remove=remove)
-        group = _held(group_id, _touched(change))
-        _change(group, change, by)
-    return group
+    return change_group(group_id, Change(add=add, remove=remove), by)
 
 
 @once_more
@@ -182,9 +182,9 @@ def _touched(change: Change) -> set[int]:
     return {*change.get("members", ()), *change.get("add", ()), *change.get("remove", ())}
 
 
-def _held(group_id: int, users: Collection[int] | None) -> UserGroup:
+def _held(group_id: int, users: Collection[int]) -> UserGroup:
     """The group, locked; before it the users, so that none of them is removed meanwhile."""
-    for part in chunked(sorted(set(users or ()))):
+    for part in chunked(sorted(set(users))):
         lock_in_order(User.id, User.id.in_(part))
     group = locked(UserGroup, group_id)
     if group is None:
@@ -226,19 +226,23 @@ def _apply(group: UserGroup, change: Change) -> dict[str, Any]:
         group.role = change["role"]
     if "provisioned" in change:
         group.provisioned = change["provisioned"]
-    if "rules" in change:
-        wanted = set(change["rules"])
+    if {"rules", "add_rules", "remove_rules"} & change.keys():
+        there = {(rule.field, rule.value): rule for rule in group.rules}
+        wanted = _wanted(change.get("rules", there), change.get("add_rules", ()), change.get("remove_rules", ()))
         if len(wanted) > MOST_RULES:
             raise GroupChangeError(_("A group can have at most %(most)s values. Use attributes that cover more, or a "
                                      "second group.", most=MOST_RULES))
-        there = {(rule.field, rule.value): rule for rule in group.rules}
         group.rules = [there.get(one) or GroupRule(group_id=group.id, field=one[0], value=one[1])
                        for one in sorted(wanted)]
     db.session.flush()
     if not {"members", "add", "remove"} & change.keys():
         return {}
-    first = set(change["members"]) if "members" in change else _member_ids(group.id)
-    return _set_members(group.id, (first | set(change.get("add", ()))) - set(change.get("remove", ())))
+    first = change["members"] if "members" in change else _member_ids(group.id)
+    return _set_members(group.id, _wanted(first, change.get("add", ()), change.get("remove", ())))
+
+
+def _wanted(first: Iterable[T], add: Iterable[T], remove: Iterable[T]) -> set[T]:
+    return (set(first) | set(add)) - set(remove)
 
 
 def _member_ids(group_id: int) -> set[int]:

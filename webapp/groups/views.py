@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select
 
 from webapp.access import MAY, ROLES, needs, sees_of_group
-from webapp.db.database import db
+from webapp.db.database import LARGEST_ID, db
 from webapp.groups.changes import (
     LONGEST_NAME,
     Change,
@@ -29,7 +29,6 @@ from webapp.tables import RoleName, User, UserGroup, group_members
 bp = Blueprint("groups", __name__, url_prefix="/admin/groups")
 
 GROUPS = Kind({"name": func.lower(UserGroup.name)}, "name")
-LARGEST_ID = 2**31 - 1
 
 
 @bp.get("")
@@ -100,18 +99,14 @@ def move(group_id: int) -> ResponseReturnValue:
 @needs("admin")
 def rule(group_id: int) -> ResponseReturnValue:
     """Let members see what has one more value, or one less."""
-    group = _group(group_id)
-    rules = {(one.field, one.value) for one in group.rules}
     if removed := request.form.get("remove", ""):
-        rules.discard(removed.partition(":")[::2])
-    else:
-        field = one_of("field", request.form.get("field", ""), list(filterable()))
-        try:
-            added = parsed_segment(f"{field}:{request.form.get('value', '').strip()}")
-        except SegmentError as error:
-            abort(422, str(error))
-        rules.add(added.partition(":")[::2])
-    return _changed(group.id, Change(rules=rules), "rules")
+        return _changed(group_id, Change(remove_rules=[removed.partition(":")[::2]]), "rules")
+    field = one_of("field", request.form.get("field", ""), list(filterable()))
+    try:
+        added = parsed_segment(f"{field}:{request.form.get('value', '').strip()}")
+    except SegmentError as error:
+        abort(422, str(error))
+    return _changed(group_id, Change(add_rules=[added.partition(":")[::2]]), "rules")
 
 
 @bp.post("/<int:group_id>/remove")

@@ -19,9 +19,11 @@ from webapp.access import Actor
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, once_more
+from webapp.language.translations import gettext as _
+from webapp.models.versions import version_of
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
-from webapp.tables import ModelAction, RegionItemRow
+from webapp.tables import ModelAction, ModelVersion, RegionItemRow
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,14 @@ class ActingRegistry(Protocol):
         """Let the gate decide again. Raises: NotRegisteredError."""
 
 
+class NotPossibleError(ValueError):
+    """Something that cannot be done to a model as it is now; the words are for whoever asked."""
+
+
+class NoSuchVersionError(ValueError):
+    """A region-item's model has no version of that number."""
+
+
 @dataclass(frozen=True)
 class StoredAct:
     """What became of what was asked for."""
@@ -57,6 +67,29 @@ class StoredAct:
     """False when the same form stored it before."""
     waits: bool = False
     """Whether another act on the same region-item is to be carried out first, so that nothing was stored."""
+
+
+def version_for(row: RegionItemRow, kind: Kind, number: int | None) -> ModelVersion | None:
+    """The version that an act is about; None for the end of a pin, which is about none.
+
+    Raises: NotPossibleError. NoSuchVersionError: also of no number.
+    """
+    if row.production_version is None:
+        raise NotPossibleError(_("%(region_item)s has no model of its own in production, so this cannot be done.",
+                                 region_item=row.region_item))
+    if kind == "unpin":
+        if not row.pinned_by:
+            raise NotPossibleError(_("The model of %(region_item)s is not pinned.", region_item=row.region_item))
+        return None
+    found = version_of(row.key, number) if number is not None else None
+    if found is None:
+        raise NoSuchVersionError(f"{row.region_item} has no version {number}")
+    if kind == "pin" and number != row.production_version:
+        raise NotPossibleError(_("Only the version in production can be pinned, and that is v%(version)s.",
+                                 version=row.production_version))
+    if kind == "roll_back" and number == row.production_version:
+        raise NotPossibleError(_("v%(version)s is in production already.", version=number))
+    return found
 
 
 @once_more
@@ -77,13 +110,12 @@ def store_act(token: str, key: str, kind: Kind, version: int | None, reason: str
         waiting = db.session.scalar(select(ModelAction).where(ModelAction.key == key, ModelAction.state == "stored"))
         if waiting is not None:
             return StoredAct(waiting, False, waits=True)
-        act = ModelAction(token=token, key=key, kind=kind, version=version, version_before=row.production_version,
-                       reason=reason, asked_by=by, asked_at=now(), state="stored", problem="")
+        shared = {"key": key, "version": version, "reason": reason, "asked_by": by, "asked_at": now(),
+                  "state": "stored", "problem": ""}
+        act = ModelAction(token=token, kind=kind, version_before=row.production_version, **shared)
         db.session.add(act)
         if also_pin:
-            db.session.add(ModelAction(token=f"{token}-pin", key=key, kind="pin", version=version,
-                                       version_before=version,
-                                    reason=reason, asked_by=by, asked_at=now(), state="stored", problem=""))
+            db.session.add(ModelAction(token=f"{token}-pin", kind="pin", version_before=version, **shared))
         if kind in KINDS:
             record(f"{WORDS[_word(act)][0]} asked", "model", str(RegionItem.from_key(key)),
                    before={"version": row.production_version, "pinned": bool(row.pinned_by)},

@@ -1,6 +1,7 @@
 """Models: what was decided lately, a region-item's versions, two of them compared; rolled back, pinned, unpinned."""
 
 from datetime import timedelta
+from typing import NoReturn
 
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +12,16 @@ from webapp.http.choices import one_of
 from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
-from webapp.models.actions import KINDS, Kind, acts_of, store_act, waiting_fetches
+from webapp.models.actions import (
+    KINDS,
+    Kind,
+    NoSuchVersionError,
+    NotPossibleError,
+    acts_of,
+    store_act,
+    version_for,
+    waiting_fetches,
+)
 from webapp.models.version_accuracy import accuracy_of, compare
 from webapp.models.versions import all_versions, find_decisions, version_of, versions_of
 from webapp.pages.listing import parse_page
@@ -81,7 +91,7 @@ def compared() -> str:
 def confirm() -> str:
     """What would happen, and the form that asks for it."""
     row, kind = _row(), one_of("kind", request.args.get("kind", ""), KINDS)
-    version = _may(row, kind, request.args.get("version", ""))
+    version = _version_for(row, kind, request.args.get("version", ""))
     return render_template("models/act.html", row=row, kind=kind, version=version, longest=LONGEST_REASON,
                            production=version_of(row.key, row.production_version or 0))
 
@@ -91,7 +101,8 @@ def confirm() -> str:
 def act() -> ResponseReturnValue:
     """Store what an administrator asks for; the background process carries it out."""
     row, kind = _row(), one_of("kind", request.form.get("kind", ""), KINDS)
-    version, reason = _may(row, kind, request.form.get("version", "")), " ".join(request.form.get("reason", "").split())
+    version = _version_for(row, kind, request.form.get("version", ""))
+    reason = " ".join(request.form.get("reason", "").split())
     if not 3 <= len(reason) <= LONGEST_REASON:
         abort(422, _("Give a reason of 3 to %(most)s characters, for others who wonder why. Go back and add "
                      "one.", most=LONGEST_REASON))
@@ -125,29 +136,27 @@ def _row() -> RegionItemRow:
 
 
 def _version(row: RegionItemRow, text: str) -> ModelVersion:
-    found = version_of(row.key, int(text)) if text.isascii() and text.isdigit() and len(text) < 9 else None
-    if found is None:
-        abort(404, _("%(region_item)s has no version %(text)s. Its page lists all of them.",
-                     region_item=row.region_item, text=repr(text[:20])))
-    return found
+    number = _number(text)
+    return (version_of(row.key, number) if number is not None else None) or _no_version(row, text)
 
 
-def _may(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
-    """The version that the act is about; an error page where it is not allowed or makes no sense."""
-    if row.production_version is None:
-        abort(422, _("%(region_item)s has no model of its own in production, so this cannot be done.",
-                     region_item=row.region_item))
-    if kind == "unpin":
-        if not row.pinned_by:
-            abort(422, _("The model of %(region_item)s is not pinned.", region_item=row.region_item))
-        return None
-    version = _version(row, text)
-    if kind == "pin" and version.version != row.production_version:
-        abort(422, _("Only the version in production can be pinned, and that is v%(version)s.",
-                     version=row.production_version))
-    if kind == "roll_back" and version.version == row.production_version:
-        abort(422, _("v%(version)s is in production already.", version=version.version))
-    return version
+def _version_for(row: RegionItemRow, kind: Kind, text: str) -> ModelVersion | None:
+    """``version_for``; an error page where it is not possible."""
+    try:
+        return version_for(row, kind, _number(text))
+    except NotPossibleError as error:
+        abort(422, str(error))
+    except NoSuchVersionError:
+        _no_version(row, text)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _no_version(row: RegionItemRow, text: str) -> NoReturn:
+    abort(404, _("%(region_item)s has no version %(text)s. Its page lists all of them.",
+                 region_item=row.region_item, text=repr(text[:20])))
 
 
 def add_to(app: Flask) -> None:

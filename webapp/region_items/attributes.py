@@ -103,9 +103,10 @@ def parsed(text: str) -> Filter:
         return name, known_as(value)
     names = list(declared())
     if not colon or name not in names:
-        allowed = f"the attributes are {', '.join(names)}" if names else "this dataset has no attributes"
-        abort(422, _("%(text)s names no attribute. Write it as in category:Food; %(allowed)s.",
-                     text=repr(text[:60]), allowed=allowed))
+        typed = repr(text[:60])
+        abort(422, _("%(text)s names no attribute. Write it as in category:Food; the attributes are %(names)s.",
+                     text=typed, names=", ".join(names)) if names else
+              _("%(text)s names no attribute: this dataset has none.", text=typed))
     return name, value
 
 

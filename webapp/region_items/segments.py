@@ -5,13 +5,13 @@ from collections.abc import Callable
 from flask import abort
 from sqlalchemy import func, select
 
+from demand_assets.forecasting.dataset.attributes import AXES
 from webapp.db.database import db
-from webapp.language.translations import gettext
+from webapp.language.translations import gettext as _
 from webapp.personal.seen_region_items import everything, sees_everything
 from webapp.region_items.attributes import conditions_of, declared, filterable, owners_of, parsed
 from webapp.tables import RegionItemRow
 
-AXES = ("region", "item")
 LONGEST_SEGMENT = 300
 
 
@@ -23,7 +23,7 @@ def is_in(segment: str) -> Callable[[str, str], bool] | None:
     """Whether a segment holds a region and an item; None where there is no such segment any more."""
     if not segment:
         return lambda region, item: True
-    name, _, value = segment.partition(":")
+    name, _colon, value = segment.partition(":")
     if name == "region":
         return lambda region, item: region == value
     if name == "item":
@@ -37,7 +37,7 @@ def is_in(segment: str) -> Callable[[str, str], bool] | None:
 
 def is_seen(segment: str) -> bool:
     """Whether whoever asks sees a region-item of a segment, so that they may read its name."""
-    name, _, value = segment.partition(":")
+    name, _colon, value = segment.partition(":")
     if not segment or name not in filterable():
         return not segment or sees_everything()
     return db.session.scalar(select(RegionItemRow.key).where(*conditions_of([(name, value)])).limit(1)) is not None
@@ -45,7 +45,7 @@ def is_seen(segment: str) -> bool:
 
 def refuse_unseen(segment: str) -> None:
     """Refuse, with an error page, whoever does not see all of a segment: its rule would hold for what they do not."""
-    name, _, value = segment.partition(":")
+    name, _colon, value = segment.partition(":")
     count = select(func.count()).select_from(RegionItemRow).where(
         *(conditions_of([(name, value)]) if segment and name in filterable() else ()))
     if sees_everything():
@@ -54,7 +54,7 @@ def refuse_unseen(segment: str) -> None:
     with everything():
         there = db.session.scalar(count)
     if seen != there:
-        abort(403, gettext("You see only some region-items of this segment. Choose a segment that you see in full."))
+        abort(403, _("You see only some region-items of this segment. Choose a segment that you see in full."))
 
 
 def parsed_segment(text: str) -> str:
@@ -67,14 +67,17 @@ def parsed_segment(text: str) -> str:
     if not text:
         return ""
     if not colon or not value or len(text) > LONGEST_SEGMENT:
-        raise SegmentError(f"{text[:60]!r} is no segment. Write it as in region:north, item:kettle or category:Food; "
-                           "leave it empty for all.")
+        raise SegmentError(_("%(text)s is no segment. Write it as in region:north, item:kettle or category:Food; "
+                             "leave it empty for all.", text=repr(text[:60])))
+    typed = repr(value[:100])
     if name in AXES:
         column = RegionItemRow.region if name == "region" else RegionItemRow.item
         if db.session.scalar(select(RegionItemRow.key).where(column == value).limit(1)) is None:
-            raise SegmentError(f"There is no {name} {value[:100]!r} in this dataset.")
+            raise SegmentError(_("There is no region %(value)s in this dataset.", value=typed) if name == "region" else
+                               _("There is no item %(value)s in this dataset.", value=typed))
     else:
         parsed(f"{name}:{value}")
         if db.session.scalar(owners_of(name, [value]).limit(1)) is None:
-            raise SegmentError(f"Nothing has the {name} {value[:100]!r} in this dataset.")
+            raise SegmentError(_("Nothing has the %(attribute)s %(value)s in this dataset.", attribute=name,
+                                 value=typed))
     return f"{name}:{value}"

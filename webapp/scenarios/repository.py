@@ -4,11 +4,10 @@ A private one is there for its creator alone: for anybody else, administrators t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import has_request_context
-from sqlalchemy import ColumnElement, Select, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select, true
 
 from webapp.access import actor
 from webapp.audit.record import record
@@ -16,7 +15,7 @@ from webapp.db.database import db, now, writing
 from webapp.db.locks import once_more
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language, lazy_gettext
-from webapp.pages.listing import place_of
+from webapp.pages.listing import Kind, Query, View, in_order
 from webapp.personal.seen_region_items import everything, sees_everything
 from webapp.region_items.labels import selection_words
 from webapp.scenarios import states
@@ -26,11 +25,12 @@ from webapp.tables import SavedScenario
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
 COPY = " (copy)"
 """What the name of a copy ends with."""
-PAGE_SIZE = 25
 RECORDED_TOKEN = 8
 """Characters of its link by which the audit log knows a scenario, whatever it is called; too few to open it."""
 RECORDED_CHANGES = 5
 SHOWN = {"all": lazy_gettext("everyone's"), "mine": lazy_gettext("mine"), "archived": lazy_gettext("archived")}
+SCENARIOS = Kind({"changed": SavedScenario.changed_at.expression}, "changed", descending=True,
+                 filters={"show": tuple(SHOWN)})
 
 
 class NotYoursError(RuntimeError):
@@ -39,40 +39,6 @@ class NotYoursError(RuntimeError):
 
 class ChangedMeanwhileError(RuntimeError):
     """Somebody else changed the scenario since the form was opened; the message says who and when."""
-
-
-@dataclass(frozen=True)
-class View:
-    """Which scenarios are listed; the URL carries it."""
-
-    search: str = ""
-    show: str = "all"
-    page: int = 1
-
-    def query(self, **changes: object) -> dict[str, str]:
-        """The URL's arguments for this view with changes; defaults are left out."""
-        values = {"q": self.search, "show": self.show, "page": self.page, **changes}
-        plain = {"q": "", "show": "all", "page": 1}
-        return {name: str(value) for name, value in values.items() if value != plain[name]}
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of the scenarios that match, newest first."""
-
-    scenarios: Sequence[SavedScenario]
-    matching: int
-    number: int
-    pages: int
-
-
-def find_page(view: View, email: str) -> Page:
-    """The page that a view asks for, or the last one when it asks for more than there are."""
-    query = _matching(view, email)
-    count = db.session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    place = place_of(view.page, count, PAGE_SIZE)
-    found = db.session.scalars(query.limit(PAGE_SIZE).offset(place.before)).all()
-    return Page(found, count, place.number, place.pages)
 
 
 def count_all() -> int:
@@ -199,16 +165,21 @@ def _stored_selection(asked: ScenarioRequest) -> str:
         return selection_words(asked.keys)
 
 
-def _matching(view: View, email: str) -> Select[SavedScenario]:
+def matching(view: View, email: str) -> Query:
+    """The scenarios that a view asks for, those changed last first; of private ones, those of that person.
+
+    Args:
+        view: of the kind ``SCENARIOS``.
+    """
     query = select(SavedScenario).where(_is_open_to(email))
     for word in view.search.split():
         query = query.where(or_(*(func.lower(column).contains(word.lower(), autoescape=True) for column in (
             SavedScenario.name, SavedScenario.description, SavedScenario.created_by))))
-    if view.show == "mine":
+    if view.filters["show"] == "mine":
         query = query.where(SavedScenario.created_by == email)
     is_archived = SavedScenario.archived_at.is_not(None)
-    query = query.where(is_archived if view.show == "archived" else ~is_archived)
-    return query.order_by(SavedScenario.changed_at.desc(), SavedScenario.id.desc())
+    query = query.where(is_archived if view.filters["show"] == "archived" else ~is_archived)
+    return in_order(query, view, SavedScenario.id.desc())
 
 
 def _is_open_to(email: str) -> ColumnElement[bool]:

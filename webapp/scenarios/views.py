@@ -10,12 +10,11 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from webapp.access import actor, needs
-from webapp.http.choices import one_of
 from webapp.http.form_tokens import sent_form_token
 from webapp.language.translations import gettext as _
 from webapp.language.translations import in_language
 from webapp.language.translations import ngettext as _n
-from webapp.pages.listing import parse_page
+from webapp.pages.listing import find_page, parse_view
 from webapp.pages.numbers_and_dates import day, period
 from webapp.pages.reader_locale import number
 from webapp.region_items.selection import ticked_keys
@@ -28,10 +27,10 @@ from webapp.scenarios.plans.plan_files import MOST_BYTES
 from webapp.scenarios.plans.workbook import MOST_ROWS
 from webapp.scenarios.queue import compute_or_want
 from webapp.scenarios.repository import (
+    SCENARIOS,
     SHOWN,
     ChangedMeanwhileError,
     NotYoursError,
-    View,
     archive,
     by_token,
     by_tokens,
@@ -40,7 +39,7 @@ from webapp.scenarios.repository import (
     count_unseen,
     create,
     duplicate,
-    find_page,
+    matching,
 )
 from webapp.scenarios.request import ScenarioRequest, asked_words
 from webapp.scenarios.result import Result, Summary
@@ -61,13 +60,13 @@ MOST_ERRORS = 200
 @needs("viewer")
 def show() -> str:
     """The saved scenarios, those changed last first."""
-    shown = one_of("show", request.args.get("show", "") or "all", SHOWN)
-    view = View(request.args.get("q", "").strip()[:200], shown, parse_page(request.args))
-    found = find_page(view, actor().email)
+    view = parse_view(SCENARIOS, request.args)
+    found = find_page(matching(view, actor().email), view)
     return render_template(
-        "scenarios/show.html", view=view, page=found, shown=SHOWN, states=states_of(found.scenarios),
+        "scenarios/show.html", view=found.view, show=view.filters["show"] or "all", page=found, shown=SHOWN,
+        states=states_of(found.rows),
         any=count_all() > 0, unseen=count_unseen(), most_compared=MOST_COMPARED,
-        summaries={each.token: Summary.from_json(each.summary) for each in found.scenarios if each.summary})
+        summaries={each.token: Summary.from_json(each.summary) for each in found.rows if each.summary})
 
 
 @bp.get("/new")

@@ -138,7 +138,7 @@ def differences_of(services: Services, lines: Sequence[LineItem], exact: bool) -
 
 def drivers_of(scenario: Scenario) -> list[str]:
     """The drivers that it changes, in the order in which it does."""
-    return list(dict.fromkeys(one.driver for one in (*scenario.changes, *scenario.planned)))
+    return list(dict.fromkeys([one.driver for one in scenario.changes] + [one.driver for one in scenario.planned]))
 
 
 def _orders(drivers: Sequence[str], exact: bool) -> list[list[str]]:

@@ -1,8 +1,8 @@
 // Draws every .chart from the JSON beside it: what was sold and its forecast, what a forecast is made of, or errors by lead.
 (() => {
   "use strict";
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const { number, percent, day, period } = inLocale;
+  const { colour, inPercent, band, box, intervalWords, chartOf, follow } = charts;
+  const { number, percent, day } = inLocale;
   const known = (value) => value !== null && value !== undefined;
 
   // Palette: Okabe and Ito; the last one for what is unusual.
@@ -14,25 +14,19 @@
     [x > whole / 2 ? x - width - 24 : x + 24, 8]);
 
   const common = () => {
-    const text = colour("--bs-body-color"), faint = colour("--bs-border-color");
+    const { base, ...shades } = charts.common();
     return {
-      text, faint,
+      ...shades,
       base: {
-        animation: false,
-        textStyle: { color: text, fontFamily: colour("--bs-body-font-family") },
+        ...base,
         legend: { show: false },  // its buttons stand above the chart and wrap
-        tooltip: { trigger: "axis", backgroundColor: colour("--bs-body-bg"), borderColor: faint, textStyle: { color: text }, confine: true, position: beside },
-        xAxis: { type: "category", axisLine: { lineStyle: { color: faint } }, axisLabel: { color: text, hideOverlap: true, formatter: day }, axisTick: { show: false } },
-        yAxis: { type: "value", axisLabel: { color: text, formatter: number }, splitLine: { lineStyle: { color: faint } } },
+        tooltip: { ...base.tooltip, position: beside },
+        xAxis: { ...base.xAxis, axisLabel: { ...base.xAxis.axisLabel, formatter: day } },
       },
     };
   };
 
-  // A band is an invisible line at its lower edge with its height stacked on top.
-  const band = (name, lower, upper, fill) => [
-    { name, type: "line", stack: name, data: lower, lineStyle: { opacity: 0 }, symbol: "none", silent: true, itemStyle: { color: fill } },
-    { name, type: "line", stack: name, data: upper.map((value, place) => known(value) ? value - lower[place] : null), lineStyle: { opacity: 0 }, areaStyle: { color: fill, opacity: 0.22 }, itemStyle: { color: fill, opacity: 0.3 }, symbol: "none", silent: true },
-  ];
+  const between = (name, lower, upper, shade) => band(name, lower, upper.map((value, place) => (known(value) ? value - lower[place] : null)), shade, 0.22);
 
   // Lines are drawn with as many points as there are pixels, which keeps peaks; a lone point between gaps is a dot.
   const line = (name, data, shade, style = {}) => ({
@@ -42,12 +36,10 @@
 
   const tooltip = (data, unit) => (points) => {
     const place = points[0].dataIndex;
-    const box = document.createElement("div");
-    const row = (words) => { box.appendChild(document.createElement("div")).textContent = words; };
-    box.appendChild(document.createElement("strong")).textContent = period(data.dates[place]);
+    const lines = [], row = (words) => lines.push(words);
     const value = (words, values, lower, upper) => {
       if (!values || !known(values[place])) return;
-      row(`${words}: ${number(values[place])}${lower ? ` (${_("%(least)s to %(most)s", { least: number(lower[place]), most: number(upper[place]) })})` : ""} ${unit}`);
+      row(`${words}: ${number(values[place])}${lower ? intervalWords(lower[place], upper[place]) : ""} ${unit}`);
     };
     const out = data.out_of_stock.find(([at]) => at === place);
     if (out) row(data.is_sum ? _("Some out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` }) : _("Out of stock: demand at least %(units)s", { units: `${number(out[1])} ${unit}` })); else value(_("Sold"), data.demand);
@@ -63,7 +55,7 @@
     value(_("Last year"), data.last_year);
     const marks = data.marks.filter((mark) => mark.at.includes(place)).map((mark) => mark.name);
     if (marks.length) row(marks.join(", "));
-    return box;
+    return box(data.dates[place], lines);
   };
 
   // The period that today lies in: the last that begins no later, where another follows or a forecast covers it.
@@ -118,11 +110,11 @@
     const series = [  // the slider under the chart shows the first of them
       ...(data.demand.some(known) ? [line(_("Sold"), data.demand, text)] : []),
       { ...line(plan, data.plan, colour("--plan"), { width: 2.5 }), ...above },
-      ...band(_("%(coverage)s interval", { coverage }), data.lower, data.upper, colour("--plan")),
+      ...between(_("%(coverage)s interval", { coverage }), data.lower, data.upper, colour("--plan")),
     ];
     if (data.scenario) {
       series.push({ ...line(_("Scenario"), data.scenario, colour("--scenario"), { width: 2.5, type: "dashed" }), ...above });
-      series.push(...band(_("Scenario's %(coverage)s interval", { coverage }), data.scenario_lower, data.scenario_upper, colour("--scenario")));
+      series.push(...between(_("Scenario's %(coverage)s interval", { coverage }), data.scenario_lower, data.scenario_upper, colour("--scenario")));
     }
     if (data.model) {
       series.push({ ...line(_("Model"), data.model, colour("--plan"), { width: 1.5, type: "dotted" }), ...above });
@@ -179,7 +171,7 @@
       grid: { left: 8, right: 16, top: 12, bottom: 24, containLabel: true },
       tooltip: { ...base.tooltip, valueFormatter: (value) => percent(value, 1) },
       xAxis: { ...base.xAxis, axisLabel: { color: text, hideOverlap: true }, data: data.leads, name: { day: _("days ahead"), week: _("weeks ahead"), month: _("months ahead"), quarter: _("quarters ahead") }[place.dataset.period], nameLocation: "middle", nameGap: 26, nameTextStyle: { color: text } },
-      yAxis: { ...base.yAxis, min: 0, axisLabel: { color: text, formatter: (value) => percent(value) } },
+      yAxis: { ...inPercent(base), min: 0 },
       series: [
         line(_("As shown"), data.seen, colour("--plan"), { width: 2.5 }),
         line(_("Seasonal naive"), data.naive, palette[0], { type: "dotted", width: 2 }),
@@ -248,8 +240,7 @@
   };
 
   const draw = () => document.querySelectorAll(".chart").forEach((place) => {
-    const data = dataOf(place), isNew = !echarts.getInstanceByDom(place);
-    const chart = isNew ? echarts.init(place, null, { renderer: "canvas" }) : echarts.getInstanceByDom(place);
+    const data = dataOf(place), isNew = !echarts.getInstanceByDom(place), chart = chartOf(place);
     const kind = kinds[place.dataset.kind];
     const option = kind ? kind(data, place.dataset.unit, place) : zoomAgain(forecast(data, place.dataset.unit), data);
     option.legend.selected = Object.fromEntries([...off].map((name) => [name, false]));
@@ -262,7 +253,7 @@
     }
     place.dataset.drawn = "yes";
   });
-  const resize = () => document.querySelectorAll(".chart").forEach((place) => { if (place.clientWidth) echarts.getInstanceByDom(place)?.resize(); });
+  const resize = follow(".chart", draw);
   const mainChart = () => [...document.querySelectorAll(".chart:not([data-kind])")].map((place) => [place, echarts.getInstanceByDom(place)]).find(([, chart]) => chart);
 
   document.addEventListener("click", (event) => {
@@ -282,11 +273,8 @@
   });
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-fill]").forEach((button) => { button.hidden = !document.fullscreenEnabled; }));
   document.addEventListener("panel", resize);  // what is hidden has no width
-  document.addEventListener("DOMContentLoaded", draw);
   document.addEventListener("chart-data", draw);  // the grid changed what a chart draws
-  document.addEventListener("theme", () => { if (document.readyState !== "loading") draw(); });
   document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target?.id === "result" || document.querySelector(".chart:not([data-drawn])")) draw(); });
   document.addEventListener("toggle", (event) => { if (event.target.open) resize(); }, true);
-  window.addEventListener("resize", resize);
   window.matchMedia("print").addEventListener("change", resize);
 })();

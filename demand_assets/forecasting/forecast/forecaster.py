@@ -256,9 +256,9 @@ class Forecaster:
 
     def _answer(self, asked: Sequence[ForecastRequest]) -> list[Forecast]:
         plans = [one.plan for one in asked if isinstance(one.plan, ForecastRequest)]
-        said = _said([*asked, *plans])
-        found = {id(one): each for one, each in zip([*asked, *plans], said, strict=True)}
-        for one, each in zip([*asked, *plans], said, strict=True):
+        computed = list(zip([*asked, *plans], _compute([*asked, *plans]), strict=True))
+        found = {id(one): each for one, each in computed}
+        for one, each in computed:
             if one.scenario == PLAN and one.known_as is not None and one.model.pooled is not None:
                 self._keep_rows(one, each)
         forecasts = [self._forecast(one, found[id(one)], found[id(one.plan)].units if isinstance(
@@ -272,9 +272,9 @@ class Forecaster:
                 self._plans.popitem(last=False)
         return forecasts
 
-    def _forecast(self, asked: ForecastRequest, said: "_Said", plan: Floats | None) -> Forecast:
+    def _forecast(self, asked: ForecastRequest, computed: "_Computed", plan: Floats | None) -> Forecast:
         dataset, series, model, units, calibration = (
-            self._dataset, asked.series, asked.model, said.units, said.calibration)
+            self._dataset, asked.series, asked.model, computed.units, computed.calibration)
         if isinstance(asked.plan, Forecast):
             plan = asked.plan.part.forecast
         if plan is not None:
@@ -329,12 +329,12 @@ class Forecaster:
         changed = (asked[names].astype("string") != planned[names].astype("string")).any(axis=1).to_numpy()
         return nearest_past(ready.demand, self._dataset, asked[changed], count)
 
-    def _keep_rows(self, asked: ForecastRequest, said: "_Said") -> None:
+    def _keep_rows(self, asked: ForecastRequest, computed: "_Computed") -> None:
         """Let later scenarios find what boosters said of the plan, as long as the region-item is held in memory."""
         known, ready = self._held.get(asked.region_item, (None, None))
         if ready is not None and known == asked.known_as and ready.series is asked.series:
             ready.plans[len(asked.leads)] = _PlanRows(
-                asked.rows, said.answers, asked.model, said.factor, said.calibration)
+                asked.rows, computed.answers, asked.model, computed.factor, computed.calibration)
 
     def _ready(self, region_item: RegionItem, model: ServingModel, known_as: Hashable) -> _Ready:
         with self._lock:
@@ -367,8 +367,8 @@ def _known_history(demand: pd.DataFrame, periods: int | None) -> KnownHistory:
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What was said of one region-item."""
+class _Computed:
+    """Point forecasts of one region-item, and what of them stands where a scenario changes nothing."""
 
     units: Floats
     """Point forecasts, shape (n,)."""
@@ -379,9 +379,9 @@ class _Said:
     calibration: Calibration
 
 
-def _said(asked: Sequence[ForecastRequest]) -> list[_Said]:
-    """Point forecasts in units; the rows of all that stand on one pooled model are its question together, and of those
-    whose plan was answered before, only what differs from it."""
+def _compute(asked: Sequence[ForecastRequest]) -> list[_Computed]:
+    """The point forecasts of each, in its order; the rows of all that stand on one pooled model are its question
+    together, and of those whose plan was answered before, only what differs from it."""
     by_pooled: dict[tuple[int, bool], tuple[PooledModel, list[int]]] = {}
     for place, one in enumerate(asked):
         pooled = one.model.pooled
@@ -390,34 +390,38 @@ def _said(asked: Sequence[ForecastRequest]) -> list[_Said]:
     ratios, answers = [np.zeros(0)] * len(asked), [tuple[Floats, ...]()] * len(asked)
     for (_, is_beside), (pooled, places) in by_pooled.items():
         rows = np.concatenate([asked[place].rows for place in places])
-        found = _beside(pooled, rows, [asked[place].beside for place in places]) if is_beside else pooled.answers(
-            rows, threads=THREADS)
+        found = (_answers_beside(pooled, rows, [asked[place].beside for place in places]) if is_beside
+                 else pooled.answers(rows, threads=THREADS))
         ends = np.cumsum([len(asked[place].rows) for place in places])[:-1]
         for place, ratio, *each in zip(places, np.split(pooled.ratio_of(found, rows), ends), *(
                 np.split(answer, ends) for answer in found), strict=True):
             ratios[place], answers[place] = ratio, tuple(each)
-    return [_said_of(one, ratio, each) for one, ratio, each in zip(asked, ratios, answers, strict=True)]
+    return [_computed_of(one, ratio, each) for one, ratio, each in zip(asked, ratios, answers, strict=True)]
 
 
-def _beside(pooled: PooledModel, rows: Rows, plans: Sequence[_PlanRows | None]) -> tuple[Floats, ...]:
+def _answers_beside(pooled: PooledModel, rows: Rows, plans: Sequence[_PlanRows | None]) -> tuple[Floats, ...]:
+    """``PooledModel.answers`` of rows whose plans, all of them given and in the same order, were answered before."""
     there = [plan for plan in plans if plan is not None]
     return pooled.answers_beside(rows, np.concatenate([plan.rows for plan in there]), tuple(
         np.concatenate(answers) for answers in zip(*(plan.answers for plan in there), strict=True)), THREADS)
 
 
-def _said_of(asked: ForecastRequest, ratio: Floats, answers: tuple[Floats, ...]) -> _Said:
-    model, beside = asked.model, asked.beside
-    calibration = beside.calibration if beside is not None and beside.model is model else model.calibration_of(
-        asked.series)
+def _computed_of(asked: ForecastRequest, ratio: Floats, answers: tuple[Floats, ...]) -> _Computed:
+    """The point forecasts that follow from the boosters' answers; by the plan's calibration and factor where the same
+    model forecasts from the same rows."""
+    model = asked.model
+    beside = asked.beside if asked.beside is not None and asked.beside.model is model else None
+    calibration = beside.calibration if beside is not None else model.calibration_of(asked.series)
     if not isinstance(model, ForecastModel) or model.challenger is not None:
-        return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads), answers, None,
-                     calibration)
+        return _Computed(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads), answers, None,
+                         calibration)
     columns = list(model.pooled.columns)
-    is_known = beside is not None and beside.model is model and beside.factor is not None and np.array_equal(
-        beside.rows[:, columns].view(np.int32), asked.rows[:, columns].view(np.int32))
-    factor = beside.factor if beside is not None and is_known else model.factor(asked.rows)
-    return _Said(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads, factor), answers, factor,
-                 calibration)
+    factor = beside.factor if beside is not None and np.array_equal(
+        beside.rows[:, columns].view(np.int32), asked.rows[:, columns].view(np.int32)) else None
+    if factor is None:
+        factor = model.factor(asked.rows)
+    return _Computed(model.units(ratio, asked.rows, asked.series, asked.origins, asked.leads, factor), answers, factor,
+                     calibration)
 
 
 def _without_failing(asked: ForecastRequest) -> ForecastRequest:

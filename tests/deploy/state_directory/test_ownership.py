@@ -94,3 +94,12 @@ def test_a_port_whose_owner_would_share_it_is_in_use():
 
         with pytest.raises(PortInUseError, match="Dagster's code server"):
             require_free_ports({"CODE_PORT": holder.getsockname()[1]}, "127.0.0.1")
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_a_free_port_of_an_ipv6_address_is_free():
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        port = probe.getsockname()[1]
+
+    require_free_ports({"WEB_PORT": port}, "::1")

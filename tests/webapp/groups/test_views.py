@@ -1,13 +1,16 @@
 """The administrators' pages of groups, and what their members are told of them."""
 
+from threading import Thread
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from tests.webapp.api.conftest import Program, token_for
 from tests.webapp.conftest import EMAIL, page, post, text_of
 from webapp.db.database import db
+from webapp.groups.changes import change_group
 from webapp.tables import GroupRule, UserGroup
 
 
@@ -45,6 +48,30 @@ def test_what_cannot_be_said_of_a_group_changes_nothing(admin: FlaskClient, app:
     with app.app_context():
         assert db.session.scalars(select(UserGroup.name)).all() == ["North"]
         assert db.session.scalars(select(GroupRule)).all() == []
+
+
+def test_two_administrators_who_save_at_once_lose_no_value(admin: FlaskClient, app: Flask) -> None:
+    at = made(admin)
+    with app.app_context():
+        number, engine = db.session.scalars(select(UserGroup.id)).one(), db.engine
+
+    def by_somebody_else() -> None:
+        with app.app_context():
+            change_group(number, {"add_rules": [("item", "kettle")]})
+
+    others = [Thread(target=by_somebody_else)]
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def between(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if others and "region_item" in statement:  # the value is looked up
+            other = others.pop()
+            other.start()
+            other.join()
+
+    assert post(admin, f"{at}/rules", {"field": "region", "value": "north"}).status_code == 303
+
+    with app.app_context():
+        assert sorted(db.session.scalars(select(GroupRule.value))) == ["kettle", "north"]
 
 
 def test_a_value_is_taken_away_and_the_group_removed(admin: FlaskClient, app: Flask) -> None:

@@ -8,6 +8,7 @@ from flask_security.forms import LoginForm
 
 from webapp.access import role_of
 from webapp.administration.app_settings import app_settings
+from webapp.language.translations import gettext as _
 from webapp.services import services
 from webapp.tables import User
 
@@ -24,6 +25,7 @@ class SignInForm(LoginForm):
         user = cast(User, self.user)
         if services().settings.has_single_sign_on and not app_settings().password_sign_in and role_of(user) != "admin":
             log.warning("Refused a sign-in with a password as %s from %s", user.email, request.remote_addr)
-            self.form_errors.append(f"Passwords are for administrators here. Use {services().settings.web_oidc_name}.")
+            self.form_errors.append(_("Passwords are for administrators here. Use %(provider)s.",
+                                      provider=services().settings.web_oidc_name))
             return False
         return True

@@ -15,10 +15,9 @@ from webapp.api.conventions.shapes import KeyPath, Named, PageQuery, RequestPart
 from webapp.api.resources.region_items import name_of, row_of
 from webapp.db.database import LARGEST_ID
 from webapp.http.problems import problem
-from webapp.models.actions import KINDS, Kind, store_act
-from webapp.models.versions import version_of
+from webapp.models.actions import KINDS, NoSuchVersionError, NotPossibleError, store_act, version_for
 from webapp.models.views import LONGEST_REASON
-from webapp.tables import ModelAction, ModelVersion, RegionItemRow
+from webapp.tables import ModelAction, ModelVersion
 
 bp = resource("models", "Versions of models, what was decided of them, and acts of administrators.")
 
@@ -112,34 +111,21 @@ def list_acts(path: KeyPath, query: PageQuery) -> ActPage:
 def ask_for_act(path: KeyPath, body: ActionRequest) -> ActionResponse | Response:
     """Roll back, pin or unpin; carried out within seconds, as the list of acts shows."""
     row = row_of(path.key)
-    refused = _why_not(row, body)
-    if refused is not None:
-        return refused
-    version = body.version if body.kind != "unpin" else None
-    stored = store_act(once_token(), row.key, cast(Kind, body.kind), version, " ".join(body.reason.split()),
-                       actor().email, also_pin=body.kind == "roll_back" and body.also_pin)
+    if body.version is None and body.kind != "unpin":
+        return problem(422, "Say which `version`.")
+    try:
+        version = version_for(row, body.kind, body.version)
+    except NotPossibleError as error:
+        return problem(409, str(error))
+    except NoSuchVersionError as error:
+        abort(404, f"{error}. The list of versions shows those there are.")
+    stored = store_act(once_token(), row.key, body.kind, version.version if version else None,
+                       " ".join(body.reason.split()), actor().email,
+                       also_pin=body.kind == "roll_back" and body.also_pin)
     if stored.waits:
         return problem(409, "Another act on this model is to be carried out first. Ask again in some seconds.",
                        Retry_After="5")
     return _told(stored.act)
-
-
-def _why_not(row: RegionItemRow, asked: ActionRequest) -> Response | None:
-    """Why it cannot be done; None when it can."""
-    if row.production_version is None:
-        return problem(409, f"{row.region_item} has no model of its own in production, so there is nothing to do this "
-                            "with.")
-    if asked.kind == "unpin":
-        return None if row.pinned_by else problem(409, f"The model of {row.region_item} is not pinned.")
-    if asked.version is None:
-        return problem(422, "Say which `version`.")
-    if version_of(row.key, asked.version) is None:
-        abort(404, f"{row.region_item} has no version {asked.version}. The list of versions shows those there are.")
-    if asked.kind == "pin" and asked.version != row.production_version:
-        return problem(409, f"Only the version in production can be pinned, and that is v{row.production_version}.")
-    if asked.kind == "roll_back" and asked.version == row.production_version:
-        return problem(409, f"v{asked.version} is in production already.")
-    return None
 
 
 def _told(act: ModelAction) -> ActionResponse:

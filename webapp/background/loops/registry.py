@@ -58,40 +58,25 @@ class RegistryLoop:
         self._is_announcing = True
 
     def step(self) -> float | None:
-        """Ask the registry one thing when that is due; announce what waits until the next look."""
+        """Ask the registry one thing when that is due; announce what waits until the next look. For how long the loop
+        rests then; None: as it does between two turns."""
         asked = looked = False
         try:
-            if self._acts.is_due() and self._rest_of_acts.is_over() and carry_out(
-                    self._registry, self._services, self._files):
-                self._rest_of_acts.end()
-                self._sign.forget()
-                self._look.again()  # what it changed is seen at once
+            self._carry_out_acts()
             if self._cache.is_due():
                 self._cache_watch.look()
                 self._is_announcing = True
             if (self._look.seconds_left < LOOK_SECONDS - EARLY_SECONDS and not self._watch.is_busy
                     and self._sign.has_changed):
                 self._look.again()
-            if self._look.is_due():
-                looked = True
-                if not self._watch.is_settled:
-                    self._sign.forget()
-                if self._sign.must_be_asked():
-                    asked = True
+            if looked := self._look.is_due():
+                if asked := self._may_have_changed():
                     self._look_or_begin()
-                    if self._watch.is_busy:
-                        self._look.start(BUSY_LOOK_SECONDS)
                 else:
                     self._look.again()  # to look at files costs nothing: what changes is asked for in the next turn
             if not asked and (looked or self._look.seconds_left > LOOK_SECONDS / 3) and self.between.is_due():
                 asked = self.ask_something_else()
-            seconds = self._look.seconds_left or LOOK_SECONDS / 2
-            if asked or self._is_announcing or (looked and self._rest.is_over()):
-                self._is_announcing = False
-                self._pooled_watch.announce_wanted()
-                self._is_announcing = self._watch.announce_wanted(seconds)
-            if not self._is_announcing:
-                self._watch.note_swept(seconds)
+            self._announce(asked or (looked and self._rest.is_over()))
         except RegistryDownError as error:
             self._sign.forget()
             self._rest_of_acts.end()
@@ -104,6 +89,18 @@ class RegistryLoop:
             return None
         return QUIET if looked and self._rest.is_settled and self._rest_of_acts.is_settled else RESTING_SECONDS
 
+    def _carry_out_acts(self) -> None:
+        if self._acts.is_due() and self._rest_of_acts.is_over() and carry_out(
+                self._registry, self._services, self._files):
+            self._rest_of_acts.end()
+            self._sign.forget()
+            self._look.again()  # what it changed is seen at once
+
+    def _may_have_changed(self) -> bool:
+        if not self._watch.is_settled:
+            self._sign.forget()
+        return self._sign.must_be_asked()
+
     def _look_or_begin(self) -> None:
         """Look for what changed; as long as not everything was seen once, see the next part of it instead."""
         if self._watch.is_new_here:
@@ -111,6 +108,18 @@ class RegistryLoop:
                 self.sweep.start()
         elif not self._watch.look():
             self.sweep.again()
+        if self._watch.is_busy:
+            self._look.start(BUSY_LOOK_SECONDS)
+
+    def _announce(self, is_anything_new: bool) -> None:
+        """Announce what is wanted until the next look, and write down what a sweep brought in what is left of that."""
+        seconds = self._look.seconds_left or LOOK_SECONDS / 2
+        if is_anything_new or self._is_announcing:
+            self._is_announcing = False
+            self._pooled_watch.announce_wanted()
+            self._is_announcing = self._watch.announce_wanted(seconds)
+        if not self._is_announcing:
+            self._watch.note_swept(seconds)
 
     def ask_something_else(self) -> bool:
         """Whether the registry was asked one thing besides what changed: all versions, those of a retrain that was

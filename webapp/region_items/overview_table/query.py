@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from demand_assets.forecasting.dataset.attributes import Axis
 from webapp.db.database import db, now
 from webapp.http.choices import one_of
+from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext as _l
 from webapp.pages.listing import parse_page, place_of
 from webapp.personal.favourites import count_favourites
@@ -278,7 +279,7 @@ def _picked(text: str) -> int:
         return 0
     found = visible_view(text)
     if found is None or not found.is_picked:
-        abort(404, "There is no such saved view of picked region-items, or it is not shared with you.")
+        abort(404, _("There is no such saved view of picked region-items, or it is not shared with you."))
     return found.id
 
 

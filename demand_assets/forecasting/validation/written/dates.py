@@ -116,7 +116,7 @@ def read_dates(column: "pd.Series[Any]", frequency: Frequency, date_format: str 
                 local = column.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
                 column = local if _are_stamps(has_clock.to_numpy()) else column.where(~has_clock, local)
         stamps = (column if column.dt.tz is None else column.dt.tz_localize(None)).to_numpy()
-        days = stamps.astype("datetime64[D]")
+        days: Dates = stamps.astype("datetime64[D]")
         off = np.flatnonzero(stamps != days)  # not at midnight, or missing
         has_time = np.zeros(size, dtype=bool)
         minute = np.full(size, 0 if is_utc else -1)
