@@ -227,7 +227,7 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         limit=DEMAND_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new demand", cursor=cursor.text())
-    waiting = now - records[0].timestamp
+    waiting = abs(now - records[0].timestamp)
     if waiting < MEASURING_WAITS_SECONDS and _unfinished(context.instance, {KIND_TAG: RETRAIN_KIND}):
         return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait",
                                cursor=cursor.text())
@@ -259,7 +259,7 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     failed = _without_candidate(context.instance, asked)
     cool_down = timedelta(hours=rules.cool_down_hours)
     waiting = {one: kept for one, kept in asked.items()
-               if now - kept.at < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
+               if abs(now - kept.at) < (min(cool_down, pause_after(kept.tries)) if one in failed else cool_down)}
     observations = latest(stages.store, now)
     learned = {one: kept.learned for one, kept in asked.items() if one not in failed and kept.learned}
     nominations = nominate(observations, stages.dataset, now, waiting, learned)
@@ -272,7 +272,7 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     requests = list(_requests(RETRAIN_JOB, [one.region_item.key for one in nominations],
                               f"{BY_SENSOR}: {', '.join(reasons)}", now.isoformat()))
     measured = {one.region_item: one for one in observations}
-    kept = {one: each for one, each in asked.items() if now - each.at < cool_down or (
+    kept = {one: each for one, each in asked.items() if abs(now - each.at) < cool_down or (
         one in learned and one in measured and learned[one].is_all_of(measured[one], stages.dataset))}
     for request in requests:
         for key in keys_of(request.run_config):

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 FOLDER = "monitoring"
 KEPT = timedelta(days=2)
 """What was measured longer ago than this is no reason to retrain today."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""Between the machines of one installation, at most."""
 
 
 def measure(pipeline: Pipeline, region_items: Sequence[RegionItem], now: datetime) -> list[Observation]:
@@ -56,10 +58,14 @@ def measure(pipeline: Pipeline, region_items: Sequence[RegionItem], now: datetim
 
 
 def latest(store: DemandStore, now: datetime) -> list[Observation]:
-    """The newest observation of each region-item, of the last two days."""
+    """The newest observation of each region-item, of the last two days.
+
+    What is of later than now was measured before the clock was put back, and older than what was measured since.
+    """
     newest: dict[RegionItem, Observation] = {}
-    oldest = f"{now.astimezone(UTC) - KEPT:%Y%m%dT%H%M%S}"
-    for name in store.names(FOLDER):
+    at = now.astimezone(UTC)
+    oldest, latest_yet = (f"{one:%Y%m%dT%H%M%S}" for one in (at - KEPT, at + CLOCKS_DIFFER))
+    for name in sorted(store.names(FOLDER), key=lambda name: (name <= latest_yet, name)):
         if name < oldest:
             continue
         try:

@@ -167,7 +167,8 @@ def _end_or_note() -> None:
         words = ENDED if SESSION_ID in session else NOT_KEPT
         logout_user()
         flash(str(words), "info")
-    elif (row := this_session()) is not None and BY_ITSELF not in request.headers and now() - row.seen_at > USE_NOTED:
+    elif (row := this_session()) is not None and BY_ITSELF not in request.headers and abs(
+            now() - row.seen_at) > USE_NOTED:
         _note_use(row.id)
 
 

@@ -53,7 +53,7 @@ def days_allowed() -> dict[int, str]:
 def has_just_signed_in() -> bool:
     """Whether the provider of single sign-on has just said who this is, for those who have no password to show."""
     here = this_session()
-    return here is not None and here.way == ONCE_MORE and now() - here.began_at < PROVEN
+    return here is not None and here.way == ONCE_MORE and abs(now() - here.began_at) < PROVEN
 
 
 class MakesAToken:

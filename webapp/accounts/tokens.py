@@ -100,7 +100,7 @@ def actor_of(secret: str, address: str) -> Actor | None:
     role = min(token.role, role_of(token.user), key=ROLES.index)
     found = Actor(token.user.email, role, f"token {token.name}", address,  # type: ignore[arg-type]  # kept as text
                   sees_of(token.user))
-    if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
+    if token.used_at is None or abs(now() - token.used_at) > timedelta(seconds=USE_NOTED_SECONDS):
         _note_use(token.id, address)
     return found
 

@@ -2,12 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, Float, MetaData, event, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Engine,
+    Float,
+    MetaData,
+    SQLColumnExpression,
+    event,
+    or_,
+    text,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import JSON, TypeDecorator
@@ -54,6 +65,16 @@ migrate = Migrate(db=db, render_as_batch=True)
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)
+
+
+def has_come(moment: SQLColumnExpression[Any], at: datetime, longest: timedelta) -> ColumnElement[bool]:
+    """Whether it is time for what waits until a moment; never where the moment is null.
+
+    Args:
+        at: this moment.
+        longest: no moment is ever set further ahead. One that is was set before the clock was put back, and has come.
+    """
+    return or_(moment <= at, moment > at + longest)
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def count(wanted: Sequence[tuple[str, Amount]], at: float) -> int:
     with writing():
         insert_absent(Attempts, [{"key": key, "times": [], "ends_at": now()} for key in sorted(amounts)])
         rows = locked_rows(select(Attempts).where(Attempts.key.in_(amounts)), Attempts.key)
-        counting = {row.key: [each for each in row.times if at - amounts[row.key].seconds < each] for row in rows}
+        counting = {row.key: [each for each in row.times if abs(at - each) < amounts[row.key].seconds] for row in rows}
         waits = [ceil(times[-amounts[key].times] + amounts[key].seconds - at) for key, times in counting.items()
                  if len(times) >= amounts[key].times]
         if waits:

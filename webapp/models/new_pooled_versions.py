@@ -13,7 +13,7 @@ from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.store.stored_files import NotInStoreError
-from webapp.db.database import db, now, writing
+from webapp.db.database import db, has_come, now, writing
 from webapp.region_items.forecast_figures import want_forecasts_without_model
 from webapp.region_items.production import note_pooled
 from webapp.region_items.rows import locked_pooled, pooled_row
@@ -69,10 +69,10 @@ class PooledWatch:
         Raises: RegistryDownError: files must be fetched and the registry does not answer.
         """
         row = pooled_row()
-        due = row is not None and row.fetch_after is not None and row.fetch_after <= now()
+        due = db.session.scalar(select(PooledRow.id).where(has_come(PooledRow.fetch_after, now(), TRY_AGAIN)))
         version = row.wanted_version if row else None
         db.session.rollback()
-        if not due or version is None:
+        if due is None or version is None:
             return
         try:
             self._try(self._files.whole_pooled(version))

@@ -23,7 +23,7 @@ from demand_assets.forecasting.registry.session import NotRegisteredError, Regis
 from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from demand_assets.forecasting.telemetry.tracing import span
-from webapp.db.database import db, now, writing
+from webapp.db.database import db, has_come, now, writing
 from webapp.db.locks import locked_one, locked_rows
 from webapp.models.actions import ActingRegistry
 from webapp.models.versions import EVENTS, follow_registry
@@ -214,7 +214,7 @@ class Watch:
         """
         until = monotonic() + seconds
         due = db.session.execute(select(RegionItemRow.key, RegionItemRow.fetch_after).where(
-            RegionItemRow.fetch_after.is_not(None), RegionItemRow.fetch_after <= now())
+            has_come(RegionItemRow.fetch_after, now(), TRY_AGAIN))
             .order_by(RegionItemRow.model_problem != "", RegionItemRow.fetch_after.desc(), RegionItemRow.position)
         ).all()
         db.session.rollback()
@@ -225,7 +225,7 @@ class Watch:
                 return True
             if place == len(due) and self._announced >= BURST:
                 log.info("%s versions were taken up in a row; the last had waited %.1f s", self._announced,
-                         (now() - (wanted_since or now())).total_seconds())
+                         max((now() - (wanted_since or now())).total_seconds(), 0.0))
         self._announced = 0
         return False
 

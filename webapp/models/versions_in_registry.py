@@ -8,6 +8,7 @@ that some are passed over: then it is read again, before any is forgotten.
 
 import logging
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 from demand_assets.forecasting.registry.registry import RegisteredPage
@@ -39,7 +40,7 @@ class RegisteredVersions:
         self._registry = registry
         self._of = self._token = ""
         self._began: datetime = now()
-        self._ended: datetime | None = None
+        self._ended: float | None = None
         self._found: dict[str, set[int]] = {}
 
     def is_due(self) -> bool:
@@ -47,7 +48,7 @@ class RegisteredVersions:
         gap = _gap()
         if gap and gap != self._of:
             self._begin(gap)
-        return bool(gap) and (self._ended is None or now() - self._ended >= TOLD_LATE)
+        return bool(gap) and (self._ended is None or timedelta(seconds=monotonic() - self._ended) >= TOLD_LATE)
 
     def read_some(self) -> None:
         """Ask for the next page; some time after the last one, forget what the registry does not have.
@@ -62,7 +63,7 @@ class RegisteredVersions:
             note_registered(page.versions)
         for one in page.versions:
             self._found.setdefault(one.region_item.key, set()).add(one.version)
-        self._token, self._ended = page.token, None if page.token else now()
+        self._token, self._ended = page.token, None if page.token else monotonic()
 
     def _forget(self) -> None:
         with writing():

@@ -65,7 +65,7 @@ def detail() -> str:
     accuracy = accuracy_of(services(), row.region_item, [each.version.version for each in page.found])
     acts, fetches = acts_of(row.key), waiting_fetches(row.key)
     back = row.wanted.get("rolled_back")
-    waits = any(each.state == "stored" or (each.done_at and now() - each.done_at < ANNOUNCED_AFTER)
+    waits = any(each.state == "stored" or (each.done_at and abs(now() - each.done_at) < ANNOUNCED_AFTER)
                 for each in (*acts, *fetches.values()))
     template = "models/_versions.html" if request.headers.get("HX-Target") == "versions" else "models/detail.html"
     return render_template(template, row=row, page=page, accuracy=accuracy, acts=acts, fetches=fetches,

@@ -31,6 +31,8 @@ SINCE = "notices since"
 """Under which is noted from when on people are told: nothing of what was before."""
 LOOKED_BACK = timedelta(days=2)
 """For so long is looked back each time, as what is told once is not told again."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""Between the machines of one installation, at most."""
 MOST_PROMOTED = 500
 MOST_COMPARED = 12
 """Promoted models of one retrain whose forecasts before and after are compared."""
@@ -59,10 +61,12 @@ def _since() -> datetime:
     at = now()
     began = datetime.fromisoformat(mark.value) if mark else at
     db.session.rollback()
-    if mark is None:
+    if mark is None or began > at + CLOCKS_DIFFER:  # the latter: the clock was put back
         with writing():
-            if locked(Watermark, SINCE) is None:
+            known = locked(Watermark, SINCE)
+            if known is None or known.value == (mark.value if mark else ""):
                 set_watermark(SINCE, at.isoformat())
+        began = at
     return max(began, at - LOOKED_BACK)
 
 

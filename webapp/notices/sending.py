@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from webapp.db.database import db, now, writing
+from webapp.db.database import db, has_come, now, writing
 from webapp.db.locks import locked_rows
 from webapp.notices.letters import send_letter
 from webapp.notices.not_sent import NotSentError
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """After the first failure, and at most: each pause is four times the one before."""
+LONGEST_WAIT = timedelta(days=1)
+"""Of a daily letter, which waits longer than any pause."""
 MOST_ATTEMPTS = 10
 MOST_AT_ONCE = 20
 """Sent in one turn; the next goes on."""
@@ -39,8 +41,9 @@ def give_up_cut_off() -> int:
 
 def send_due() -> int:
     """How many were sent of those that are due. A receiver that fails gets nothing more in this turn."""
-    query = select(Delivery).where(Delivery.state == "waiting", Delivery.next_at <= now()).order_by(
-        Delivery.next_at, Delivery.id).limit(MOST_AT_ONCE)
+    query = select(Delivery).where(
+        Delivery.state == "waiting", has_come(Delivery.next_at, now(), LONGEST_WAIT)).order_by(
+            Delivery.next_at, Delivery.id).limit(MOST_AT_ONCE)
     due = [(one.id, one.way, one.receiver) for one in db.session.scalars(query)]
     db.session.rollback()
     letters: dict[tuple[str, str, int], list[int]] = {}

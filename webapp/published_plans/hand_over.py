@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from demand_assets.forecasting.store.object_store import object_store_errors
 from webapp.administration.app_settings import AppSettings, app_settings
-from webapp.db.database import db, now, snapshot, writing
+from webapp.db.database import db, has_come, now, snapshot, writing
 from webapp.db.locks import insert_absent, locked_one
 from webapp.pages.download_files import MOST_EXCEL_ROWS, Format, safe_name, write_csv, write_xlsx
 from webapp.published_plans.files import columns_of, rows_of
@@ -181,7 +181,8 @@ def hand_over_due(found: Services, moment: datetime) -> bool:
     """Whether something was handed over, or tried: one file, the one that waits longest."""
     place = found.settings.web_hand_over_folder
     due = db.session.scalars(select(HandOver).where(HandOver.done_at.is_(None)).where(
-        (HandOver.retry_at.is_(None)) | (HandOver.retry_at <= moment)).order_by(HandOver.id).limit(1)).first()
+        HandOver.retry_at.is_(None) | has_come(HandOver.retry_at, moment, LONGEST_PAUSE)).order_by(
+            HandOver.id).limit(1)).first()
     if due is None or not place:
         db.session.rollback()
         return False

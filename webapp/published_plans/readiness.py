@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, func, select
 
@@ -73,7 +73,7 @@ class Readiness(StoredJson):
 def readiness() -> Readiness:
     """What is wrong with today's plan now."""
     dataset = services().dataset
-    oldest = oldest_behind(dataset, dataset.horizon - 1, datetime.now(UTC).date())
+    oldest = oldest_behind(dataset, dataset.horizon - 1, date.today())
     has_forecast = RegionItemRow.key.in_(select(StoredForecast.key))
     conditions: dict[str, Sequence[ColumnElement[bool]]] = {
         "missing": (~has_forecast,),

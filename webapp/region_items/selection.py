@@ -134,7 +134,7 @@ def stored_keys(token: str) -> list[str]:
 def _used(token: str) -> bool:
     """Whether there is such a selection; that it is used is noted once a day, in a transaction of its own."""
     found = db.session.get(Selection, token)
-    if found is None or now() - found.used_at < NOTED_EVERY:
+    if found is None or abs(now() - found.used_at) < NOTED_EVERY:
         return found is not None
     with writing():
         found = locked(Selection, token)  # it may have expired in this moment

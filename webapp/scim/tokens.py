@@ -71,7 +71,7 @@ def found_by(secret: str) -> ScimToken | None:
 def actor_of(token: ScimToken, address: str) -> Actor:
     """Who what is done with a token is recorded of. Its use is noted, once a minute."""
     found = Actor(f"SCIM token {token.name}", "viewer", "SCIM", address)
-    if token.used_at is None or now() - token.used_at > timedelta(seconds=USE_NOTED_SECONDS):
+    if token.used_at is None or abs(now() - token.used_at) > timedelta(seconds=USE_NOTED_SECONDS):
         _note_use(token.id, address)
     return found
 

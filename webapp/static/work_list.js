@@ -50,7 +50,7 @@
     field.focus();
     if (field.select) field.select();
   };
-  const inAWeek = () => { const day = new Date(Date.now() + 7 * 86400000); return `${day.getFullYear()}-${String(day.getMonth() + 1).padStart(2, "0")}-${String(day.getDate()).padStart(2, "0")}`; };
+  const inAWeek = () => { const day = new Date(); day.setDate(day.getDate() + 7); return `${day.getFullYear()}-${String(day.getMonth() + 1).padStart(2, "0")}-${String(day.getDate()).padStart(2, "0")}`; };
 
   const ACTS = {
     j: () => go(1),

@@ -181,7 +181,7 @@ def lost_starts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     for run in (record.dagster_run for record in starting):
         if not (reason := launcher.lost_start(run)):
             continue
-        lost[run.run_id] = before.get(run.run_id, now)
+        lost[run.run_id] = min(before.get(run.run_id, now), now)  # later than now: the clock was put back
         if now - lost[run.run_id] >= SILENT_SECONDS:
             put_back(context.instance, run, f"The run did not begin for {SILENT_SECONDS} seconds: {reason}.")
     return dg.SensorResult(skip_reason=f"{len(lost)} runs look lost" if lost else "no run is lost",

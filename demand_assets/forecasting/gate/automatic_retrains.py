@@ -78,7 +78,7 @@ def standing(observations: Sequence[Observation], dataset: Dataset, now: datetim
         told.append(f"largest decay {worst.decay:.2f} times the backtest's WAPE, {worst.region_item} (limit "
                     f"{rules.decay:g})")
     moved, newest = max(observations, key=lambda one: one.drift), max(observations, key=lambda one: one.new_periods)
-    oldest = max((now - one.promoted_at).total_seconds() / 86_400 for one in observations)
+    oldest = max(0.0, *((now - one.promoted_at).total_seconds() / 86_400 for one in observations))
     told.append(f"largest drift {moved.drift:.2f}, {moved.drifted} of {moved.region_item} (limit {rules.drift:g})")
     told.append(f"most new demand {newest.new_periods} periods (limit {rules.new_periods or dataset.horizon})")
     told.append(f"oldest {oldest:.0f} days (limit {rules.max_age_days:g})")

@@ -568,7 +568,8 @@ class TestRetrainWhenNeeded:
 
         assert not retrain_when_needed(context(instance, automatic, before)).run_requests
 
-    @pytest.mark.parametrize(("hours", "is_asked_again"), [(0, False), (19, False), (21, True)])
+    @pytest.mark.parametrize(("hours", "is_asked_again"), [(0, False), (19, False), (21, True),
+                                                            (-19, False), (-24 * 365, True)])  # the clock was put back
     def test_the_cool_down_of_twenty_hours_is_kept_also_by_a_cursor_of_an_earlier_version(
             self, instance: dg.DagsterInstance, automatic: PipelineResource, pipeline: Pipeline, keys: list[str],
             hours: int, is_asked_again: bool) -> None:

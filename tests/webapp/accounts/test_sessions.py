@@ -26,7 +26,7 @@ from tests.webapp.conftest import (
 )
 from webapp.accounts import users
 from webapp.accounts.sessions import BY_ITSELF
-from webapp.db.database import db
+from webapp.db.database import db, now
 from webapp.tables import User, UserSession
 
 
@@ -152,6 +152,15 @@ def test_use_is_what_a_person_does(app: Flask, client: FlaskClient) -> None:
     [after] = kept(app, EMAIL)
 
     assert after.seen_at - before.seen_at > timedelta(minutes=59)
+
+
+def test_a_session_used_before_the_clock_was_put_back_is_idle_from_its_next_use_on(
+        app: Flask, client: FlaskClient) -> None:
+    age_sessions(app, EMAIL, seen=timedelta(days=-365))
+    client.get("/account")
+
+    [row] = kept(app, EMAIL)
+    assert row.seen_at - now() < timedelta(minutes=1)
 
 
 def test_a_new_role_leaves_no_session(app: Flask, viewer: FlaskClient) -> None:

@@ -265,12 +265,13 @@ class TestIdempotency:
         with app.app_context():
             assert db.session.query(Retrain).count() == 1
 
-    def test_one_that_was_cut_off_is_carried_out_once_when_it_is_sent_again(self, app: Flask,
-                                                                            planning: Program) -> None:
+    @pytest.mark.parametrize("minutes", [3, -60])  # the latter: the clock was put back
+    def test_one_that_was_cut_off_is_carried_out_once_when_it_is_sent_again(self, app: Flask, planning: Program,
+                                                                            minutes: int) -> None:
         planning.post("/retrains", self.ASKED, Idempotency_Key="cut-off-here")
         with app.app_context(), writing():  # as if the process had died before it noted the answer
             answered = db.session.query(Answered).one()
-            answered.status, answered.at = 0, now() - timedelta(minutes=3)
+            answered.status, answered.at = 0, now() - timedelta(minutes=minutes)
 
         again = planning.post("/retrains", self.ASKED, Idempotency_Key="cut-off-here")
 

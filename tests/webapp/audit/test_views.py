@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -226,13 +226,16 @@ class TestThePage:
         assert "overrides: – → count 12, first date day 0, amount 10.5; date day 1" in words
         assert "date day 9, amount 10.5; and 2 more" in words
 
-    def test_it_is_filtered_by_its_address(self, admin: FlaskClient) -> None:
-        today = datetime.now(UTC).date().isoformat()
+    def test_it_is_filtered_by_its_address(self, app: Flask, admin: FlaskClient) -> None:
+        with app.app_context():
+            asked = db.session.scalars(select(AuditEntry.at).where(AuditEntry.act == "asked").order_by(AuditEntry.at))
+            first, *_, last = [at.date() for at in asked]  # two dates around midnight
         assert subjects(admin, kind="adjustment") == ["north · kettle on 2026-06-16"]
         assert subjects(admin, act="asked", who="a command") == ["retrain 2 (1 region-item) Öl"]
         assert subjects(admin, q="RETRAIN 1 (") == ["retrain 1 (2 region-items)"]
         assert subjects(admin, q="Öl") == ["retrain 2 (1 region-item) Öl"]
-        assert len(subjects(admin, q="retrain", **{"from": today, "to": today})) == 2
+        assert len(subjects(admin, q="retrain", **{"from": str(first), "to": str(last)})) == 2
+        assert subjects(admin, q="retrain", **{"from": str(last + timedelta(days=1))}) == []
         assert subjects(admin, q="retrain", to="2020-01-01") == []
         assert subjects(admin, q="100%") == []
 

@@ -200,6 +200,14 @@ def test_an_amount_comes_back_with_time_and_what_does_not_count_is_removed(app: 
         assert db.session.scalar(select(func.count()).select_from(Attempts)) == 1
 
 
+def test_what_was_tried_before_the_clock_was_put_back_locks_nobody_out(app: Flask) -> None:
+    with app.app_context():
+        ahead = now().timestamp() + 86_400
+        assert [count([("x", Amount(1, 60))], ahead + n) for n in range(2)] == [0, 59]
+
+        assert [count([("x", Amount(1, 60))], ahead - 86_400 + n) for n in range(2)] == [0, 59]
+
+
 def test_every_limit_is_of_a_page_that_there_is(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"web_mail_server": "127.0.0.1"}))
 

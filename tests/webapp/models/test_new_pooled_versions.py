@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,8 @@ from tests.webapp.conftest import (
 )
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.loops.registry import RegistryLoop
-from webapp.db.database import db
-from webapp.tables import RegionItemRow
+from webapp.db.database import db, now
+from webapp.tables import PooledRow, RegionItemRow
 
 NEW = RegionItem("north", "new lamp")
 TOO_SHORT = "too short for a model of its own: 5 periods of demand; training needs 84"
@@ -58,6 +59,20 @@ def pooled_on_disk(background: Background) -> list[str]:
 
 def standing_on(model: ForecastModel, pooled_version: int) -> ForecastModel:
     return replace(model, pooled=model.pooled.with_version(pooled_version))
+
+
+def test_a_pooled_model_wanted_before_the_clock_was_put_back_is_announced(
+        app: Flask, background: Background, registry: FakeRegistry, pooled: PooledModel) -> None:
+    registry.promote_pooled(pooled)
+    with app.app_context():
+        row = db.session.get_one(PooledRow, 1)
+        row.wanted_version, row.fetch_after = 1, now() + timedelta(hours=1)
+        db.session.commit()
+
+    background.watch()
+
+    with app.app_context():
+        assert db.session.get_one(PooledRow, 1).production_version == 1
 
 
 def test_a_short_region_item_is_forecast_by_the_pooled_model_and_says_so(

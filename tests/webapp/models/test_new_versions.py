@@ -4,6 +4,7 @@ import json
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any
@@ -133,6 +134,20 @@ def test_the_newest_is_announced_first_and_what_failed_last(app: Flask, backgrou
             assert looking.announce_wanted(seconds=0)
             assert announced(app) == set(MANY[left:4])
         assert not looking.announce_wanted(seconds=0)
+
+
+def test_what_was_wanted_before_the_clock_was_put_back_is_announced_at_once(
+        app: Flask, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    with app.app_context():
+        looking = watch(background)
+        registry.promote(KETTLE, model)
+        looking.look()
+        db.session.get_one(RegionItemRow, KETTLE.key).fetch_after = now() + timedelta(hours=1)
+        db.session.commit()
+
+        looking.announce_wanted(seconds=60)
+
+        assert announced(app) == {KETTLE}
 
 
 def test_a_version_after_one_that_failed_does_not_wait_for_the_next_try(app: Flask, background: Background,

@@ -99,6 +99,15 @@ def test_nothing_is_told_of_what_was_before_people_were_told_at_all(app: Flask) 
     assert (look(app), look(app)) == (0, 0)
 
 
+def test_people_are_told_again_after_the_clock_was_put_back(app: Flask) -> None:
+    with app.app_context(), writing():
+        set_watermark(SINCE, (now() + timedelta(days=365)).isoformat())
+    look(app)
+    add(app, retrain(1))
+
+    assert look(app) == 1
+
+
 def test_a_promotion_is_told_to_who_has_a_task_there(app: Flask) -> None:
     look(app)
     add(app, WorkEntry(kind="bias", subject=KETTLE.key, due="2099-01-01", owner=EMAIL),

@@ -2,13 +2,15 @@
 
 import json
 import socket
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from tests.webapp.conftest import EMAIL
 from tests.webapp.notices.builders import Receiver, deliveries, hook, say, seconds_ahead, send
-from webapp.db.database import db, writing
+from webapp.db.database import db, now, writing
 from webapp.notices.events import Told
 from webapp.notices.sending import CUT_OFF, MOST_ATTEMPTS, give_up_cut_off
 from webapp.tables import Delivery
@@ -60,6 +62,16 @@ def test_a_receiver_that_is_well_again_gets_it(app: Flask, receiver: Receiver) -
     first, second = (json.loads(body)["delivery"] for _, _, body in receiver.got)
     assert first == second  # by which the receiver knows it
     assert (deliveries(app)[0].state, deliveries(app)[0].problem) == ("sent", "")
+
+
+def test_what_waits_since_before_the_clock_was_put_back_is_sent(app: Flask, receiver: Receiver) -> None:
+    hook(app, receiver.url)
+    say(app, EMAIL)
+    for days, sent in ((0.9, 0), (30, 1)):  # a daily letter may wait so long; nothing does for a month
+        with app.app_context(), writing():
+            db.session.execute(update(Delivery).values(next_at=now() + timedelta(days=days)))
+
+        assert send(app) == sent
 
 
 def test_a_dead_receiver_holds_up_nobody_and_is_asked_once_a_turn(app: Flask, receiver: Receiver) -> None:

@@ -150,6 +150,16 @@ class Watched(LocalFolder):
         super().move(name)
 
 
+def test_what_failed_before_the_clock_was_put_back_is_tried_again_at_once(folder: Path, services: Services) -> None:
+    published()
+    folder.rmdir()
+    moment = now()
+    assert hand_over_due(services, moment)
+
+    assert not hand_over_due(services, moment - timedelta(minutes=50))
+    assert hand_over_due(services, moment - timedelta(days=1))
+
+
 def test_no_transaction_is_open_while_the_destination_is_waited_for(folder: Path) -> None:
     published()
     watched = Watched(folder)

@@ -28,8 +28,6 @@ from webapp.groups.changes import add_group, change_group
 from webapp.tables import Adjustment, AuditEntry, SavedScenario, User, WorkEntry
 from webapp.work_list.actions import WorkError, owners
 
-TODAY = date.today()
-
 
 @pytest.fixture
 def rejected(app: Flask) -> WorkEntry:
@@ -41,7 +39,7 @@ def rejected(app: Flask) -> WorkEntry:
 
 def dated(fields: dict[str, str | int]) -> dict[str, str]:
     """The fields of a form; a number of days is the day so many after today."""
-    return {name: value if isinstance(value, str) else str(TODAY + timedelta(days=value))
+    return {name: value if isinstance(value, str) else str(date.today() + timedelta(days=value))
             for name, value in fields.items()}
 
 
@@ -57,9 +55,9 @@ def test_a_task_goes_from_hand_to_hand_and_the_log_tells_how(app: Flask, client:
     subject = f"Data rejected: {KETTLE}"
     send(client, "take", rejected)
     assert only(app, "refused").owner == EMAIL
-    send(client, "assign", only(app, "refused"), owner_wanted=ADMIN, due_wanted=str(TODAY + timedelta(days=4)))
-    assert (only(app, "refused").owner, only(app, "refused").due) == (ADMIN, str(TODAY + timedelta(days=4)))
-    send(admin, "snooze", only(app, "refused"), until=str(TODAY + timedelta(days=2)))
+    send(client, "assign", only(app, "refused"), owner_wanted=ADMIN, due_wanted=str(date.today() + timedelta(days=4)))
+    assert (only(app, "refused").owner, only(app, "refused").due) == (ADMIN, str(date.today() + timedelta(days=4)))
+    send(admin, "snooze", only(app, "refused"), until=str(date.today() + timedelta(days=2)))
     assert listed(admin) == []
     assert "snoozed until" in listed(admin, "state=snoozed")[0]
     send(admin, "resolve", only(app, "refused"), reason="put right")
@@ -76,10 +74,10 @@ def test_a_task_goes_from_hand_to_hand_and_the_log_tells_how(app: Flask, client:
 def test_what_was_snoozed_is_seen_again_on_its_day_without_anybodys_doing(app: Flask, client: FlaskClient,
                                                                          rejected: WorkEntry) -> None:
     with app.app_context():
-        do("snooze", rejected, until=TODAY + timedelta(days=1))
+        do("snooze", rejected, until=date.today() + timedelta(days=1))
     assert listed(client) == []
     with app.app_context():
-        db.session.get_one(WorkEntry, rejected.id).snoozed_until = str(TODAY)
+        db.session.get_one(WorkEntry, rejected.id).snoozed_until = str(date.today())
         db.session.commit()
 
     assert len(listed(client)) == 1
@@ -90,8 +88,8 @@ def test_what_was_snoozed_is_seen_again_on_its_day_without_anybodys_doing(app: F
 @pytest.mark.parametrize("second", ["assign", "resolve", "snooze", "release"])
 def test_the_second_of_two_on_the_same_task_is_told_and_changes_nothing(
         app: Flask, client: FlaskClient, admin: FlaskClient, rejected: WorkEntry, first: str, second: str) -> None:
-    fields = {"owner_wanted": ADMIN, "until": str(TODAY + timedelta(days=5)), "reason": "nothing to do"}
-    send(client, first, rejected, **{**fields, "reason": "put right", "until": str(TODAY + timedelta(days=9))})
+    fields = {"owner_wanted": ADMIN, "until": str(date.today() + timedelta(days=5)), "reason": "nothing to do"}
+    send(client, first, rejected, **{**fields, "reason": "put right", "until": str(date.today() + timedelta(days=9))})
     before = only(app, "refused")
 
     response = send(admin, second, rejected, **fields)

@@ -19,7 +19,6 @@ from webapp.work_list.query import count_work
 from webapp.work_list.states import is_to_do
 
 SOUTH = RegionItem("south", "kettle")
-TODAY = date.today()
 
 
 @pytest.fixture
@@ -172,7 +171,7 @@ def test_the_overview_counts_lines_and_shows_the_first(app: Flask, client: Flask
 def test_who_sees_some_region_items_has_the_tasks_of_those(app: Flask, unusual: None) -> None:
     with app.test_request_context():
         g.actor = Actor(EMAIL, "planner", "browser", "", ({"region": ("south",)},))
-        (line,) = first_lines([is_to_do(TODAY)], 25, None)
+        (line,) = first_lines([is_to_do(date.today())], 25, None)
 
         assert [entry.subject for entry in line.entries] == [SOUTH.key]
         assert (count_work().lines, count_work().to_do) == (1, 1)

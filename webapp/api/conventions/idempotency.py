@@ -94,7 +94,7 @@ def _claim(owner: str, key: str, asked: str) -> Response | Literal["busy", "othe
         if known.asked != asked:
             return "other"
         if known.status == IN_WORK:
-            if known.at > now() - GIVEN_UP and not is_gone(known.headers.get(HOLDER, "")):
+            if abs(now() - known.at) < GIVEN_UP and not is_gone(known.headers.get(HOLDER, "")):
                 return "busy"
             known.at, known.headers = now(), {HOLDER: this_process()}
             return None

@@ -1,6 +1,7 @@
 """What workers and the launcher say to each other, through a real Redis."""
 
 import json
+import time
 
 import dagster as dg
 import pytest
@@ -159,6 +160,14 @@ def test_a_run_that_its_worker_lost_before_it_began_and_that_no_queue_had_is_rep
 
     status = {task: instance.get_run_by_id(run.run_id).status for task, run in starting.items()}
     assert {task for task, one in status.items() if one is dg.DagsterRunStatus.FAILURE} == {"taken-there", "vanished"}
+
+
+def test_a_run_that_looks_lost_since_before_the_clock_was_put_back_looks_so_since_now(starting, instance):
+    run_id, ahead = starting["vanished"].run_id, time.time() + 86_400
+
+    told = lost_starts(dg.build_sensor_context(instance=instance, cursor=json.dumps({run_id: ahead})))
+
+    assert json.loads(told.cursor)[run_id] <= time.time()
 
 
 def test_a_run_that_is_the_only_one_sent_is_lost_when_the_queue_is_empty(launcher, instance):

@@ -82,6 +82,12 @@ def test_why_none_is_retrained_is_told_in_numbers(daily: Dataset) -> None:
         "1 retrained lately", "1 pinned"]
 
 
+def test_no_model_is_younger_than_nothing(daily: Dataset) -> None:
+    ahead = replace(FINE, promoted_at=NOW + timedelta(days=2))  # before the clock was put back
+
+    assert "oldest 0 days (limit 30)" in standing([ahead], daily, NOW)
+
+
 def test_what_nobody_measured_is_not_called_good(daily: Dataset) -> None:
     assert "none is known" in standing([], daily, NOW)
     assert "WAPE" not in standing([replace(FINE, wape=float("nan"))], daily, NOW).split(";")[1]
