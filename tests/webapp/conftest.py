@@ -502,6 +502,8 @@ class Background:
             while sweep and not watch.sweep():
                 pass
             watch.note_swept()
+            while watch.is_any_missing:
+                watch.ask_for_missing()
             watch.look()
             watch.announce_wanted(seconds=60)
             if sweep:

@@ -228,6 +228,15 @@ class FakeRegistry:
         """Break the files of one version of the pooled model."""
         (self.folder / pooled_name(self._dataset) / str(version) / "pooled.json").write_bytes(b"broken")
 
+    def delete(self, region_item: RegionItem) -> None:
+        """Delete the model, as people may in MLflow."""
+        entry = self._entries.pop(region_item.model_name(self._dataset))[1]
+        shutil.rmtree(self.folder / entry.name)
+
+    def is_registered(self, region_item: RegionItem) -> bool:
+        self._answer()
+        return region_item.model_name(self._dataset) in self._entries
+
     def page(self, size: int, token: str = "") -> Page:
         self._answer()
         self.pages_asked.append(size)

@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 LOST = ("v{version} is in production, but its files are gone, here and from MLflow: it forecasts from memory, and only "
         "until the app is started again. Retrain, or roll back to a version that has files. ({error})")
+GONE = ("MLflow has no model of it any more: the model was deleted or renamed there. Until it is retrained, it is "
+        "forecast without one of its own.")
 TRY_AGAIN = timedelta(seconds=15)
 ENTRIES_AT_ONCE = 200
 FIRST_PAGE, LARGEST_PAGE, SWEEP_PAGE = 20, 1000, 100
@@ -63,6 +65,9 @@ class Registry(ActingRegistry, Protocol):
 
     def page(self, size: int, token: str = "") -> Page:
         """The models that changed last, newest first, or those behind an earlier page: one query."""
+
+    def is_registered(self, region_item: RegionItem) -> bool:
+        """Whether there is a model of the region-item: one query."""
 
     def fetch(self, name: str, version: int, folder: Path, told: VersionFiles | None = None) -> Path:
         """Copy a version's files, checked, to ``folder/name/version``; the version is asked where they are, unless it
@@ -99,6 +104,10 @@ class Watch:
         self._sweep_token = ""
         self._swept: dict[str, RegistryEntry] = {}
         """What a sweep brought and is not written down yet."""
+        self._met: set[str] = set()
+        """Keys that a sweep brought, or a look since it began."""
+        self._missing: list[str] = []
+        """Keys that have a model here and that the last sweep did not bring; they are asked for."""
         self._announced = 0
         self._is_known_here = False
         self._old: set[str] = set()
@@ -143,6 +152,7 @@ class Watch:
         self._note([entry for changed, entry in page.entries
                     if changed >= since and self._seen.get(entry.name) != (changed, entry)])
         self._seen |= {entry.name: (changed, entry) for changed, entry in page.entries if changed >= since}
+        self._met |= {entry.region_item.key for _, entry in page.entries}
         whole = not page.token or page.oldest < since
         if whole or size == largest:
             self._size = FIRST_PAGE
@@ -163,11 +173,45 @@ class Watch:
         if is_new:
             self.note_swept()
         if is_first:
-            self._newest = page.newest
+            self._newest, self._met = page.newest, set()
+        self._met |= {entry.region_item.key for _, entry in page.entries}
         self._sweep_token = page.token
-        if is_new and not page.token:
+        if page.token:
+            return False
+        if is_new:
             self._set_mark(self._newest)
-        return not page.token
+        self._missing = self._not_met()
+        return True
+
+    def _not_met(self) -> list[str]:
+        """Those with a model here that were not met; none where no model was: that is another MLflow, or one that lost
+        all, and what is here goes on forecasting."""
+        keys = db.session.scalars(select(RegionItemRow.key).where(
+            RegionItemRow.production_version.is_not(None) | RegionItemRow.wanted_version.is_not(None))).all()
+        db.session.rollback()
+        if keys and not self._met:
+            log.warning("MLflow has no model of any region-item; %s go on forecasting by what is here", len(keys))
+            return []
+        return [key for key in keys if key not in self._met]
+
+    @property
+    def is_any_missing(self) -> bool:
+        """Whether a sweep did not bring models that are known here."""
+        return bool(self._missing)
+
+    def ask_for_missing(self) -> None:
+        """Ask for some that a sweep did not bring, each by its name, and take out of production those that are gone:
+        others moved from page to page meanwhile.
+
+        Raises: RegistryDownError: the registry does not answer.
+        """
+        some = self._missing[:SWEPT_AT_ONCE]
+        entries = [RegistryEntry(one, "", None, None, problem=GONE) for one in map(RegionItem.from_key, some)
+                   if not self._registry.is_registered(one)]
+        for entry in entries:
+            log.warning("%s has no model in MLflow any more", entry.region_item)
+        self._note(entries)
+        del self._missing[:SWEPT_AT_ONCE]
 
     def _page(self, size: int, token: str = "") -> Page:
         """So many models, or as many as MLflow answers for in time."""

@@ -192,6 +192,18 @@ class Registry:
                    if (entry := entry_of(model, self.dataset))]
         return Page(entries, max(times, default=0), min(times, default=0), found.token or "")
 
+    def is_registered(self, region_item: RegionItem) -> bool:
+        """Whether there is a model of the region-item: people may delete or rename one.
+
+        Raises: RegistryDownError: MLflow does not answer.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.session.model(region_item.model_name(self.dataset)) is not None
+        except (MlflowException, requests.RequestException) as error:
+            raise RegistryDownError(f"MLflow at {self.session.uri} does not answer: {error}") from error
+
     def versions(self, region_item: RegionItem) -> list["ModelVersion"]:
         """All versions of the region-item's model, newest first."""
         name = region_item.model_name(self.dataset)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -21,11 +22,12 @@ from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.registry import Page, Registry
 from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.registry.version_files import VersionFiles, local_path
-from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background
+from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.background.loops.registry import RegistryLoop
 from webapp.db.database import db, now, writing
 from webapp.models.new_versions import FIRST_PAGE, SWEEP_PAGE, Watch
+from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.tables import RegionItemRow, Watermark
@@ -115,6 +117,62 @@ def test_what_a_sweep_brought_never_replaces_what_was_seen_later(app: Flask, bac
         looking.look()
         looking.note_swept()
         assert db.session.get_one(RegionItemRow, KETTLE.key).wanted_version == 2
+
+
+def test_a_model_that_was_deleted_in_mlflow_is_taken_out_of_production_and_the_page_says_so(
+        app: Flask, client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    for each in (KETTLE, ODD):
+        registry.promote(each, model)
+    background.watch(sweep=True)
+    registry.delete(KETTLE)
+
+    background.watch(sweep=True)
+
+    with app.app_context():
+        gone, there = rows_of([KETTLE.key, ODD.key])
+        assert (gone.production_version, gone.wanted_version, gone.status) == (None, None, "baseline")
+        assert (there.production_version, there.model_problem) == (1, "")
+    assert "the model was deleted or renamed there" in text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
+    registry.promote(KETTLE, model)
+    background.watch()
+    with app.app_context():
+        (again,) = rows_of([KETTLE.key])
+        assert (again.production_version, again.model_problem) == (1, "")
+
+
+def test_a_model_that_moved_from_page_to_page_during_a_sweep_stays(
+        app: Flask, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    """It is asked for by its name; as long as MLflow does not answer that, nothing is taken out."""
+    for each in (KETTLE, ODD):
+        registry.promote(each, model)
+    background.watch(sweep=True)
+    with app.app_context():
+        looking = watch(background)
+        while not looking.sweep():
+            pass
+        looking._missing = [KETTLE.key, ODD.key]
+        registry.delete(ODD)
+        registry.is_down = True
+        with pytest.raises(RegistryDownError):
+            looking.ask_for_missing()
+        assert looking.is_any_missing
+        registry.is_down = False
+        looking.ask_for_missing()
+        assert not looking.is_any_missing
+
+        assert [row.production_version for row in rows_of([KETTLE.key, ODD.key])] == [1, None]
+
+
+def test_an_mlflow_without_any_model_takes_none_out_of_production(app: Flask, background: Background,
+                                                                  registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    background.watch(sweep=True)
+    registry.delete(KETTLE)
+
+    background.watch(sweep=True)
+
+    with app.app_context():
+        assert rows_of([KETTLE.key])[0].production_version == 1
 
 
 def test_the_newest_is_announced_first_and_what_failed_last(app: Flask, background: Background,

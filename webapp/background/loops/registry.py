@@ -123,7 +123,7 @@ class RegistryLoop:
 
     def ask_something_else(self) -> bool:
         """Whether the registry was asked one thing besides what changed: all versions, those of a retrain that was
-        closed here, the pooled model, a sweep."""
+        closed here, the pooled model, models that a sweep missed, a sweep."""
         if not self._watch.is_new_here and self._registered.is_due():
             self._registered.read_some()
             return True
@@ -137,6 +137,9 @@ class RegistryLoop:
                 self.pooled.again()
                 self._pooled_sign.forget()
                 raise
+            return True
+        if self._watch.is_any_missing and not self._sweeping:
+            self._watch.ask_for_missing()
             return True
         if self._sweeping or (not self._watch.is_new_here and self.sweep.is_due()):
             self._sweeping = True
