@@ -1,15 +1,16 @@
 """A planner's day on the real pages: what each step takes in clicks, keys, screens scrolled and seconds.
 
-    python -m benchmarks.planners_day [--dataset file.toml] [--ways wide,phone] [--url URL --email E] [--json out.json]
+    python -m benchmarks.planners_day [--dataset file.toml] [--ways "wide;phone"] [--url URL --email E] [--json file]
 
 The product is started on simulated demand, unless --url names one that runs (its password is PLANNER_PASSWORD). Then a
 real browser walks the day: at 1440 and 390 pixels, light and dark, with every request 400 ms longer, by keyboard alone.
-What is clicked is found by its role and its name, as a screen reader tells them. Every step ends when what it was for
-stands on the page; at its end the page is looked at (wider than the screen, findings of axe where that is installed).
+What is clicked is found by its role and name, as a screen reader tells them, or by its place. Every step ends when what
+it was for stands on the page; at its end the page is looked at (wider than the screen, findings of axe where that is
+installed).
 
 Seconds are what was waited for and the hands of somebody who knows the way (the keystroke-level model); reading and
 deciding are not in them. Last, one selection's numbers are held beside each other: page, grid, chart, files, published
-plan.
+plan, API.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -268,10 +270,10 @@ def walk(context: BrowserContext, name: str, way: Way, axe: Any, pictures: Path 
     return steps
 
 
-def agreement(context: BrowserContext) -> dict[str, Any]:
+def agreement(context: BrowserContext, password: str) -> dict[str, Any]:
     """The total of the first region over the horizon wherever it is told; the grid's is the sum of rounded cells.
 
-    Raises: LookupError: a file is not there.
+    Raises: LookupError: a file is not there, or the API does not answer.
     """
     page = context.new_page()
     page.goto("/totals")
@@ -294,7 +296,21 @@ def agreement(context: BrowserContext) -> dict[str, Any]:
     return {"region": region, "page": heading.inner_text(),
             "grid": round(sum(float(text.replace(",", "")) for text in row), 1),
             "chart": round(sum(value for value in chart["plan"][-len(row):]), 1),
-            "file by period": _sum(periods), "file by region-item": _sum(parts), "published plan": _sum(published)}
+            "file by period": _sum(periods), "file by region-item": _sum(parts), "published plan": _sum(published),
+            "API": round(_total_of_api(context, region, password), 1)}
+
+
+def _total_of_api(context: BrowserContext, region: str, password: str) -> float:
+    page = context.new_page()
+    page.goto("/account#tokens")
+    page.get_by_label("Name").fill(f"planner's day, {time.time():.0f}")
+    page.get_by_label("Your password").fill(password)
+    page.get_by_role("button", name="Create a token").click()
+    told = context.request.get("/api/v1/totals", params={"region": region}, headers={
+        "Authorization": f"Bearer {page.locator('#secret').inner_text()}"})
+    if not told.ok:
+        raise LookupError(f"the API answers {told.status}")
+    return float(told.json()["total"]["forecast"])
 
 
 def _rows(context: BrowserContext, path: str) -> list[dict[str, str]]:
@@ -322,7 +338,7 @@ def main() -> int:
             with _context(browser, url, held, WAYS[name]) as context:
                 result["ways"][name] = walk(context, name, WAYS[name], _axe(), given.pictures)
         with _context(browser, url, held, WAYS["wide"]) as context:
-            result["agreement"] = agreement(context)
+            result["agreement"] = agreement(context, password)
         browser.close()
     _print(result)
     if given.json:
