@@ -29,6 +29,7 @@ from demand_assets.forecasting.contract.dagster_names import (
     BY_MAKE_TRAIN,
     FIT_JOB,
     FIT_OP,
+    GOES_ON_TAG,
     POOL_JOB,
     REFRESH_JOB,
     REQUEST_TAG,
@@ -39,6 +40,7 @@ from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.registry.moved_files import prepare_models
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.journal import FINAL_STEPS
@@ -107,7 +109,8 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
     _prepare_state(settings, console)
     region_items = list(catalogue.region_items)
     unfinished = Unfinished(pipeline.store, pipeline.source.fingerprint(), settings.described)
-    training = unfinished.begin() if afresh else unfinished.resume() or unfinished.begin()
+    resumed = None if afresh else unfinished.resume()
+    training = resumed or unfinished.begin()
     with open_instance(settings.folder / "dagster") as instance:
         let_events_wait(instance)
         pipeline.store.write_source_notes(catalogue)
@@ -131,8 +134,9 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                 warm_up(pipeline.cores)
             if ready and not training.is_pooled and runs.carry_out("pooled model", POOL_JOB, {}):
                 training = unfinished.pooled(training)
+            begun = _with_versions(pipeline.registry, training.request_id) if resumed else set()
             for keys in _parts(ready):
-                runs.carry_out("training", FIT_JOB, run_config(keys, op=FIT_OP))
+                runs.carry_out("training", FIT_JOB, run_config(keys, op=FIT_OP), goes_on=not begun.isdisjoint(keys))
     progress.look()
     if all(map(progress.is_final, region_items)):
         unfinished.end()  # where a run broke, the same command goes on with what it left
@@ -142,6 +146,16 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                            for region, item, reason, rows in catalogue.refused],
         "files_skipped": [{"name": name, "reason": reason} for name, reason in catalogue.skipped],
         "source_notices": [*catalogue.notices, *attributes.notices, *predecessors.notices]}
+
+
+def _with_versions(registry: Registry, request_id: str) -> set[str]:
+    """Keys of the region-items of which the training has made a version."""
+    found, token = set[str](), ""
+    while True:
+        page = registry.made_for("request_id", request_id, token)
+        found |= {one.region_item.key for one in page.versions}
+        if not (token := page.token):
+            return found
 
 
 def _prepare_state(settings: Settings, console: Console) -> None:
@@ -170,10 +184,13 @@ class _Runs:
         self._instance, self._clock, self._console = instance, clock, console
         self._tags = {REQUEST_TAG: request_id, ASKED_BY_TAG: BY_MAKE_TRAIN}
 
-    def carry_out(self, phase: str, job: str, config: Mapping[str, Any]) -> bool:
+    def carry_out(self, phase: str, job: str, config: Mapping[str, Any], goes_on: bool = False) -> bool:
         """Whether a run of the job succeeded; where it failed, its first error is printed. Its seconds are counted to
         the phase.
 
+        Args:
+            goes_on: an earlier run began some of it; it then asks the registry for all that the training made, which
+                takes the longer the more that is.
         Raises: KeyboardInterrupt: it was interrupted. Dagster only ends the run at Ctrl-C, and would go on with the
             next.
         """
@@ -182,7 +199,8 @@ class _Runs:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         began, spent = perf_counter(), process_time()
         result = self._defs.resolve_job_def(job).execute_in_process(
-            run_config={**config, **quiet}, instance=self._instance, raise_on_error=False, tags=self._tags)
+            run_config={**config, **quiet}, instance=self._instance, raise_on_error=False,
+            tags=self._tags | ({GOES_ON_TAG: "yes"} if goes_on else {}))
         self._clock.add({phase: (perf_counter() - began, process_time() - spent)})
         record = self._instance.get_run_by_id(result.run_id)
         if record.status is dg.DagsterRunStatus.CANCELED or _is_interrupted(result):

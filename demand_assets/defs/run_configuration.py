@@ -9,8 +9,8 @@ from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_TAG,
     BACKFILL_REQUEST,
     BACKFILL_TAG,
-    BY_MAKE_TRAIN,
     CANDIDATE_MODEL,
+    GOES_ON_TAG,
     REQUEST_TAG,
     TRACE_TAG,
 )
@@ -37,7 +37,7 @@ def asked_by(run: dg.DagsterRun) -> RequestedBy:
         request_id = f"{BACKFILL_REQUEST}{run.tags[BACKFILL_TAG]}"
     traceparent = run.tags.get(TRACE_TAG) or traceparent_of(request_id or run.run_id)
     return RequestedBy(request_id=request_id, run_id=run.run_id, by=by, traceparent=traceparent,
-                       goes_on=RETRY_TAG in run.tags or by == BY_MAKE_TRAIN)  # each of its runs goes on with the last
+                       goes_on=not run.tags.keys().isdisjoint((RETRY_TAG, GOES_ON_TAG)))
 
 
 def keys_to_work_on(context: dg.AssetExecutionContext, config: Selection) -> Sequence[str]:

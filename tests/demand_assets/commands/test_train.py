@@ -16,10 +16,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from demand_assets.commands import train
 from demand_assets.commands.train import main, train_all, why_failed
 from demand_assets.dagster_instance.instance import open_instance
 from demand_assets.defs.resources import open_pipeline
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.pipeline import train_stage
 from demand_assets.pipeline.parallel import side_by_side
@@ -99,6 +101,43 @@ def test_a_stopped_training_goes_on_and_repeats_nothing(settings: Settings, stop
     assert [versions(pipeline, one) for one in ones] == [1, 1, 1, 1]
     assert pipeline.registry.pooled_production() == 1
     assert "taking in" not in summary["seconds"]
+
+
+def test_a_candidate_that_a_killed_training_left_is_decided_and_only_its_run_asks_for_what_was_made(
+        settings: Settings, empty_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the training made is asked for by pages: were each run to ask, a large training would take twice as long."""
+    begin(settings, empty_mlflow)
+    monkeypatch.setenv("DEMAND_CORES", "1")
+    monkeypatch.setattr(train, "PER_RUN", 2)
+    asked: list[str] = []
+    made_for, record_decision = Registry.made_for, Registry.record_decision
+    decided: list[object] = []
+
+    def noted(registry: Registry, tag: Any, *arguments: Any) -> Any:
+        asked.append(tag)
+        return made_for(registry, tag, *arguments)
+
+    def until_the_second(*arguments: Any, **named: Any) -> Any:
+        decided.append(arguments)
+        if len(decided) == 2:
+            raise KeyboardInterrupt
+        return record_decision(*arguments, **named)
+
+    monkeypatch.setattr(Registry, "made_for", noted)
+    monkeypatch.setattr(Registry, "record_decision", until_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        train_all(settings, quiet())
+    pipeline = open_pipeline(settings)
+    ones = list(pipeline.source.catalogue().region_items)
+    assert [versions(pipeline, one) for one in ones] == [1, 1, 0, 0]
+    assert asked == ["dagster_run_id"]
+    asked.clear()
+
+    summary = train_all(settings, quiet())
+
+    assert summary["promoted"] + summary["kept"] == 4
+    assert [versions(pipeline, one) for one in ones] == [1, 1, 1, 1]
+    assert asked == ["request_id", "dagster_run_id", "request_id", "dagster_run_id"]
 
 
 def test_a_training_that_ended_is_begun_anew_and_its_runs_have_names_and_say_how_far_they_are(

@@ -7,6 +7,7 @@ from demand_assets.defs.run_configuration import asked_by
 from demand_assets.forecasting.contract.dagster_names import (
     ASKED_BY_TAG,
     BY_MAKE_TRAIN,
+    GOES_ON_TAG,
     REQUEST_TAG,
     RETRAINED_ASSETS,
 )
@@ -34,6 +35,7 @@ def test_the_runs_of_a_backfill_are_one_request(tags: dict[str, str], assets: tu
 
 @pytest.mark.parametrize(("tags", "goes_on"), [
     ({REQUEST_TAG: "r1"}, False), ({REQUEST_TAG: "r1", "dagster/retry_number": "1"}, True),
-    ({REQUEST_TAG: "r1", ASKED_BY_TAG: BY_MAKE_TRAIN}, True)])  # a run of a training that was killed has no next one
+    ({REQUEST_TAG: "r1", ASKED_BY_TAG: BY_MAKE_TRAIN}, False),
+    ({REQUEST_TAG: "r1", GOES_ON_TAG: "yes"}, True)])  # a run of a training that was killed has no next one
 def test_what_goes_on_with_another_run_s_work_trains_nothing_twice(tags: dict[str, str], goes_on: bool) -> None:
     assert asked_by(dg.DagsterRun("job", tags=tags)).goes_on is goes_on
