@@ -402,3 +402,15 @@ def test_a_forecast_fits_on_the_paper(page: Page, layout: str, query: str) -> No
         .map((part) => part.getBoundingClientRect().right))""")
     assert widest <= 718
     assert page.locator("#table tbody tr:visible").count() >= 14
+
+
+def test_what_was_ticked_while_the_page_was_still_being_loaded_is_counted(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/htmx.min.js*", lambda route: route.continue_() if held else held.append(route))
+    page.goto("/scenarios/new", wait_until="commit")
+    before = page.locator("#selected").inner_text()
+    tick(page, "region", KETTLE.region)
+    held[0].continue_()
+
+    expect(page.locator("#selected")).not_to_have_text(before)
+    expect(page.locator(f"input[name=region][value='{KETTLE.region}']")).to_be_checked()
