@@ -40,7 +40,6 @@ from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.registry.moved_files import prepare_models
-from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.half_restored import HalfRestoredError, refuse_half_restored
 from demand_assets.forecasting.store.journal import FINAL_STEPS
@@ -134,7 +133,8 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                 warm_up(pipeline.cores)
             if ready and not training.is_pooled and runs.carry_out("pooled model", POOL_JOB, {}):
                 training = unfinished.pooled(training)
-            begun = _with_versions(pipeline.registry, training.request_id) if resumed else set()
+            begun = {one.region_item.key for one in pipeline.registry.all_made_for("request_id", training.request_id)
+                     } if resumed else set()
             for keys in _parts(ready):
                 runs.carry_out("training", FIT_JOB, run_config(keys, op=FIT_OP), goes_on=not begun.isdisjoint(keys))
     progress.look()
@@ -146,16 +146,6 @@ def train_all(settings: Settings, console: Console, afresh: bool = False) -> dic
                            for region, item, reason, rows in catalogue.refused],
         "files_skipped": [{"name": name, "reason": reason} for name, reason in catalogue.skipped],
         "source_notices": [*catalogue.notices, *attributes.notices, *predecessors.notices]}
-
-
-def _with_versions(registry: Registry, request_id: str) -> set[str]:
-    """Keys of the region-items of which the training has made a version."""
-    found, token = set[str](), ""
-    while True:
-        page = registry.made_for("request_id", request_id, token)
-        found |= {one.region_item.key for one in page.versions}
-        if not (token := page.token):
-            return found
 
 
 def _prepare_state(settings: Settings, console: Console) -> None:

@@ -344,12 +344,8 @@ class Pipeline:
         if asked.goes_on:
             tags.append(("request_id", asked.request_id))
         for tag, value in tags:
-            token = ""
-            while value:
-                page = self.registry.made_for(tag, value, token)
-                found |= {one.region_item: one for one in page.versions if one.decision}
-                if not (token := page.token):
-                    break
+            if value:
+                found |= {one.region_item: one for one in self.registry.all_made_for(tag, value) if one.decision}
         return found
 
     def complete_models(self) -> int:

@@ -227,6 +227,17 @@ class Registry:
             return RegisteredPage([])
         return self._registered(f"tags.{tag} = '{value}'", token)
 
+    def all_made_for(self, tag: Literal["request_id", "dagster_run_id"], value: str) -> Iterator[RegisteredVersion]:
+        """All versions that one retrain made, page by page; the more there are, the longer it takes.
+
+        Raises: RegistryDownError: MLflow does not answer.
+        """
+        page = self.made_for(tag, value)
+        yield from page.versions
+        while page.token:
+            page = self.made_for(tag, value, page.token)
+            yield from page.versions
+
     def _registered(self, which: str | None, token: str) -> RegisteredPage:
         with self.session.asked_once():
             found = self.session.client.search_model_versions(which, max_results=_LARGEST_PAGE,

@@ -41,8 +41,8 @@ def refused_of_each(panel: ReadPanel, size: int) -> Iterator[Refused]:
         yield Refused(mine, position[start:stop], *(each[start:stop] for each in others))
 
 
-def lost_periods(panel: ReadPanel, histories: Histories, suspected: Suspicions
-          ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+def lost_periods(panel: ReadPanel, histories: Histories, suspected: Suspicions,
+                 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
     """The region-items of whose demand something is known, and the periods of which something was refused, or may have
     been."""
     lost = np.flatnonzero(panel.refusals.of_demand & (panel.period != NO_PERIOD) & ~panel.is_stray)
@@ -104,7 +104,7 @@ class NewestRefused:
 
 
 def newest_refused(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.intp], last_observed: int, weekday: int,
-                    ended: pd.Timestamp, refused: Refused) -> NewestRefused:
+                   ended: pd.Timestamp, refused: Refused) -> NewestRefused:
     """The periods after the last known demand, or the last out of stock, of which something was refused."""
     lost = rows[panel.refusals.of_demand[rows]]
     lost = lost[(panel.period[lost] > last_observed) & ~panel.is_stray[lost]]
