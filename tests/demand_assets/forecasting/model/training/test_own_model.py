@@ -18,7 +18,7 @@ from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.baseline import BASELINE
 from demand_assets.forecasting.model.serving.own_model import ForecastModel, OwnFits, fit_own
-from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.training.own_model import answers_of, finished, prepared, train, train_with_windows
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
@@ -101,6 +101,26 @@ def test_bins_of_own_boosters_are_found_anew_when_far_more_rows_are_known(
 
     alone = fit_own(rows, pooled, pooled.latest, model.recipe, series.constraints)
     assert (later.save_raw() == alone.save_raw()) is are_new
+
+
+def test_asked_together_each_is_trained_as_alone(weekly: Dataset) -> None:
+    """Of other lengths, so that their windows stand on other fits."""
+    tables = {RegionItem("north", f"item {number}"): weekly_demand(130 - number, seed=number).iloc[30 * number:]
+              .reset_index(drop=True) for number in range(3)}
+    pooled = pooled_over(tables, weekly)
+
+    some = [prepared(table, weekly, pooled, one) for one, table in tables.items()]
+    together = [finished(begun, answers) for begun, answers in zip(some, answers_of(some), strict=True)]
+
+    assert len({len(begun.questions) for begun in some}) > 1
+    for (one, table), mine in zip(tables.items(), together, strict=True):
+        alone = train_with_windows(table, weekly, pooled, one)
+        assert mine.model.booster.save_raw() == alone.model.booster.save_raw()
+        assert mine.model.backtest == alone.model.backtest
+        assert mine.model.calibration == alone.model.calibration
+        for window, its in zip(mine.windows, alone.windows, strict=True):
+            np.testing.assert_array_equal(window.own, its.own)
+            np.testing.assert_array_equal(window.realised, its.realised)
 
 
 def test_the_same_demand_gives_the_same_model(demand: pd.DataFrame, weekly: Dataset, model: ForecastModel) -> None:
