@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +45,9 @@ from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 Value = TypeVar("Value", bound=np.generic)
 OWN_ROWS = 300
@@ -111,20 +114,23 @@ class _Answered:
 
 @dataclass(frozen=True)
 class Question:
-    """What a region-item asks of one pooled fit."""
+    """What a region-item asks of one pooled fit. The windows that stand on it share a small booster, which learned what
+    was known at the first of them at which anything was."""
 
     fit: Fit
-    learned: npt.NDArray[np.datetime64]
-    """Target dates of the training rows that own boosters learn from; theirs are the first features."""
+    learned: npt.NDArray[np.bool_]
+    """Training rows that a small booster on top of the fit learns from; theirs are the first features."""
     features: Rows
     windows: tuple[_Asked, ...] = ()
     """Whose features follow."""
 
     def answered(self, rows: TrainingRows, ratio: Floats) -> list[_Answered]:
         """The windows, with what the fit says of all the features, as demand over level."""
-        learned, *ratios = _split(ratio, [len(self.learned), *(len(window.features) for window in self.windows)])
-        return [_Answered(window, self.fit, rows.date <= window.date, learned[self.learned <= window.date], of_window)
-                for window, of_window in zip(self.windows, ratios, strict=True)]
+        learned, *ratios = _split(ratio, [int(np.count_nonzero(self.learned)),
+                                          *(len(window.features) for window in self.windows)])
+        known = [self.learned & (rows.date <= window.date) for window in self.windows]
+        return [_Answered(window, self.fit, its, learned[:np.count_nonzero(its)], of_window)
+                for window, its, of_window in zip(self.windows, known, ratios, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -264,9 +270,13 @@ def _judged(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, rec
     prior = SharePrior.from_card(recipe.own_share, pooled.card)
     own = OwnFits(rows, pooled.columns, constraints_of(pooled.feature_names, series.dataset))
     windows: list[Window] = []
-    for asked in (one for question, ratio in told for one in question.answered(rows, ratio)):
-        share = prior.share(_evidence(series, windows, asked.window.origin))
-        windows.append(_window(series, pooled, own, rows, replace(recipe, own_share=share), asked))
+    for question, ratio in told:
+        booster: xgb.Booster | None = None
+        for asked in question.answered(rows, ratio):
+            if booster is None and asked.known.any():
+                booster = own.fit(asked.fit, recipe, asked.known, asked.learned)
+            share = prior.share(_evidence(series, windows, asked.window.origin))
+            windows.append(_window(series, pooled, booster, rows, replace(recipe, own_share=share), asked))
     return judged_windows(series, windows, int(judged[0])), windows
 
 
@@ -314,7 +324,7 @@ def _questions(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, 
             found.append((origin, date, pooled.fit_before(date), *window_pairs(series, origin)))
         except NotEnoughHistoryError:
             continue
-    of_latest = Question(pooled.latest, rows.date, rows.features)
+    of_latest = Question(pooled.latest, np.ones(len(rows.ratio), dtype=bool), rows.features)
     if not found:
         return [of_latest]
     horizon = slice(0, series.dataset.horizon)
@@ -327,11 +337,11 @@ def _questions(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, 
     questions = []
     for _, same in groupby(zip(found, asked, strict=True), key=lambda window: window[0][2].seen):
         of_fit = list(same)
-        fit, latest = of_fit[-1][0][2], of_fit[-1][0][1]
-        known = rows.date <= latest
         windows = tuple(window for _, window in of_fit)
-        questions.append(Question(fit, rows.date[known], np.concatenate(
-            [rows.features[known], *(window.features for window in windows)]), windows))
+        learned = next((known for window in windows if (known := rows.date <= window.date).any()),
+                       np.zeros(len(rows.ratio), dtype=bool))
+        questions.append(Question(of_fit[0][0][2], learned, np.concatenate(
+            [rows.features[learned], *(window.features for window in windows)]), windows))
     return [*questions, of_latest]
 
 
@@ -359,13 +369,13 @@ def _split(values: npt.NDArray[Value], lengths: Sequence[int]) -> list[npt.NDArr
     return np.split(values, np.cumsum(lengths[:-1]))
 
 
-def _window(series: SeriesFeatures, pooled: PooledModel, own: OwnFits, rows: TrainingRows, recipe: Recipe,
-            asked: _Answered) -> Window:
-    """One window. Without a training row before it, it is the pooled model's alone."""
+def _window(series: SeriesFeatures, pooled: PooledModel, booster: "xgb.Booster | None", rows: TrainingRows,
+            recipe: Recipe, asked: _Answered) -> Window:
+    """One window. Without a training row before it, it has no booster and is the pooled model's alone."""
     fit, starts, leads, features = asked.fit, asked.window.starts, asked.window.leads, asked.window.features
     margin = np.zeros(len(features))
-    if asked.known.any():
-        margin = own_margin(own.fit(fit, recipe, asked.known, asked.learned), features, pooled.columns)
+    if booster is not None:
+        margin = own_margin(booster, features, pooled.columns)
     (base, base_as_came), (margin, margin_as_came) = (np.split(each, [len(starts)]) for each in (asked.ratio, margin))
 
     def units(ratio: Floats, margin: Floats, share: float) -> Floats:
