@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
@@ -19,18 +20,22 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
-from demand_assets.forecasting.model.training.own_model import train_with_windows
+from demand_assets.forecasting.model.training.own_model import Prepared, answers_of, finished, prepared
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.pins_and_roll_backs import held_by_pin
 from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import DamagedFileError
 from demand_assets.forecasting.telemetry.tracing import span
 from demand_assets.pipeline.outcomes import Outcome, Part, RequestedBy, failed
 
 log = logging.getLogger(__name__)
+Steps = Generator[Outcome | Prepared, Sequence[Floats] | None, None]
+"""The work on one region-item: its outcomes, and in between what it asks of the pooled model, which may be answered
+where the work goes on."""
 
 
 @dataclass(frozen=True)
@@ -61,28 +66,51 @@ class TrainStage:
         """The outcomes of ``candidate_model`` (fit, backtest, register) and ``production_model`` (the gate)."""
         clock, outcomes = Clock(), list[Outcome]()
         with span("worker", task.asked.traceparent, region_items=len(task.region_items)):
-            for one in task.region_items:
-                with span("region-item", region_item=one.key) if task.plots else nullcontext():
-                    outcomes.extend(self._outcomes(one, task, clock))
+            together: list[Sequence[RegionItem]] = [[one] for one in task.region_items] if task.plots else [
+                task.region_items]
+            for some in together:
+                with span("region-item", region_item=some[0].key) if task.plots else nullcontext():
+                    outcomes.extend(self._outcomes(some, task, clock))
         return Part(outcomes, clock.seconds)
 
-    def _outcomes(self, one: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
-        if CANDIDATE_MODEL in task.assets:
-            return self._candidate(one, task, clock)
-        return self._judged(one, task, clock)
+    def _outcomes(self, some: Sequence[RegionItem], task: Train, clock: Clock) -> Iterator[Outcome]:
+        """Those of each. The pooled model is asked of all together: each question costs more than some hundred rows
+        do."""
+        work = self._candidate if CANDIDATE_MODEL in task.assets else self._judged
+        waiting: list[tuple[Prepared, Steps]] = []
+        for one in some:
+            steps = work(one, task, clock)
+            for step in steps:
+                if isinstance(step, Prepared):
+                    waiting.append((step, steps))
+                    break
+                yield step
+        with clock("backtest"):
+            answers = _answers([begun for begun, _ in waiting])
+        for (_, steps), its in zip(waiting, answers, strict=True):
+            with suppress(StopIteration):
+                step = steps.send(its)
+                while True:
+                    assert isinstance(step, Outcome)  # nothing is asked twice
+                    yield step
+                    step = next(steps)
 
-    def _judged(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+    def _judged(self, region_item: RegionItem, task: Train, clock: Clock) -> Steps:
         try:
             yield self._judge(region_item, task.asked, clock)
         except Exception as error:  # noqa: BLE001  as in guarded
             yield self._failed(region_item, PRODUCTION_MODEL, error)
 
-    def _candidate(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+    def _candidate(self, region_item: RegionItem, task: Train, clock: Clock) -> Steps:
         asset: Asset = CANDIDATE_MODEL
+        steps, answers = self._train_and_judge(region_item, task, clock), cast("Sequence[Floats] | None", None)
         try:
-            for outcome in self._train_and_judge(region_item, task, clock):
-                yield outcome
-                asset = PRODUCTION_MODEL
+            with suppress(StopIteration):
+                while True:
+                    step = steps.send(answers)
+                    if isinstance(step, Outcome):
+                        asset = PRODUCTION_MODEL
+                    answers = yield step
         except Exception as error:  # noqa: BLE001  as in guarded
             yield self._failed(region_item, asset, error)
 
@@ -91,7 +119,7 @@ class TrainStage:
             self.store.note_damage(error)
         return failed(region_item, asset, error)
 
-    def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Iterator[Outcome]:
+    def _train_and_judge(self, region_item: RegionItem, task: Train, clock: Clock) -> Steps:
         assert task.batch is not None  # wherever candidates are wanted
         with clock("register"):
             before = self.registry.entry(region_item)
@@ -108,15 +136,17 @@ class TrainStage:
         with clock("load pooled"):
             pooled = self.registry.load_pooled(task.pooled_version)
         try:
-            trained = train_with_windows(demand, self.dataset, pooled, region_item, clock)
+            begun = prepared(demand, self.dataset, pooled, region_item, clock)
+            answers = yield begun
+            made = finished(begun, answers, clock)
         except NotEnoughHistoryError as error:
             yield Outcome(region_item, CANDIDATE_MODEL, "quarantined",
                           f"too short for a model of its own: {error}")
             return
-        model = trained.model
+        model = made.model
         if self.dataset.challengers.all_names:
             with clock("challengers"):
-                model = candidate_of(trained, self.dataset.challengers, demand.attrs.get(BESIDE, {}))
+                model = candidate_of(made, self.dataset.challengers, demand.attrs.get(BESIDE, {}))
         decision = None
         if PRODUCTION_MODEL in task.assets:
             with clock("gate"):
@@ -228,6 +258,16 @@ class TrainStage:
 def _told(decision: Decision, *beside: str) -> Decision:
     """The decision, with what else is to be told in its reason."""
     return replace(decision, reason="; ".join(filter(None, (decision.reason, *beside)))) if any(beside) else decision
+
+
+def _answers(some: Sequence[Prepared]) -> Sequence[Sequence[Floats] | None]:
+    """What the pooled model says to each. None where it fails, as for want of memory: then each asks by itself, and
+    fails by itself."""
+    try:
+        return answers_of(some) if some else []
+    except Exception as error:  # noqa: BLE001  as in guarded
+        log.warning("the pooled model is asked of %s region-items one by one: %s", len(some), error)
+        return [None] * len(some)
 
 
 def backtest_sums(model: ForecastModel) -> dict[str, float]:

@@ -55,13 +55,17 @@ class TrainingRows:
     date: npt.NDArray[np.datetime64]
     """Target date of each row, so that a fit can leave out what it must not have seen."""
 
-    def before(self, date: np.datetime64) -> "TrainingRows":
-        """The rows whose target is not after that date."""
-        return self.where(self.date <= date)
+    def before(self, date: np.datetime64, most: int | None = None) -> "TrainingRows":
+        """The rows whose target is not after that date, an even choice of them where they are more than ``most``; at
+        least half as many then. Only what is chosen is copied, and nothing where it is all."""
+        places = np.flatnonzero(self.date <= date)
+        if most is not None:
+            places = places[_evenly(len(places), most)]
+        return self if len(places) == len(self.date) else self.where(places)
 
     def at_most(self, rows: int) -> "TrainingRows":
         """An even choice of them where they are more than so many; at least half as many then."""
-        return self.where(slice(None, None, max(1, -(-len(self.ratio) // rows))))
+        return self.where(_evenly(len(self.ratio), rows))
 
     def as_seen(self, names: Sequence[str]) -> "TrainingRows":
         """The same for boosters that see the drivers: demand is not cleared of them, and nor is the level."""
@@ -69,7 +73,7 @@ class TrainingRows:
                         ).astype(np.float64))
         return replace(self, ratio=self.ratio / times, effect=np.ones(len(self.ratio)), level=self.level * times)
 
-    def where(self, which: "slice | npt.NDArray[np.bool_]") -> "TrainingRows":
+    def where(self, which: "slice | npt.NDArray[np.bool_] | Ints") -> "TrainingRows":
         """Those of them that are chosen."""
         return TrainingRows(*(getattr(self, column.name)[which] for column in fields(self)))
 
@@ -77,6 +81,11 @@ class TrainingRows:
     def joined(cls, parts: "Sequence[TrainingRows]") -> Self:
         """All of them in one."""
         return cls(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(cls)))
+
+
+def _evenly(of: int, most: int) -> slice:
+    """An even choice of so many rows, at least half of ``most`` where they are more."""
+    return slice(None, None, max(1, -(-of // most)))
 
 
 def used_columns(names: Sequence[str], recipe: Recipe, dataset: Dataset, facts: PanelFacts) -> tuple[int, ...]:
@@ -143,8 +152,8 @@ def fit_boosters(rows: TrainingRows, recipe: Recipe, columns: Sequence[int],
     bins = _bins_of(rows, columns)
     if len(recipe.members) == 2 and len(rows.ratio) >= HALVED_FROM:
         half = np.random.default_rng(0).random(len(rows.ratio)) < 0.5
-        return {scale: _fitted(rows.where(half if scale == first_half else ~half), replace(recipe, scale=scale),
-                               columns, constraints, bins)[scale] for scale in recipe.members}
+        return {scale: _fitted(rows, replace(recipe, scale=scale), columns, constraints, bins, np.flatnonzero(
+            half if scale == first_half else ~half))[scale] for scale in recipe.members}
     return _fitted(rows, recipe, columns, constraints, bins)
 
 
@@ -164,23 +173,31 @@ def _bins_of(rows: TrainingRows, columns: Sequence[int]) -> "xgb.QuantileDMatrix
     return _matrix(rows.at_most(ROWS_OF_BINS), columns, None)
 
 
-def _matrix(rows: TrainingRows, columns: Sequence[int], bins: "xgb.QuantileDMatrix | None") -> "xgb.QuantileDMatrix":
+def _matrix(rows: TrainingRows, columns: Sequence[int], bins: "xgb.QuantileDMatrix | None",
+            places: Ints | None = None) -> "xgb.QuantileDMatrix":
+    """Of these rows, all unless given; of a row only these columns are ever copied."""
     import xgboost as xgb
 
-    weight = rows.level * rows.effect / (rows.level * rows.effect).mean()
-    return xgb.QuantileDMatrix(seen_by(rows.features, columns), weight=weight, max_bin=BINS, nthread=1, ref=bins)
+    weight = rows.level * rows.effect
+    if places is None:
+        seen = seen_by(rows.features, columns)
+    else:
+        seen, weight = rows.features[np.ix_(places, np.asarray(columns, dtype=np.int64))], weight[places]
+    return xgb.QuantileDMatrix(seen, weight=weight / weight.mean(), max_bin=BINS, nthread=1, ref=bins)
 
 
 def _fitted(rows: TrainingRows, recipe: Recipe, columns: Sequence[int], constraints: Sequence[int],
-            bins: "xgb.QuantileDMatrix | None") -> "dict[Scale, xgb.Booster]":
+            bins: "xgb.QuantileDMatrix | None", places: Ints | None = None) -> "dict[Scale, xgb.Booster]":
     import xgboost as xgb
 
     if not len(rows.ratio):
         raise NotEnoughHistoryError("no training row")
     signs = str(tuple(int(constraints[place]) for place in columns))
     cleared = rows.ratio / rows.effect
+    if places is not None:
+        cleared = cleared[places]
     labels = {"log": np.log1p(cleared), "tweedie": cleared}
-    matrix = _matrix(rows, columns, bins)
+    matrix = _matrix(rows, columns, bins, places)
 
     def fit(scale: Scale) -> "xgb.Booster":
         matrix.set_label(labels[scale])

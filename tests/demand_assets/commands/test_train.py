@@ -51,18 +51,18 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Pat
     """A state directory in which a training was stopped at the second region-item; to be copied."""
     settings = settings_in(tmp_path_factory.mktemp("stopped"), PINNED)
     begin(settings, empty_mlflow)
-    trained = train_stage.train_with_windows
+    prepared = train_stage.prepared
     begun: list[object] = []
 
     def until_then(*arguments: Any) -> Any:
         begun.append(arguments)
         if len(begun) > 1:
             raise KeyboardInterrupt
-        return trained(*arguments)
+        return prepared(*arguments)
 
     with pytest.MonkeyPatch.context() as stopping:
         stopping.setenv("DEMAND_CORES", "1")
-        stopping.setattr(train_stage, "train_with_windows", until_then)
+        stopping.setattr(train_stage, "prepared", until_then)
         with pytest.raises(KeyboardInterrupt):
             train_all(settings, quiet())
     return settings.state

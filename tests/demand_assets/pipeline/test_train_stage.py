@@ -1,5 +1,6 @@
 """The dataset file changes under trained models: the pipeline goes on, and says what models do not know."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,9 +21,13 @@ from demand_assets.forecasting.dataset.models.challenger_entries import Challeng
 from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.among_challengers import CONTEST
 from demand_assets.forecasting.gate.automatic_retrains import nominate
+from demand_assets.forecasting.model.training.own_model import Prepared, answers_of
+from demand_assets.forecasting.series.gapped import Floats
+from demand_assets.pipeline import train_stage
 from demand_assets.pipeline.monitor import latest, measure
 from demand_assets.pipeline.outcomes import Outcome, RequestedBy
 from demand_assets.pipeline.run import Pipeline
+from demand_assets.pipeline.train_stage import Train
 from demand_assets.settings import Settings
 from tests.demand_assets.conftest import PINNED, copy_state, settings_in
 
@@ -90,6 +95,47 @@ def carried(pipeline: Pipeline, assets: Sequence[str] = ALL) -> dict[str, list[O
         assert outcome.status == "done", outcome.reason
         found.setdefault(outcome.asset, []).append(outcome)
     return found
+
+
+def outcomes_of(pipeline: Pipeline, ones: Sequence[RegionItem], plots: bool = False) -> list[tuple[object, ...]]:
+    """What becomes of these when one worker is given them together, without what differs from run to run."""
+    again = replace(TODAY, run_id=uuid4().hex)
+    with pipeline.registry.batch("training", again.tags, pipeline._origin(ones), 1) as batch:
+        part = pipeline._training.train(Train(ones, TRAINED_ASSETS, again, plots, 1, batch))
+    varying = ("version", "replaced", "seconds", "request_id")
+    return sorted((one.region_item.key, one.asset, one.status, one.reason, json.dumps(
+        {name: value for name, value in one.details.items() if name not in varying}, default=str))
+        for one in part.outcomes)
+
+
+def test_the_pooled_model_is_asked_of_all_that_a_worker_is_given_together_and_each_is_trained_as_alone(
+        trained: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them is too short, and the demand of another is damaged: neither keeps the others."""
+    ones = list(trained.source.catalogue().region_items)
+    short, damaged, *others = ones
+    trained.store.write("demand", short, trained.store.read("demand", short).tail(10).reset_index(drop=True))
+    trained.store.write_bytes(f"demand/{damaged.path}.parquet", b"PAR1")
+    asked: list[int] = []
+
+    def noting(some: Sequence[Prepared]) -> list[list[Floats]]:
+        asked.append(len(some))
+        return answers_of(some)
+
+    def broken(some: Sequence[Prepared]) -> list[list[Floats]]:
+        raise RuntimeError("no room for so many rows")
+
+    monkeypatch.setattr(train_stage, "answers_of", noting)
+    together = outcomes_of(trained, ones)
+    one_by_one = outcomes_of(trained, ones, plots=True)
+    monkeypatch.setattr(train_stage, "answers_of", broken)
+    after_a_failure = outcomes_of(trained, ones)
+
+    assert asked == [len(others), 1, 1]
+    assert together == one_by_one == after_a_failure
+    told = {(key, asset): status for key, asset, status, *_ in together}
+    assert told[short.key, "candidate_model"] == "quarantined"
+    assert told[damaged.key, "candidate_model"] == "failed"
+    assert all(told[one.key, "production_model"] == "done" for one in others)
 
 
 @pytest.mark.parametrize(("added", "taking_in"), [

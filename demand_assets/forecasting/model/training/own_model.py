@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +46,13 @@ from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.series.metrics import bias, coverage, rmsse, wape
 
+if TYPE_CHECKING:
+    import xgboost as xgb
+
 Value = TypeVar("Value", bound=np.generic)
 OWN_ROWS = 300
 """Training rows of a region-item's own booster."""
+_NOTHING = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,74 @@ class Window:
     """The last date whose demand its fits have seen."""
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A window as the pooled model is asked of it."""
+
+    origin: int
+    date: np.datetime64
+    """Of the origin."""
+    starts: Ints
+    leads: Ints
+    features: Rows
+    """Of its own pairs, then of its own horizon with the drivers that came, where those are not what was planned."""
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """A window as the pooled model sees it."""
+
+    window: _Asked
+    fit: Fit
+    known: npt.NDArray[np.bool_]
+    """Which training rows lie before it."""
+    learned: Floats
+    """What the pooled fit says of those, as demand over level."""
+    ratio: Floats
+    """What the pooled fit says of the window's features."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a region-item asks of one pooled fit. The windows that stand on it share a small booster, which learned what
+    was known at the first of them at which anything was."""
+
+    fit: Fit
+    learned: npt.NDArray[np.bool_]
+    """Training rows that a small booster on top of the fit learns from; theirs are the first features."""
+    features: Rows
+    windows: tuple[_Asked, ...] = ()
+    """Whose features follow."""
+
+    def answered(self, rows: TrainingRows, ratio: Floats) -> list[_Answered]:
+        """The windows, with what the fit says of all the features, as demand over level."""
+        learned, *ratios = _split(ratio, [int(np.count_nonzero(self.learned)),
+                                          *(len(window.features) for window in self.windows)])
+        known = [self.learned & (rows.date <= window.date) for window in self.windows]
+        return [_Answered(window, self.fit, its, learned[:np.count_nonzero(its)], of_window)
+                for window, its, of_window in zip(self.windows, known, ratios, strict=True)]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A region-item whose features are made, so that the pooled model is asked of many together."""
+
+    region_item: RegionItem
+    pooled: PooledModel
+    series: SeriesFeatures
+    """With the drivers that came."""
+    planned: SeriesFeatures
+    """With drivers as they were planned."""
+    rows: TrainingRows
+    judged: Ints
+    """Origins of the judged windows."""
+    questions: list[Question]
+    """Of the windows' fits, then of the one that has seen everything."""
+    carried_from: str
+    seconds: float
+    """What it took so far."""
+
+
 def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
           clock: Clock | None = None) -> ForecastModel:
     """A candidate for one region-item, with its backtest; it knows the drivers that the pooled model knows.
@@ -102,24 +174,54 @@ def train(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_it
 def train_with_windows(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
                        clock: Clock | None = None) -> Trained:
     """As ``train``, with its windows."""
-    started, clock, recipe = perf_counter(), clock or Clock(), pooled.recipe
+    return finished(prepared(demand, dataset, pooled, region_item, clock), None, clock)
+
+
+def prepared(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel, region_item: RegionItem,
+             clock: Clock | None = None) -> Prepared:
+    """The first half of ``train_with_windows``, which raises what that one does for lack of history or drivers."""
+    started, clock = perf_counter(), clock or Clock()
     with clock("features"):
         series = pooled.series_of(demand, dataset, region_item)
         rows = training_rows(series, region_item, OWN_ROWS, pooled.rows_of)
     with clock("backtest"):
-        judged, windows = backtest(series.as_planned, rows, pooled, recipe)
-    prior = SharePrior.from_card(recipe.own_share, pooled.card)
-    recipe = replace(recipe, own_share=prior.share(_evidence(series, windows, series.known - 1)))
+        planned = series.as_planned
+        judged = judged_origins(planned)
+        questions = _questions(planned, rows, pooled, judged)
+    return Prepared(region_item, pooled, series, planned, rows, judged, questions, demand.attrs.get(CARRIED_FROM, ""),
+                    perf_counter() - started)
+
+
+def answers_of(some: Sequence[Prepared]) -> list[list[Floats]]:
+    """What the pooled model says to each one's questions, as ``finished`` takes it; they stand on the same one."""
+    found = iter(_answers(some[0].pooled, [one for each in some for one in each.questions]))
+    return [[next(found) for _ in each.questions] for each in some]
+
+
+def finished(begun: Prepared, answers: Sequence[Floats] | None, clock: Clock | None = None) -> Trained:
+    """The second half of ``train_with_windows``.
+
+    Args:
+        answers: ``answers_of`` it; asked for where they are None.
+    Raises: NotEnoughHistoryError: too short to judge.
+    """
+    started, clock, pooled, series, rows = perf_counter(), clock or Clock(), begun.pooled, begun.series, begun.rows
+    with clock("backtest"):
+        *of_windows, of_latest = answers or answers_of([begun])[0]
+        judged, windows = _judged(begun.planned, rows, pooled, pooled.recipe, begun.judged,
+                                  list(zip(begun.questions, of_windows, strict=False)))
+    prior = SharePrior.from_card(pooled.recipe.own_share, pooled.card)
+    recipe = replace(pooled.recipe, own_share=prior.share(_evidence(series, windows, series.known - 1)))
     with clock("fit"):
         booster = fit_own(rows, pooled, pooled.latest, recipe,
-                          constraints_of(pooled.feature_names, series.dataset))
+                          constraints_of(pooled.feature_names, series.dataset), of_latest)
     kind = demand_class(series.demand[: series.known])
     errors = Errors.joined([_errors(series, window) for window in windows])
     assert pooled.latest.calibration is not None  # the last fit is always calibrated
     model = ForecastModel(
         booster=booster, pooled=pooled, recipe=recipe, driver_ranges=driver_ranges(series, series.dataset),
         calibration=Calibration.of(pooled.latest.calibration, errors, kind),
-        card=_card(series, judged, pooled, kind, perf_counter() - started, demand.attrs.get(CARRIED_FROM, "")),
+        card=_card(series, judged, pooled, kind, begun.seconds + perf_counter() - started, begun.carried_from),
         backtest=_stored(series, judged, windows),
         report=judged.report(series), paths=_paths(series, windows, pooled.latest.calibration.scaling))
     return Trained(model, series, windows)
@@ -156,15 +258,25 @@ def backtest(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, re
         origins: last period known in each judged window; as the dataset asks unless given.
     Raises: NotEnoughHistoryError: no window has a pooled fit and a training row before it.
     """
-    dataset = series.dataset
     judged = judged_origins(series) if origins is None else origins
-    earlier = selection_origins(int(judged[0]), dataset.horizon)
+    *of_windows, _ = _questions(series, rows, pooled, judged)
+    return _judged(series, rows, pooled, recipe, judged,
+                   list(zip(of_windows, _answers(pooled, of_windows), strict=True)))
+
+
+def _judged(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, recipe: Recipe, judged: Ints,
+            told: Sequence[tuple[Question, Floats]]) -> tuple[Backtest, list[Window]]:
+    """``backtest`` of the windows that the questions are of, with what the pooled fits answered."""
     prior = SharePrior.from_card(recipe.own_share, pooled.card)
-    own = OwnFits(rows, pooled.columns, constraints_of(pooled.feature_names, dataset))
+    own = OwnFits(rows, pooled.columns, constraints_of(pooled.feature_names, series.dataset))
     windows: list[Window] = []
-    for asked in _asked(series, rows, pooled, [int(origin) for origin in (*earlier, *judged)]):
-        share = prior.share(_evidence(series, windows, asked.origin))
-        windows.append(_window(series, pooled, own, rows, replace(recipe, own_share=share), asked))
+    for question, ratio in told:
+        booster: xgb.Booster | None = None
+        for asked in question.answered(rows, ratio):
+            if booster is None and asked.known.any():
+                booster = own.fit(asked.fit, recipe, asked.known, asked.learned)
+            share = prior.share(_evidence(series, windows, asked.window.origin))
+            windows.append(_window(series, pooled, booster, rows, replace(recipe, own_share=share), asked))
     return judged_windows(series, windows, int(judged[0])), windows
 
 
@@ -198,29 +310,13 @@ def judged_windows(series: SeriesFeatures, windows: list[Window], first: int) ->
         upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()})
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A window as the pooled model sees it."""
-
-    origin: int
-    starts: Ints
-    leads: Ints
-    fit: Fit
-    known: npt.NDArray[np.bool_]
-    """Which training rows lie before it."""
-    learned: Floats
-    """What the pooled fit says of those, as demand over level."""
-    features: Rows
-    """Of its own pairs, then of its own horizon with the drivers that came, where those are not what was planned."""
-    ratio: Floats
-    """What the pooled fit says of them."""
-
-
-def _asked(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, origins: Sequence[int]) -> list[_Asked]:
-    """The windows from these origins that have a pooled fit before them. Features are made of all together, and each
-    fit is asked once: either question costs more than some hundred rows do."""
+def _questions(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, judged: Ints) -> list[Question]:
+    """What the windows ask, of each fit that some have before them: the judged ones, and those before. The last one is
+    what the delivered booster learns from. Features are made of all windows together: each question costs more than
+    some hundred rows do.
+    """
     found: list[tuple[int, np.datetime64, Fit, Ints, Ints]] = []
-    for origin in origins:
+    for origin in map(int, (*selection_origins(int(judged[0]), series.dataset.horizon), *judged)):
         if origin < 0:
             continue
         date = series.dates.to_numpy()[origin].astype("datetime64[D]")
@@ -228,25 +324,39 @@ def _asked(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, orig
             found.append((origin, date, pooled.fit_before(date), *window_pairs(series, origin)))
         except NotEnoughHistoryError:
             continue
+    of_latest = Question(pooled.latest, np.ones(len(rows.ratio), dtype=bool), rows.features)
     if not found:
-        return []
+        return [of_latest]
     horizon = slice(0, series.dataset.horizon)
     features = _rows_of(series, [(starts, leads) for *_, starts, leads in found])
     if series.is_as_planned:
         came = _rows_of(series.as_came, [(starts[horizon], leads[horizon]) for *_, starts, leads in found])
         features = [np.concatenate(each) for each in zip(features, came, strict=True)]
-    asked: list[_Asked] = []
-    for _, same in groupby(zip(found, features, strict=True), key=lambda window: window[0][2].seen):
+    asked = [_Asked(origin, date, starts, leads, own)
+             for (origin, date, _, starts, leads), own in zip(found, features, strict=True)]
+    questions = []
+    for _, same in groupby(zip(found, asked, strict=True), key=lambda window: window[0][2].seen):
         of_fit = list(same)
-        (_, latest, fit, *_), _ = of_fit[-1]
-        of_latest = rows.date <= latest
-        learned, *ratios = _split(
-            pooled.ratio(np.concatenate([rows.features[of_latest], *(own for _, own in of_fit)]), fit),
-            [int(np.count_nonzero(of_latest)), *(len(own) for _, own in of_fit)])
-        for ((origin, date, _, starts, leads), own), ratio in zip(of_fit, ratios, strict=True):
-            known = rows.date <= date
-            asked.append(_Asked(origin, starts, leads, fit, known, learned[known[of_latest]], own, ratio))
-    return asked
+        windows = tuple(window for _, window in of_fit)
+        learned = next((known for window in windows if (known := rows.date <= window.date).any()),
+                       np.zeros(len(rows.ratio), dtype=bool))
+        questions.append(Question(of_fit[0][0][2], learned, np.concatenate(
+            [rows.features[learned], *(window.features for window in windows)]), windows))
+    return [*questions, of_latest]
+
+
+def _answers(pooled: PooledModel, questions: Sequence[Question]) -> list[Floats]:
+    """What the fits say of the questions' rows, as demand over level. Each fit is asked once."""
+    found: list[Floats] = [_NOTHING] * len(questions)
+    by_fit: dict[np.datetime64, list[int]] = {}
+    for place, question in enumerate(questions):
+        by_fit.setdefault(question.fit.seen, []).append(place)
+    for places in by_fit.values():
+        some = [questions[place].features for place in places]
+        ratio = pooled.ratio(np.concatenate(some), questions[places[0]].fit)
+        for place, part in zip(places, _split(ratio, [len(each) for each in some]), strict=True):
+            found[place] = part
+    return found
 
 
 def _rows_of(series: SeriesFeatures, pairs: Sequence[tuple[Ints, Ints]]) -> list[Rows]:
@@ -259,13 +369,13 @@ def _split(values: npt.NDArray[Value], lengths: Sequence[int]) -> list[npt.NDArr
     return np.split(values, np.cumsum(lengths[:-1]))
 
 
-def _window(series: SeriesFeatures, pooled: PooledModel, own: OwnFits, rows: TrainingRows, recipe: Recipe,
-            asked: _Asked) -> Window:
-    """One window. Without a training row before it, it is the pooled model's alone."""
-    fit, starts, leads = asked.fit, asked.starts, asked.leads
-    margin = np.zeros(len(asked.features))
-    if asked.known.any():
-        margin = own_margin(own.fit(fit, recipe, asked.known, asked.learned), asked.features, pooled.columns)
+def _window(series: SeriesFeatures, pooled: PooledModel, booster: "xgb.Booster | None", rows: TrainingRows,
+            recipe: Recipe, asked: _Answered) -> Window:
+    """One window. Without a training row before it, it has no booster and is the pooled model's alone."""
+    fit, starts, leads, features = asked.fit, asked.window.starts, asked.window.leads, asked.window.features
+    margin = np.zeros(len(features))
+    if booster is not None:
+        margin = own_margin(booster, features, pooled.columns)
     (base, base_as_came), (margin, margin_as_came) = (np.split(each, [len(starts)]) for each in (asked.ratio, margin))
 
     def units(ratio: Floats, margin: Floats, share: float) -> Floats:
@@ -274,8 +384,8 @@ def _window(series: SeriesFeatures, pooled: PooledModel, own: OwnFits, rows: Tra
     served = units(base, margin, recipe.own_share)
     realised = (units(base_as_came, margin_as_came, recipe.own_share) if series.is_as_planned
                 else served[:series.dataset.horizon])
-    return Window(asked.origin, starts, leads, bounded(base, series, starts, leads), units(base, margin, 1.0), served,
-                  realised, fit, np.append(rows.date[asked.known], fit.seen).max())
+    return Window(asked.window.origin, starts, leads, bounded(base, series, starts, leads), units(base, margin, 1.0),
+                  served, realised, fit, np.append(rows.date[asked.known], fit.seen).max())
 
 
 def _evidence(series: SeriesFeatures, windows: Sequence[Window], until: int) -> Evidence:

@@ -4,10 +4,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.recipes import Drivers
@@ -149,6 +151,33 @@ def _made(task: _Task) -> _Made | None:
                  longest_of([member for member, *_ in found]))
 
 
+class _Table:
+    """Rows that are put into one table part by part, so that they are never in memory twice.
+
+    Args:
+        most: rows that there may be; what is not used of so many is never touched, and takes no memory.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._count = most, 0
+        self._columns: dict[str, npt.NDArray[Any]] = {}
+
+    def add(self, rows: TrainingRows) -> None:
+        """Put these behind those that are there."""
+        end = self._count + len(rows.ratio)
+        for column in fields(rows):
+            values = getattr(rows, column.name)
+            if column.name not in self._columns:
+                self._columns[column.name] = np.empty((self._most, *values.shape[1:]), values.dtype)
+            self._columns[column.name][self._count: end] = values
+        self._count = end
+
+    @property
+    def filled(self) -> TrainingRows:
+        """Those that are there."""
+        return TrainingRows(**{name: values[: self._count] for name, values in self._columns.items()})
+
+
 def panel_of(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, drivers: Drivers,
              aside: Aside = map) -> Panel:
     """The panel of these region-items, of an even choice where they are many.
@@ -168,17 +197,19 @@ def panel_of(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, d
             yield _Task([(chosen[place], read(chosen[place])) for place in places],
                         [place in judged_places for place in places], dataset, facts, wanted)
 
-    parts: list[_Made] = []
+    size, rows, judged, longest = 0, _Table(wanted * len(chosen)), list[Member](), list[SeriesFeatures]()
     for number, part in enumerate(in_order(aside, _made, tasks()), start=1):
-        parts += [part] if part else []
+        if part:
+            size += part.size
+            rows.add(part.rows)
+            judged += part.judged
+            longest.append(part.longest)
         if (done := number * MADE_TOGETHER) % TOLD_EVERY == 0:
             log.info("rows of %s of %s series made", min(done, len(chosen)), len(chosen))
-    if not parts:
+    if not size:
         raise NotEnoughHistoryError("no region-item of the dataset is long enough to train on")
-    longest = max((part.longest for part in parts), key=_last_and_length)
-    return Panel(drivers, [member for part in parts for member in part.judged], longest,
-                 sum(part.size for part in parts), facts, TrainingRows.joined([part.rows for part in parts]),
-                 fit_ends(longest))
+    of_all = max(longest, key=_last_and_length)
+    return Panel(drivers, judged, of_all, size, facts, rows.filled, fit_ends(of_all))
 
 
 def members_of(region_items: Sequence[RegionItem]) -> list[RegionItem]:

@@ -93,11 +93,9 @@ def _train(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cor
     def fit(seen: np.datetime64) -> Fit | None:
         if fitted and seen == ends[0]:
             return fitted
-        known = rows.before(seen)
+        known = rows.before(seen, None if seen == ends[-1] else ROWS_OF_WINDOWS)
         if not len(known.ratio):
             return None
-        if seen != ends[-1]:
-            known = known.at_most(ROWS_OF_WINDOWS)
         return Fit(seen, fit_boosters(known, recipe, columns, constraints), seeing=fit_boosters(
             known.as_seen(names), recipe, seeing, constraints, first_half="tweedie") if seeing else {})
 

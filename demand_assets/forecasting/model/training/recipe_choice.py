@@ -80,13 +80,13 @@ def best_panel(region_items: Sequence[RegionItem], read: Read, dataset: Dataset,
         return boosted, *_compared(boosted, dataset, cores).chosen
     both_ways = panel_of(region_items, read, dataset, "mean", aside)
     selection = _selection(both_ways.judged, both_ways.selection_end)
-    boosted = both_ways.seeing
-    seeing = _compared(boosted, dataset, cores, [one.seeing(both_ways) for one in selection])
+    few = _on_few_rows(both_ways)
+    seeing = _compared(few.seeing, dataset, cores, [one.seeing(both_ways) for one in selection])
     if not (seeing.tried or pinned):
-        return boosted, *seeing.chosen
+        return both_ways.seeing, *seeing.chosen
     erratic = np.mean([demand_class(member.series.demand[member.series.dates <= both_ways.ends[0]]) == "erratic"
                        for member in both_ways.judged])
-    clearing = _compared(both_ways, dataset, cores, selection, "log_linear")
+    clearing = _compared(few, dataset, cores, selection, "log_linear")
     both = _mean_of(seeing, clearing, dataset)
     scores = {f"{way} drivers, {words}": value for way, told in (
         ("boosted", seeing), ("log-linear", clearing), ("mean of both", both)) for words, value in told.told.items()}
@@ -96,7 +96,14 @@ def best_panel(region_items: Sequence[RegionItem], read: Read, dataset: Dataset,
         return both_ways, recipe, fitted, scores if seeing.tried else {}
     if alone:
         return panel_of(region_items, read, dataset, "log_linear", aside), *clearing.chosen[:2], scores
-    return boosted, *seeing.chosen[:2], scores
+    return both_ways.seeing, *seeing.chosen[:2], scores
+
+
+def _on_few_rows(panel: Panel) -> Panel:
+    """The same with those rows alone on which recipes are compared: no way is made of all of them before it is
+    chosen."""
+    end, rows = panel.selection_end, panel.rows
+    return replace(panel, rows=rows.where(slice(0)) if end is None else rows.before(end, SELECTION_ROWS))
 
 
 def is_mean(boosted: float, log_linear: float | None, mean: float) -> bool:
@@ -235,7 +242,7 @@ def _compared(panel: Panel, dataset: Dataset, cores: int, selection: list[Select
     few = end is None or np.count_nonzero(panel.rows.date <= end) < 20 * dataset.horizon
     is_short = max(member.series.known for member in members) < SHORT_YEARS * dataset.year_length
     default = (Recipe.quick if drivers == "mean" else Recipe)(**{"year_features": not is_short, **pins})
-    known = panel.rows.before(end) if end is not None else None
+    known = panel.rows.before(end, SELECTION_ROWS) if end is not None else None
     if known is None or not _saw_last_year(known, names, dataset):
         longest = max(member.series.known for member in members)
         years = [pins.get("year_features", longest >= LEAST_YEARS * dataset.year_length)]
@@ -243,7 +250,6 @@ def _compared(panel: Panel, dataset: Dataset, cores: int, selection: list[Select
     settled = len(years) == 1 and pins.get("scale")
     if end is None or known is None or few or not selection or settled:
         return Compared(selection, [], default, is_short)
-    known = known.at_most(SELECTION_ROWS)
     scales: tuple[Scale, ...] = (pins["scale"],) if "scale" in pins else ("log", "tweedie", "mix")
     recipes = [Recipe.quick(**{**pins, "scale": scales[-1], "year_features": year}) for year in years]
     tried = []

@@ -1,5 +1,6 @@
 """Boosters: what each learns from."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,13 @@ def test_two_boosters_of_many_rows_learn_from_a_half_each_and_between_them_from_
         rows: TrainingRows, first: Scale, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boosters, "HALVED_FROM", 60)
     learned: list[set[np.datetime64]] = []
-    where = TrainingRows.where
+    matrix = boosters._matrix
 
-    def noting(some: TrainingRows, which: Any) -> TrainingRows:
-        learned.append(set(where(some, which).date))
-        return where(some, which)
+    def noting(some: TrainingRows, columns: Any, bins: Any, places: Any) -> Any:
+        learned.append(set(some.date[places]))
+        return matrix(some, columns, bins, places)
 
-    monkeypatch.setattr(TrainingRows, "where", noting)
+    monkeypatch.setattr(boosters, "_matrix", noting)
 
     found = fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first)
 
@@ -44,6 +45,31 @@ def test_two_boosters_of_many_rows_learn_from_a_half_each_and_between_them_from_
     assert min(map(len, learned)) > 20
     again = fit_boosters(rows, BOTH, [0, 1], [0, 0], first_half=first)
     assert np.array_equal(mean_answer(found, rows.features, [0, 1]), mean_answer(again, rows.features, [0, 1]))
+
+
+def test_a_half_is_learned_as_if_there_were_no_other_rows(rows: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights among them: rows of another level are not all of one weight."""
+    uneven = replace(rows, level=1.0 + np.arange(60.0), effect=np.where(np.arange(60) % 3 == 0, 2.0, 1.0))
+    monkeypatch.setattr(boosters, "HALVED_FROM", 60)
+    half = np.random.default_rng(0).random(60) < 0.5
+
+    found = fit_boosters(uneven, BOTH, [1, 0], [0, 0])
+
+    for scale, which in (("log", half), ("tweedie", ~half)):
+        alone = fit_on_all(uneven.where(which), Recipe(**{**BOTH.to_json(), "scale": scale}), [1, 0], [0, 0])
+        assert found[scale].save_raw() == alone[scale].save_raw()  # type: ignore[index]
+
+
+def test_an_even_choice_of_what_is_known_and_no_copy_where_that_is_all(rows: TrainingRows) -> None:
+    last = rows.date[-1]
+
+    some, few = rows.before(rows.date[49]), rows.before(rows.date[49], 20)
+
+    assert rows.before(last) is rows
+    assert rows.before(last, 60) is rows
+    assert list(some.date) == list(rows.date[:50])
+    assert list(few.date) == list(rows.date[:50:3])
+    assert np.array_equal(few.features, rows.features[:50:3])
 
 
 def test_the_other_way_learns_from_the_other_half(rows: TrainingRows, monkeypatch: pytest.MonkeyPatch) -> None:

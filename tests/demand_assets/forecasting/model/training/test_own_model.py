@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.features.series_features import series_features
@@ -18,7 +19,8 @@ from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.model.serving.baseline import BASELINE
 from demand_assets.forecasting.model.serving.own_model import ForecastModel, OwnFits, fit_own
-from demand_assets.forecasting.model.training.own_model import train
+from demand_assets.forecasting.model.serving.pooled_model import Fit
+from demand_assets.forecasting.model.training.own_model import answers_of, finished, prepared, train, train_with_windows
 from demand_assets.forecasting.series.planned_drivers import future_drivers
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
@@ -101,6 +103,49 @@ def test_bins_of_own_boosters_are_found_anew_when_far_more_rows_are_known(
 
     alone = fit_own(rows, pooled, pooled.latest, model.recipe, series.constraints)
     assert (later.save_raw() == alone.save_raw()) is are_new
+
+
+def test_asked_together_each_is_trained_as_alone(weekly: Dataset) -> None:
+    """Of other lengths, so that their windows stand on other fits."""
+    tables = {RegionItem("north", f"item {number}"): weekly_demand(130 - number, seed=number).iloc[30 * number:]
+              .reset_index(drop=True) for number in range(3)}
+    pooled = pooled_over(tables, weekly)
+
+    some = [prepared(table, weekly, pooled, one) for one, table in tables.items()]
+    together = [finished(begun, answers) for begun, answers in zip(some, answers_of(some), strict=True)]
+
+    assert len({len(begun.questions) for begun in some}) > 1
+    for (one, table), mine in zip(tables.items(), together, strict=True):
+        alone = train_with_windows(table, weekly, pooled, one)
+        assert mine.model.booster.save_raw() == alone.model.booster.save_raw()
+        assert mine.model.backtest == alone.model.backtest
+        assert mine.model.calibration == alone.model.calibration
+        for window, its in zip(mine.windows, alone.windows, strict=True):
+            np.testing.assert_array_equal(window.own, its.own)
+            np.testing.assert_array_equal(window.realised, its.realised)
+
+
+def test_windows_after_one_pooled_fit_share_a_booster_of_what_was_known_at_the_first(
+        demand: pd.DataFrame, weekly: Dataset, model: ForecastModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits: list[tuple[np.datetime64, np.datetime64]] = []
+    fit = OwnFits.fit
+
+    def noting(own: OwnFits, after: Fit, recipe: Recipe, known: npt.NDArray[np.bool_],
+               ratio: npt.NDArray[np.float64]) -> object:
+        fits.append((after.seen, own.rows.date[known].max()))
+        return fit(own, after, recipe, known, ratio)
+
+    monkeypatch.setattr(OwnFits, "fit", noting)
+
+    found = train_with_windows(demand, weekly, model.pooled, KETTLES)
+
+    first, second, *judged = found.windows
+    assert first.fit is second.fit
+    assert [window.fit for window in judged] == list(model.pooled.fits[1:-1])
+    assert first.seen == second.seen <= found.series.dates[first.origin].to_datetime64()
+    assert not np.array_equal(second.own, second.pooled)
+    assert [seen for seen, _ in fits] == [one.seen for one in model.pooled.fits]
+    assert [until for _, until in fits] == [first.seen, *(window.seen for window in judged), fits[-1][1]]
 
 
 def test_the_same_demand_gives_the_same_model(demand: pd.DataFrame, weekly: Dataset, model: ForecastModel) -> None:
