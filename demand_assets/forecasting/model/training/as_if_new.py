@@ -2,8 +2,9 @@
 
 Boosters learn from rows that know their own past, and take one that knows none for one that sells little. By how much
 differs from one training to the next, as what they make of a value that is not known is a matter of chance. So
-region-items of the panel are forecast over their last horizon as if they were new, and what comes of all of them over
-what is forecast corrects whatever is new.
+region-items of the panel are forecast over their last horizon as if they were new, and what came over what is forecast
+corrects whatever is new: the median over their totals, by the units that are forecast, which is the factor of the
+smallest sum of absolute errors.
 """
 
 from collections import Counter
@@ -36,7 +37,7 @@ def factor_of_new(model: PooledModel, members: Sequence[Member], panel: Iterable
     """
     panel = list(panel)
     of_items, of_regions = (Counter(getattr(one, axis) for one in panel) for axis in ("item", "region"))
-    series, rows, actual = [], [], 0.0
+    series, rows, actual = [], [], []
     leads = np.arange(1, members[0].series.dataset.horizon + 1) if members else np.zeros(0, dtype=np.int64)
     origins = np.zeros(len(leads), dtype=np.int64)
     for member in members:
@@ -51,12 +52,15 @@ def factor_of_new(model: PooledModel, members: Sequence[Member], panel: Iterable
             facts.has_smoothed)
         series.append(as_new)
         rows.append(as_new.rows(origins, leads))
-        actual += float(came.sum())
+        actual.append(float(came.sum()))
     if len(series) < ENOUGH:
         return 1.0
     ratios = np.split(model.ratio(np.concatenate(rows)), len(series))
-    told = sum(float(bounded(ratio, one, origins, leads).sum()) for ratio, one in zip(ratios, series, strict=True))
-    return round(min(max(actual / told, 1 / FARTHEST), FARTHEST), 4) if actual > 0 and told > 0 else 1.0
+    told = np.array([bounded(ratio, one, origins, leads).sum() for ratio, one in zip(ratios, series, strict=True)])
+    factors = np.array(actual) / np.maximum(told, 1e-9)
+    order = np.argsort(factors)
+    halfway = np.searchsorted(np.cumsum(told[order]), told.sum() / 2)
+    return round(float(np.clip(factors[order][halfway], 1 / FARTHEST, FARTHEST)), 4)
 
 
 def _hidden(inputs: SeriesInputs, origin: int, horizon: int) -> SeriesInputs:
