@@ -5,8 +5,8 @@
 The pooled model alone, with the recipe of the set pinned, so that the four trainings of a set differ by nothing else.
 The last horizon is withheld from all of them; the backtest's WAPE of the windows before, by the plan that the dataset
 file's rules make, stands beside that of the withheld one with the drivers as they came, and the 95 % interval of its
-difference from the training without either (bootstrap over region-items). One item in ten, of Rossmann one store in ten, is left out of the trainings; its first horizon
-on sale is forecast without any history of it.
+difference from the training without either (bootstrap over region-items). One item in ten, of Rossmann one store in
+ten, is left out of the trainings; its first horizon on sale is forecast without any history of it.
 """
 
 import argparse

@@ -25,6 +25,7 @@ from benchmarks.support.panel_forecasts import known_at, known_periods
 from benchmarks.support.sets.accuracy_sets import described as described_set
 from benchmarks.support.sets.accuracy_sets import environment
 from demand_assets.forecasting.contract.region_item import RegionItem
+from demand_assets.forecasting.dataset.attributes import BESIDE, Hierarchies
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.model.boosters import training_rows
@@ -36,6 +37,7 @@ from demand_assets.forecasting.model.training.own_model import OWN_ROWS
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
+from demand_assets.sources.beside_demand.attributes import AttributeReader
 
 DAYS = 28
 METHODS = ("product", "seasonal_naive")
@@ -44,6 +46,7 @@ CHUNK = 250
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.m5", description=__doc__)
+    parser.add_argument("--without-attributes", action="store_true", help="leave out those of the dataset file")
     parser.add_argument("--own", action="store_true", help="fit each region-item's own booster too")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, help="write the result there")
@@ -52,6 +55,8 @@ def main() -> None:
 
     began = perf_counter()
     dataset = described_set("datasets/m5.toml")
+    if given.without_attributes:
+        dataset = dataset.model_copy(update={"attributes": (), "hierarchies": Hierarchies()})
     known = dict(_known(dataset))
     read_at = perf_counter()
     pooled = train_pooled(sorted(known), known.__getitem__, dataset, given.cores)
@@ -60,7 +65,9 @@ def main() -> None:
     order = _official_order()
     result: dict[str, Any] = {
         **errors([float(wrmsse(np.stack([forecasts[one][place] for one in order]))) for place in range(len(METHODS))]),
-        "region_items": len(order), "own_boosters": given.own, "pooled": pooled.card, "recipe": pooled.recipe.to_json(),
+        "region_items": len(order), "own_boosters": given.own,
+        "attributes": [one.name for one in dataset.attributes], "pooled": pooled.card,
+        "recipe": pooled.recipe.to_json(),
         "seconds": {"read and validate": round(read_at - began, 1), "pooled model": round(pooled_at - read_at, 1),
                     "region-items": round(perf_counter() - pooled_at, 1)}, "machine": described()}
     print(json.dumps(result, indent=2))
@@ -78,6 +85,7 @@ def _known(dataset: Dataset) -> Iterator[tuple[RegionItem, pd.DataFrame]]:
     """What is known 28 days before the end of each region-item, validated as the pipeline does."""
     source = open_source(dataset, environment=environment())
     catalogue = source.catalogue()
+    attributes = AttributeReader(dataset, source, environment()).read() if dataset.attributes else None
     for region in sorted({one.region for one in catalogue.region_items}):
         ones = [one for one in catalogue.region_items if one.region == region]
         for start in range(0, len(ones), CHUNK * 4):
@@ -85,6 +93,8 @@ def _known(dataset: Dataset) -> Iterator[tuple[RegionItem, pd.DataFrame]]:
             for validated in validate_panel(source.read(part), dataset, part, catalogue.last_date, source.today()):
                 if validated.demand is None:
                     raise SystemExit(f"{validated.region_item}: {validated.problem}")
+                if attributes:
+                    validated.demand.attrs[BESIDE] = attributes.of(validated.region_item)
                 yield validated.region_item, known_at(
                     validated.demand, known_periods(validated.demand) - 1 - DAYS, dataset)
 

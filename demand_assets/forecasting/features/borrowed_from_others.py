@@ -40,6 +40,8 @@ class LatestFacts:
     """All three as those of ``PanelFacts``."""
     usual: dict[str, Effects] = field(default_factory=dict)
     """Item -> the median of each number driver."""
+    factor: float = 1.0
+    """What forecasts of what is new are multiplied by; 1 in models of before this was so."""
 
 
 @dataclass(frozen=True)

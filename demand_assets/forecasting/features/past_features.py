@@ -61,6 +61,8 @@ class Borrowed:
     """The same for boosters that see the drivers, where they are asked beside those that do not."""
     usual_elsewhere: Effects = field(default_factory=dict)
     """The median of each number driver of the item; none of a region-item that has a past of its own."""
+    factor: float = 1.0
+    """What forecasts are multiplied by: 1 of a region-item that has a past of its own."""
 
     @classmethod
     def of(cls, facts: PanelFacts, region_item: RegionItem, attributes: Mapping[str, Value], is_new: bool) -> Self:
@@ -70,14 +72,17 @@ class Borrowed:
             is_new: no demand of it is known yet.
         """
         usual_elsewhere: Effects = {}
+        factor = 1.0
         if is_new:
-            usual_elsewhere = facts.latest.usual.get(region_item.item, {}) if facts.latest else {}
+            if facts.latest:
+                usual_elsewhere, factor = facts.latest.usual.get(region_item.item, {}), facts.latest.factor
             facts = facts.of_new
         return cls(facts.positive, facts.effects_of(region_item), facts.usual_of(region_item),
                    facts.item_levels.get(region_item.item, np.nan), facts.region_levels.get(region_item.region, np.nan),
                    facts.expected_level(region_item, attributes) or 1.0, facts.attribute_features(attributes),
                    attributes, facts.with_zeros, facts.moves_of(region_item),
-                   cls.of(facts.seen, region_item, attributes, is_new) if facts.seen else None, usual_elsewhere)
+                   cls.of(facts.seen, region_item, attributes, is_new) if facts.seen else None, usual_elsewhere,
+                   factor)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ CAP_OF_NEW = 20.0
 
 
 def bounded(ratio: Floats, series: SeriesFeatures, origins: Ints, leads: Ints) -> Floats:
-    """Demand over level as units, corrected as part of its total: never negative, never far above the largest demand
-    seen."""
+    """Demand over level as units, corrected as part of its total and as new, where it is; never negative, never far
+    above the largest demand seen."""
     largest = series.largest[origins]
     most = np.where(largest > 0, CAP * largest, CAP_OF_NEW * series.level[origins])
-    return np.clip(ratio * series.of_total(origins, leads) * series.level[origins], 0.0, most)
+    return np.clip(ratio * series.of_total(origins, leads) * series.past.borrowed.factor * series.level[origins],
+                   0.0, most)

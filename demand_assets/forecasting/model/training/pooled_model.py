@@ -25,6 +25,7 @@ from demand_assets.forecasting.model.intervals import Errors, PanelCalibration
 from demand_assets.forecasting.model.own_share import SHARE_PRIOR, SharePrior
 from demand_assets.forecasting.model.seasonal_naive import seasonal_naive
 from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel
+from demand_assets.forecasting.model.training.as_if_new import factor_of_new
 from demand_assets.forecasting.model.training.aside import Aside
 from demand_assets.forecasting.model.training.freed_memory import give_back
 from demand_assets.forecasting.model.training.panel import Member, Read, members_of
@@ -121,6 +122,7 @@ def _train(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cor
         bare, told_totals = with_totals(bare, members_of(region_items), read, dataset, panel.longest, cores,
                                         train_totals, aside)
         judged = [member.with_facts(bare.facts) for member in judged]
+    bare = _knowing_what_is_new(bare, judged, members_of(region_items))
     log.info("%s: backtest of %s of them", what, len(judged))
     judgement = _judged(bare, judged)
     prior, shares = (share_of_own(bare, judged, dataset, aside) if bare.fits[0].seen == panel.selection_end else
@@ -136,6 +138,14 @@ def _train(region_items: Sequence[RegionItem], read: Read, dataset: Dataset, cor
     calibrated = tuple(replace(one, calibration=shape) for one, shape in zip(fits, judgement.shapes, strict=True))
     return replace(bare, recipe=replace(recipe, own_share=prior.mean), fits=calibrated, card=card,
                    horizon_inflation=judgement.horizon_inflation)
+
+
+def _knowing_what_is_new(model: PooledModel, members: Sequence[Member], panel: Sequence[RegionItem]) -> PooledModel:
+    """The model with what corrects its forecasts of what is new."""
+    if model.facts.latest is None:
+        return model
+    latest = replace(model.facts.latest, factor=factor_of_new(model, members, panel))
+    return replace(model, facts=replace(model.facts, latest=latest))
 
 
 def _told_by(like: PooledModel | None, dataset: Dataset) -> dict[str, Any]:

@@ -350,6 +350,9 @@ def _with_own(task: _OwnTask) -> list[dict[bool, tuple[Floats, Floats]]]:
     for one in task.selection:
         known = training_rows(one.member.series, one.member.region_item, OWN_ROWS).before(first.seen)
         learned, planned, came = _of_all(model.ratio, [known.features, one.features, one.as_came])
+        if not len(known.ratio):  # of the few rows that an own booster learns from, all may be later
+            found.append({True: (planned, np.ones(len(planned))), False: (came, np.ones(len(came)))})
+            continue
         own = fit_own(known, model, first, model.recipe, one.member.series.constraints, learned)
         as_planned = planned, own_factor(own, one.features, model.columns, 1.0)
         found.append({True: as_planned, False: as_planned if one.as_came is one.features else (
