@@ -14,7 +14,7 @@ def test_what_is_found_is_told_and_what_is_raised_is_raised() -> None:
 
     assert looks.made(lambda: "a state") == "a state"
     with pytest.raises(KeyError, match="column"):
-        looks.made(lambda: {}["column"])
+        looks.made(lambda: dict[str, str]()["column"])
     assert looks.made(lambda: None) is None
 
 
