@@ -12,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 """Between the first failure and the next try, and at most; the pause doubles in between."""
+LONGEST_ID = 19
+"""Digits of an event's id that a database takes for certain."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Cursor:
         except ValidationError:
             return cls(done=text or "")
 
+    @property
+    def last_event(self) -> int:
+        """The id of the event up to which all is done."""
+        return event_id(self.done)
+
     def text(self) -> str:
         """As Dagster keeps it."""
         return json.dumps(asdict(self))
@@ -59,6 +66,11 @@ class Cursor:
         """Seconds until what failed may be asked for again; 0 when it may. A clock that was set back does not wait."""
         passed = now - self.asked_at
         return max(0.0, pause_after(self.tries).total_seconds() - passed) if self.tries and passed >= 0 else 0.0
+
+
+def event_id(text: str) -> int:
+    """The id that a part of a cursor holds; 0 where it is empty, or an engineer wrote there what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < LONGEST_ID else 0
 
 
 def pause_after(tries: int) -> timedelta:

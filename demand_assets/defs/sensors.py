@@ -13,8 +13,9 @@ from uuid import uuid4
 import dagster as dg
 
 from demand_assets.dagster_instance.run_statuses import UNFINISHED
-from demand_assets.defs.cursors import Cursor, pause_after
+from demand_assets.defs.cursors import Cursor, event_id, pause_after
 from demand_assets.defs.jobs import monitor, promote, refresh, retrain
+from demand_assets.defs.looks_at_source import looks_of
 from demand_assets.defs.partitions import missing_keys, region_items
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.schedules import AUTOMATIC_IS_OFF
@@ -52,6 +53,7 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.gate.automatic_retrains import Learned, nominate, standing
 from demand_assets.forecasting.store.demand_store import CATALOGUE
 from demand_assets.pipeline.monitor import latest
+from demand_assets.pipeline.run import Pipeline
 
 CANDIDATES_PER_TICK = 500
 DEMAND_PER_TICK = 10_000
@@ -76,16 +78,15 @@ def new_demand(context: dg.SensorEvaluationContext, pipeline: PipelineResource) 
     pause that grows. What was never read is the first training's at the first look; what ``make train`` read before the
     source changed is behind, and taken in.
     """
-    stages = pipeline.open()
-    stages.refresh_attributes()
-    stages.refresh_predecessors()
+    looks = looks_of(new_demand.name)
+    stages = looks.made(pipeline.open)
     cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
-    fingerprint = stages.source.fingerprint()
+    fingerprint = looks.made(lambda: _told_beside_demand(stages))
     if fingerprint == cursor.done and not cursor.wanted:
         return dg.SensorResult(skip_reason="the source has not changed")
     if _unfinished(context.instance, {ASKED_BY_TAG: list(BY_NEW_DEMAND.values())}):
         return dg.SensorResult(skip_reason="new demand is being taken in")
-    catalogue = stages.source.catalogue()
+    catalogue = looks.made(stages.source.catalogue)
     found = catalogue.region_items
     stages.store.write_source_notes(catalogue)
     stages.store.write_catalogue(found)
@@ -127,7 +128,9 @@ def mend_damaged(context: dg.SensorEvaluationContext, pipeline: PipelineResource
 
     What a run could not mend is asked for again, after a pause that grows.
     """
-    store = pipeline.open().store
+    looks = looks_of(mend_damaged.name)
+    stages = looks.made(pipeline.open)
+    store = stages.store
     damages = []
     for damage in store.damages():
         if store.is_whole(damage):
@@ -138,7 +141,7 @@ def mend_damaged(context: dg.SensorEvaluationContext, pipeline: PipelineResource
         return dg.SensorResult(skip_reason="no file is damaged", cursor=Cursor.read(context.cursor).finish("").text())
     if any(damage.name == CATALOGUE for damage in damages):
         try:
-            store.write_catalogue(pipeline.open().source.catalogue().region_items)
+            store.write_catalogue(looks.made(stages.source.catalogue).region_items)
         except SourceError as error:
             context.log.warning(f"the catalogue waits to be made again: {error}")
     keys = sorted({damage.key for damage in damages if damage.key})
@@ -167,7 +170,7 @@ def judge_candidates(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason="candidates are being judged; the next ones come after")
     cursor, now = Cursor.read(context.cursor), datetime.now(UTC).timestamp()
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(CANDIDATE_MODEL), after_storage_id=int(cursor.done or 0)),
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(CANDIDATE_MODEL), after_storage_id=cursor.last_event),
         limit=CANDIDATES_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new candidate")
@@ -223,7 +226,7 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         elif seconds := cursor.waits(now):
             return dg.SensorResult(skip_reason=_waiting(0, "production", "measured", cursor, seconds))
     records = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(DEMAND), after_storage_id=int(cursor.done or 0)),
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(DEMAND), after_storage_id=cursor.last_event),
         limit=DEMAND_PER_TICK, ascending=True).records
     if not records:
         return dg.SensorResult(skip_reason="no new demand", cursor=cursor.text())
@@ -232,7 +235,7 @@ def watch_production(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(skip_reason="models are being retrained, for which somebody may wait",
                                cursor=cursor.text())
     # What failed is asked for as it was, so that its tries are counted.
-    last = cursor.wanted or str(records[-1].storage_id)
+    last = str(event_id(cursor.wanted) or records[-1].storage_id)
     keys = sorted({record.partition_key for record in records
                    if record.partition_key and record.storage_id <= int(last)})
     after = cursor.ask(last, now)
@@ -250,12 +253,12 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
     alone until its cool-down is over, or where its run failed before it had a candidate, until a pause that grows is.
     Off unless the dataset file says ``retraining.automatic = true``.
     """
-    stages = pipeline.open()
+    stages = looks_of(retrain_when_needed.name).made(pipeline.open)
     rules = stages.dataset.retraining
     if not rules.automatic:
         return dg.SensorResult(skip_reason=AUTOMATIC_IS_OFF)
     now = datetime.now(UTC)
-    asked = {RegionItem.from_key(key): Nominated.read(kept) for key, kept in json.loads(context.cursor or "{}").items()}
+    asked = _nominated(context)
     failed = _without_candidate(context.instance, asked)
     cool_down = timedelta(hours=rules.cool_down_hours)
     waiting = {one: kept for one, kept in asked.items()
@@ -281,6 +284,23 @@ def retrain_when_needed(context: dg.SensorEvaluationContext, pipeline: PipelineR
             kept[one] = Nominated(now, request.tags[REQUEST_TAG], tries,
                                   Learned(measured[one].version, measured[one].new_periods))
     return dg.SensorResult(requests, cursor=json.dumps({one.key: each.kept() for one, each in kept.items()}))
+
+
+def _told_beside_demand(stages: Pipeline) -> str:
+    """The state of the source, after what it says of items and regions beside their demand was taken up."""
+    stages.refresh_attributes()
+    stages.refresh_predecessors()
+    return stages.source.fingerprint()
+
+
+def _nominated(context: dg.SensorEvaluationContext) -> dict[RegionItem, "Nominated"]:
+    """What was asked for, as the cursor has it; nothing where an engineer wrote something else there."""
+    try:
+        kept = json.loads(context.cursor or "{}")
+        return {RegionItem.from_key(key): Nominated.read(each) for key, each in kept.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        context.log.warning(f"the cursor cannot be read, so no retrain that was asked for is remembered: {error}")
+        return {}
 
 
 @dataclass(frozen=True)

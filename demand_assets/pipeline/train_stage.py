@@ -18,7 +18,7 @@ from demand_assets.forecasting.gate.among_challengers import candidate_of, why
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.model_files import ModelFilesError
+from demand_assets.forecasting.model.model_files import ModelFilesError, OtherPooledError
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import Prepared, answers_of, finished, prepared
 from demand_assets.forecasting.registry.entry import RegistryEntry
@@ -250,6 +250,9 @@ class TrainStage:
             return self.registry.load(region_item, version), ""
         except NotRegisteredError:
             return None, f"not compared with v{version} (in production): its files are gone from MLflow"
+        except OtherPooledError:
+            return None, (f"not compared with v{version} (in production): the pooled model that it stands on is gone "
+                          "from MLflow")
         except ModelFilesError as error:
             log.warning("%s: %s", region_item, error)
             return None, f"not compared with v{version} (in production): its files in MLflow are damaged"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from demand_assets.forecasting.contract.plugins import SOURCES, PluginError, plugin, told
+from demand_assets.forecasting.contract.plugins import FAILURES, SOURCES, PluginError, plugin, told
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -179,7 +179,7 @@ class Plugged:
             return ask()
         except SourceError as error:
             problem = f"{self._plugin.words}: {error}"
-        except Exception as error:
+        except FAILURES as error:
             if exhausted(error):
                 raise
             at = next(frame for frame in (*extract_tb(error.__traceback__), None) if (

@@ -137,8 +137,8 @@ def _judged_rows() -> Sequence[Any]:
     return db.session.execute(select(
         RegionItemRow.live_wape, RegionItemRow.live_skill, RegionItemRow.live_bias, RegionItemRow.live_outside,
         RegionItemRow.wape, RegionItemRow.drift, RegionItemRow.promoted_at, RegionItemRow.last_date,
-        RegionItemRow.forecast_due, RegionItemRow.pinned_by, RegionItemRow.model_problem,
-        RegionItemRow.live_from).where(RegionItemRow.in_catalogue)).all()
+        RegionItemRow.forecast_due, RegionItemRow.pinned_by, RegionItemRow.model_problem, RegionItemRow.fetch_after,
+        RegionItemRow.production_version, RegionItemRow.live_from).where(RegionItemRow.in_catalogue)).all()
 
 
 def _accuracy_and_drift(rows: Sequence[Any]) -> Iterator[Metric]:
@@ -179,7 +179,8 @@ def _conditions(rows: Sequence[Any]) -> Iterator[Metric]:
     yield _gauge("demand_region_items_pinned", "Region-items whose version a person pinned.",
                  sum(bool(row.pinned_by) for row in rows))
     yield _gauge("demand_models_unusable", "Region-items whose promoted version cannot forecast here.",
-                 sum(bool(row.model_problem) for row in rows))
+                 sum(bool(row.model_problem) and (row.fetch_after is not None or row.production_version is None)
+                     for row in rows))
 
 
 def _newest(rows: Sequence[Any]) -> Iterator[Metric]:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import delete, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from demand_assets.forecasting.contract.dagster_names import DEMAND_MARK
 from demand_assets.forecasting.contract.region_item import RegionItem
@@ -38,6 +39,8 @@ from webapp.telemetry.counters import counters
 log = logging.getLogger(__name__)
 
 FILES_AT_ONCE = 200
+LONGEST_ID, LONGEST_BY = 64, 255
+"""Characters of a request's name and of whoever asked, as tables hold them."""
 SWEPT = "journal swept"
 """Under which is noted that this database knows of which days it read all."""
 
@@ -103,9 +106,9 @@ def _read_some(journal: Journal, names: Sequence[str], known: str) -> tuple[int,
         return 0, is_whole
     try:
         _write_down(entries, known, is_lost)
-    except SQLAlchemyError:
-        raise  # the database's trouble, no entry's
-    except Exception:
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
+            raise  # the database's trouble, no entry's
         understood = {name: [entry for entry in some if _is_understood(name, entry)] for name, some in entries.items()}
         if all(len(understood[name]) == len(entries[name]) for name in entries):
             raise
@@ -153,9 +156,9 @@ def _is_understood(name: str, entry: Entry) -> bool:
             raise _TriedError
     except _TriedError:
         return True
-    except SQLAlchemyError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, SQLAlchemyError) and not isinstance(error, DataError):
+            raise
         log.exception("an entry of the journal file %s cannot be taken up and is left out: %s of %s", name, entry.step,
                       entry.region_item)
         return False
@@ -183,7 +186,7 @@ def _note_days(journal: Journal, known_days: Collection[str]) -> None:
 
 def take_up(entries: Sequence[Entry]) -> None:
     """Apply entries to region-items, versions and open retrains; the same entries twice change nothing."""
-    everything, entries = entries, [entry for entry in entries if entry.step != "expired"]
+    everything, entries = entries, [_as_stored(entry) for entry in entries if entry.step != "expired"]
     rows = catalogue.rows_to_follow(entry.region_item for entry in entries)
     for entry in entries:
         _apply_to_row(rows[entry.region_item.key], entry)
@@ -202,6 +205,13 @@ def take_up(entries: Sequence[Entry]) -> None:
     note_loads(entries, rows)
     for retrain in retrains.values():
         states.settle(retrain)
+
+
+def _as_stored(entry: Entry) -> Entry:
+    """The entry, whose request may be called anything where an engineer wrote a run's tags in Dagster."""
+    if len(entry.request_id) <= LONGEST_ID and len(entry.asked_by) <= LONGEST_BY:
+        return entry
+    return replace(entry, request_id=entry.request_id[:LONGEST_ID], asked_by=entry.asked_by[:LONGEST_BY])
 
 
 def _apply_to_row(row: RegionItemRow, entry: Entry) -> None:

@@ -69,19 +69,22 @@ class PooledWatch:
         Raises: RegistryDownError: files must be fetched and the registry does not answer.
         """
         row = pooled_row()
+        is_first = row is not None and row.production_version is None  # or after one that was deleted in MLflow
         due = db.session.scalar(select(PooledRow.id).where(has_come(PooledRow.fetch_after, now(), TRY_AGAIN)))
         version = row.wanted_version if row else None
         db.session.rollback()
         if due is None or version is None:
             return
         try:
-            self._try(self._files.whole_pooled(version))
+            self._try(self._files.whole_pooled(version, anew=is_first))
         except (ModelFilesError, NotRegisteredError, ValueError, OSError) as error:
-            log.warning("v%s of the pooled model cannot forecast here: %s", version, error)
             with writing():
                 row = locked_pooled()
-                row.problem = f"v{version} of the pooled model is in production but cannot forecast here: {error}"
+                problem = f"v{version} of the pooled model is in production but cannot forecast here: {error}"
+                is_news, row.problem = row.problem != problem, problem
                 row.fetch_after = now() + TRY_AGAIN
+            if is_news:
+                log.warning("v%s of the pooled model cannot forecast here: %s", version, error)
             return
         with writing():
             row = locked_pooled()

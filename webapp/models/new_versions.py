@@ -108,6 +108,8 @@ class Watch:
         """Keys that a sweep brought, or a look since it began."""
         self._missing: list[str] = []
         """Keys that have a model here and that the last sweep did not bring; they are asked for."""
+        self._is_empty = False
+        """Whether the last sweep brought no model at all, although some are known here; it is told once."""
         self._announced = 0
         self._is_known_here = False
         self._old: set[str] = set()
@@ -189,8 +191,11 @@ class Watch:
         keys = db.session.scalars(select(RegionItemRow.key).where(
             RegionItemRow.production_version.is_not(None) | RegionItemRow.wanted_version.is_not(None))).all()
         db.session.rollback()
-        if keys and not self._met:
-            log.warning("MLflow has no model of any region-item; %s go on forecasting by what is here", len(keys))
+        is_empty, was_empty = bool(keys and not self._met), self._is_empty
+        self._is_empty = is_empty
+        if is_empty:
+            if not was_empty:
+                log.warning("MLflow has no model of any region-item; %s go on forecasting by what is here", len(keys))
             return []
         return [key for key in keys if key not in self._met]
 
@@ -288,16 +293,18 @@ class Watch:
             model = self._files.whole(region_item, version, told, anew)
             self._services.forecaster.forecast(region_item, model)
         except (ModelFilesError, NotRegisteredError, NotInStoreError, ValueError, OSError) as error:
-            log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             if counted := counters():
                 counted.promotion_failures.inc()
             with writing():
                 row = locked_one(RegionItemRow, key)
                 is_wrong = isinstance(error, (ModelFilesError, NotRegisteredError)) and row.wanted_version == version
                 is_lost = isinstance(error, NotRegisteredError) and row.production_version == version
-                production.note_unusable(row, LOST.format(version=version, error=error) if is_lost else
-                                         f"v{version} was promoted but cannot forecast here: {error}",
-                                         now() + TRY_AGAIN, is_wrong)
+                problem = (LOST.format(version=version, error=error) if is_lost else
+                           f"v{version} was promoted but cannot forecast here: {error}")
+                is_news = row.model_problem != problem
+                production.note_unusable(row, problem, now() + TRY_AGAIN, is_wrong)
+            if is_news:  # it is tried again and again, until somebody puts it right
+                log.warning("%s v%s cannot forecast here: %s", region_item, version, error)
             return
         with writing():
             hold_pooled()

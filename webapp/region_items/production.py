@@ -22,6 +22,9 @@ from webapp.region_items.own_pooled_or_naive import candidate_numbers, evidence_
 from webapp.region_items.rows import pooled_row
 from webapp.tables import Catalogue, Production, RegionItemRow
 
+LONGEST_BY = 255
+"""Characters of whoever pinned a version: somebody may have written it into MLflow."""
+
 
 def refresh_status(row: RegionItemRow) -> None:
     """Set the status that follows from what is known of the row."""
@@ -72,18 +75,21 @@ def note_entry(row: RegionItemRow, entry: RegistryEntry, has_files: bool) -> Non
     row.decision, row.reason = entry.decision or row.decision, entry.reason or row.reason
     if entry.rolled_back:
         row.decision, row.reason = "roll_back", by_hand_words(entry.production, entry.rolled_back)
-    row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by, entry.pinned_reason,
+    row.pinned_by, row.pinned_reason, row.pinned_at = (entry.pinned_by[:LONGEST_BY], entry.pinned_reason,
                                                        moment_of(entry.pinned_at))
     row.decided_at = moment_of(entry.decided_at) or row.decided_at
     is_another = row.wanted_version != entry.production
+    is_recreated = _is_recreated(row, entry)
     row.wanted_version = entry.production
     row.wanted = {"previous": entry.previous, "promoted_at": entry.promoted_at, "problem": entry.problem,
                   "rolled_back": entry.rolled_back, "files": asdict(entry.files) if entry.files else None,
                   "traceparent": newest.traceparent if (newest := entry.newest) and (
                       newest.version == entry.production) else ""}
     if entry.production is None:
+        if row.production_version is not None:  # what was measured of it is no evidence of what forecasts now
+            row.numbers, row.wape, row.coverage_80, row.promoted_at = {}, None, None, None
         row.production_version, row.fetch_after, row.model_problem = None, None, entry.problem
-    elif entry.production == row.production_version and not _is_recreated(row, entry) and has_files:
+    elif entry.production == row.production_version and not is_recreated and has_files:
         _take_over(row)
         if is_another or row.fetch_after is None:  # else the problem is that of a try that goes on
             row.fetch_after, row.model_problem = None, entry.problem
@@ -168,9 +174,14 @@ def _take_over(row: RegionItemRow, card: ModelCard | None = None) -> None:
 
 
 def _is_recreated(row: RegionItemRow, entry: RegistryEntry) -> bool:
-    """Whether the version in production is of other demand than the one here: its model was deleted and made anew."""
-    here, told = row.numbers.get("data_hash"), entry.files.data_hash if entry.files else ""
-    return bool(here and told and here != told)
+    """Whether the version in production is another than the one here that has its number: its model was deleted and
+    made anew. It is of other demand, or has another seal than the one that was looked at before."""
+    if entry.files is None:
+        return False
+    here, told = row.numbers.get("data_hash"), entry.files.data_hash
+    before = row.wanted.get("files") or {}
+    has_other_seal = before.get("version") == entry.files.version and before.get("seal", "") != entry.files.seal
+    return bool(here and told and here != told) or has_other_seal
 
 
 def _json_value(value: Any) -> Any:

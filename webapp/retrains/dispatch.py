@@ -152,7 +152,7 @@ def follow_sent(dagster: Dagster, listed: set[int] | None = None,
             retrain = states.hold(retrain_id)
             if keys:
                 grow_to(retrain, keys)
-            states.note_run(retrain, state, cancel, why)
+            states.note_run(retrain, state, cancel, why, may_close=is_due)
         if is_to_be_listed:
             listed.add(retrain_id)
     return bool(found)

@@ -245,13 +245,16 @@ def cancel_unsent(retrain: Retrain) -> None:
 # Dagster says where its run stands.
 
 
-def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sent: bool, why: str = "") -> None:
+def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sent: bool, why: str = "",
+             may_close: bool = True) -> None:
     """Note where its run or backfill stands, and close what that left open. Called by ``dispatch``.
 
     Args:
         state: ``gone`` when Dagster does not have it any more.
         cancel_sent: whether Dagster was just asked to stop it.
         why: it failed, as Dagster says.
+        may_close: whether the journal was read to its end, and Dagster was asked why: else what is open stays so for
+            now, even where its time comes in this very moment.
     """
     retrain.cancel_sent = retrain.cancel_sent or cancel_sent
     retrain.dagster_state = "failed" if state == "gone" else state
@@ -262,7 +265,7 @@ def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sen
         retrain.ended_at = now()
     since = now() - retrain.ended_at
     is_cancelled = state == "cancelled" or retrain.cancel_asked_at is not None
-    for item in open_items(retrain):
+    for item in open_items(retrain) if may_close else ():
         if item.state == "judging":
             if since >= JUDGING:
                 _close(item, "given_up", NOT_JUDGED)

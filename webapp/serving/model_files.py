@@ -10,7 +10,7 @@ from typing import Protocol
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.model.serving.own_model import ForecastModel, details_of, pooled_version
+from demand_assets.forecasting.model.serving.own_model import ForecastModel, details_of, pooled_version, stands_on
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.version_files import VersionFiles, check, seal_old, verified
 from webapp.serving.production_models import ProductionModels, own_of, read_pooled
@@ -59,22 +59,30 @@ class ModelFiles:
                 self._fetch_again(folder, told)
         return self._own(folder, told, is_doubted=is_there)
 
-    def whole_pooled(self, version: int, is_doubted: bool = True) -> PooledModel:
+    def whole_pooled(self, version: int, is_doubted: bool = True, wanted: str = "",
+                     anew: bool = False) -> PooledModel:
         """That version of the pooled model, with its files on disk; made of them again only when they changed.
 
         Args:
             is_doubted: verify files that seem unchanged too: a disk changes them without a word. Hashing them costs as
                 much as trying a small model on top, so it is not done for each new one.
+            wanted: its fingerprint, where that is known: another of the same number is fetched again, since the
+                registered model may have been deleted and made anew.
+            anew: fetch them whatever is there.
         Raises: as ``whole``.
         """
         folder = self._models.pooled_folder(version)
+        if anew:
+            self._fetch_again(folder)
         held = self._pooled.get(version)
         try:
-            if held and held[0] == _stamp(folder):
+            if held and held[0] == _stamp(folder) and wanted in ("", held[1].fingerprint):
                 if is_doubted:
                     check(folder, folder.parent.name, version)
                 return held[1]
             model = read_pooled(folder)
+            if wanted not in ("", model.fingerprint):
+                raise ModelFilesError(f"the pooled model in {folder} is another than the registry has")
         except ModelFilesError:
             self._fetch_again(folder)
             model = read_pooled(folder)
@@ -86,7 +94,7 @@ class ModelFiles:
         """The model in the folder, with its pooled one whole; raises ModelFilesError where its own files are not."""
         contents = verified(folder, folder.parent.name, int(folder.name), told)
         details = details_of(folder, contents)
-        model = own_of(folder, contents, self.whole_pooled(details[1], is_doubted), details)
+        model = own_of(folder, contents, self.whole_pooled(details[1], is_doubted, stands_on(details[0])), details)
         self._seal(folder)
         return model
 

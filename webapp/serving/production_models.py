@@ -49,6 +49,7 @@ class ProductionModels:
         self._dataset = dataset
         self._held: OrderedDict[tuple[str, int], tuple[Stamp, ForecastModel]] = OrderedDict()
         self._pooled: WeakValueDictionary[int, PooledModel] = WeakValueDictionary()
+        self._pooled_stamps: dict[int, Stamp] = {}
         self._pooled_used: OrderedDict[int, PooledModel] = OrderedDict()
         self._lock = Lock()
 
@@ -96,11 +97,18 @@ class ProductionModels:
 
         Raises: ModelFilesError: its files are missing or damaged.
         """
+        folder = self.pooled_folder(version)
+        stamp = _stamp(folder)
         with self._lock:
             model = self._pooled.get(version)
-            if model is None:
-                model = read_pooled(self.pooled_folder(version))
-                self._pooled[version] = model
+            if model is None or stamp not in (self._pooled_stamps.get(version), None):
+                try:
+                    model = read_pooled(folder)
+                except ModelFilesError:
+                    if model is None:
+                        raise
+                else:
+                    self._pooled[version], self._pooled_stamps[version] = model, stamp
             self._pooled_used[version] = model
             self._pooled_used.move_to_end(version)
             while len(self._pooled_used) > POOLED_HELD:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
+from typing import Any
 
 from demand_assets.forecasting.challengers.chronos import Chronos
 from demand_assets.forecasting.challengers.croston import Croston
@@ -12,7 +13,15 @@ from demand_assets.forecasting.challengers.lightgbm_trees import LightGBMTrees
 from demand_assets.forecasting.challengers.naive import SeasonalNaive
 from demand_assets.forecasting.challengers.protocol import Capabilities, ModelClass
 from demand_assets.forecasting.challengers.theta import Theta
-from demand_assets.forecasting.contract.plugins import MODELS, PluginError, installed, package_of, plugin
+from demand_assets.forecasting.contract.plugins import (
+    FAILURES,
+    MODELS,
+    PluginError,
+    installed,
+    package_of,
+    plugin,
+    told,
+)
 
 OURS: Mapping[str, ModelClass] = {
     "seasonal_naive": SeasonalNaive(), "ets": ExponentialSmoothing(), "theta": Theta(), "croston": Croston(),
@@ -45,14 +54,25 @@ def model_class(name: str) -> ModelClass:
         raise ChallengerError(str(error)) from error
     if lacks := [one for one in ("title", "fit", "load") if not hasattr(made, one)]:
         raise ChallengerError(f"{found.words} has no {' and no '.join(lacks)}")
+    if not isinstance(made.title, str):
+        raise ChallengerError(f"{found.words} has the title {made.title!r:.80}, which is no text")
+    try:
+        capabilities_of(made)
+    except FAILURES as error:
+        raise ChallengerError(f"{found.words} has capabilities that cannot be read: {told(error)}") from error
     return made
 
 
 def capabilities_of(found: ModelClass) -> Capabilities:
     """What a class says that it can do; what it does not say it cannot."""
-    told = getattr(found, "capabilities", None)
-    return Capabilities(bool(getattr(told, "drivers", False)), bool(getattr(told, "explains", False)),
-                        tuple(getattr(told, "needs_to_fit", ())), tuple(getattr(told, "needs_to_forecast", ())))
+    said = getattr(found, "capabilities", None)
+    return Capabilities(bool(getattr(said, "drivers", False)), bool(getattr(said, "explains", False)),
+                        _modules(getattr(said, "needs_to_fit", ())), _modules(getattr(said, "needs_to_forecast", ())))
+
+
+def _modules(said: Any) -> tuple[str, ...]:
+    """Names of modules; one alone may be given without its tuple."""
+    return (said,) if isinstance(said, str) else tuple(map(str, said))
 
 
 def check_installed(name: str, to_fit: bool) -> None:

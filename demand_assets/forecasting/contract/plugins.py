@@ -14,6 +14,9 @@ DRIVER_KINDS = "demand_assets.driver_kinds"
 MODELS = "demand_assets.models"
 WORDS = {SOURCES: "source kind", GATE_RULES: "gate rule", DRIVER_KINDS: "driver kind", MODELS: "model class"}
 """Group of entry points -> what one of them is."""
+FAILURES = (Exception, SystemExit)
+"""What a plug-in fails by. One that calls ``sys.exit``, as where it finds no licence, would otherwise end the web app
+or a run without a word. ``KeyboardInterrupt`` is a person's Ctrl-C."""
 
 
 class PluginError(RuntimeError):
@@ -52,6 +55,8 @@ class Plugin:
             problems = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'entries'}: {one['msg']}"
                                  for one in error.errors(include_input=False, include_url=False))
             raise PluginError(f"{self.words} refuses its entries: {problems}. Its entries are: {allowed}.") from error
+        except FAILURES as error:
+            raise PluginError(f"{self.words} failed to check its entries: {told(error)}.") from error
 
     def asked(self, what: str, ask: Callable[[], T]) -> T:
         """What ``ask`` gives, which calls the plug-in.
@@ -62,7 +67,7 @@ class Plugin:
             return ask()
         except PluginError:
             raise
-        except Exception as error:
+        except FAILURES as error:
             raise PluginError(f"{self.words} failed to {what}: {told(error)}.") from error
 
     def nonsense(self, what: str, given: object, wanted: str) -> PluginError:
@@ -105,7 +110,7 @@ def plugin(group: str, name: str, ours: tuple[str, ...] = ()) -> Plugin:
     point = points[0]
     try:
         offered = point.load()
-    except Exception as error:
+    except FAILURES as error:
         raise PluginError(f"the {what} {name!r} of the package {package_of(point)} cannot be loaded from "
                           f"{point.value}: {told(error)}. Install what it needs, or correct the package.") from error
     return Plugin(group, name, package_of(point), offered)

@@ -14,6 +14,10 @@ class ModelFilesError(ValueError):
     """A model's files that are damaged or were made for something else."""
 
 
+class OtherPooledError(ModelFilesError):
+    """A model that stands on another pooled model than the one that bears the number now."""
+
+
 def content_of(folder: Path, file: str, contents: Contents | None) -> bytes:
     """What a model's file holds: as it was read already, or else as it is on disk.
 

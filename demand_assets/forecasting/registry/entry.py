@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, escape
@@ -66,18 +67,30 @@ TEXTS = {each.name: each.type is str for each in fields(ModelCard)}
 number, as a hash may."""
 
 
+DATES = ("trained_from", "trained_to")
+"""Of a model's card."""
+
+
 def card_of(tags: Mapping[str, str]) -> dict[str, float | str]:
-    """What a version's tags hold of its card; what was not measured, and tables, are left out."""
-    found = {name: _card_value(tags.get(name, ""), is_text) for name, is_text in TEXTS.items()}
+    """What a version's tags hold of its card; what was not measured, and what people wrote there that is no number or
+    no date where one is meant, are left out."""
+    found = {name: _card_value(name, tags.get(name, ""), is_text) for name, is_text in TEXTS.items()}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _card_value(text: str, is_text: bool) -> float | str | None:
-    if text in ("", "None", "nan") or text[0] in "{[(":
+def _card_value(name: str, text: str, is_text: bool) -> float | str | None:
+    if text in ("", "None") or text[0] in "{[(":
         return None
-    for kind in () if is_text else (int, float):
-        with suppress(ValueError):
-            return kind(text)
+    if not is_text:
+        for kind in (int, float):
+            with suppress(ValueError, OverflowError):
+                return value if isfinite(value := kind(text)) else None
+        return None
+    if name in DATES:
+        try:
+            date.fromisoformat(text[:10])
+        except ValueError:
+            return None
     return text
 
 

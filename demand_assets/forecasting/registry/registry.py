@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 _LARGEST_PAGE = 1000
+MEASURES = ("wape", "rmsse", "bias", "coverage")
+"""How the names of what a backtest and the gate measure begin."""
 _POOLED_KEPT = 3
 """Versions of the pooled model kept in memory: the one in production, and those that older models stand on."""
 
@@ -541,7 +543,13 @@ def registered_version(version: "ModelVersion", dataset: str) -> RegisteredVersi
         moment(told.at) if told and told.at else None, told.verdict if told else "", told.reason if told else "",
         tags.get("request_id", ""), tags.get("dagster_run_id", ""),
         {**numbers, **{name: value for name, value in (measured if isinstance(measured, dict) else {}).items()
-                       if name not in ("decided_at", "request_id")}})
+                       if name not in ("decided_at", "request_id") and _is_meant(name, value)}})
+
+
+def _is_meant(name: str, value: object) -> bool:
+    """Whether a measured number is one; what is no measure may be a text."""
+    return value is None or isinstance(value, int | float) or (
+        isinstance(value, str) and not name.startswith(MEASURES))
 
 
 def _holds(found: "RegisteredModel", moved: MovedEntry) -> bool:

@@ -28,7 +28,9 @@ IDENTITY_FILE = "identity.json"
 NOT_OF_THE_MODEL = (IDENTITY_FILE, "input_example.json")
 """Of files that look like a model's, those from which none is loaded."""
 SEALED = "identity"
-"""Tag of a version whose files have an identity, so that files without one are not its own."""
+"""Tag of a version whose files have an identity: the seal that it holds, so that no other files are its own."""
+SEALED_BEFORE = "in the files"
+"""What the tag held before there were seals."""
 
 
 class Identity(BaseModel):
@@ -42,6 +44,9 @@ class Identity(BaseModel):
     data_hash: str
     sha256: dict[str, str]
     """Of each file that a model is loaded from."""
+    seal: str = ""
+    """As the version's tag: a registered model that was deleted and made anew counts from 1 again, perhaps on the same
+    demand. Empty in files of before."""
 
 
 @dataclass(frozen=True)
@@ -54,17 +59,24 @@ class VersionFiles:
     """Fingerprint of the demand; empty when the version does not tell it."""
     sealed: bool = False
     """Whether the files must have an identity."""
+    seal: str = ""
+    """That their identity must hold; empty where the version tells none."""
 
     @classmethod
     def of(cls, version: "ModelVersion") -> Self:
         """What a version tells."""
+        seal = version.tags.get(SEALED, "")
         return cls(int(version.version), str(version.source), version.tags.get("data_hash", ""),
-                   SEALED in version.tags)
+                   SEALED in version.tags, "" if seal == SEALED_BEFORE else seal)
 
 
-def seal(folder: Path, name: str, version: int, data_hash: str) -> None:
-    """Write down in the folder whose files it holds."""
-    identity = Identity(name=name, version=version, data_hash=data_hash, sha256=_hashes(_contents(folder)))
+def seal(folder: Path, name: str, version: int, data_hash: str, sealed: str = "") -> None:
+    """Write down in the folder whose files it holds.
+
+    Args:
+        sealed: the version's seal, where it has one.
+    """
+    identity = Identity(name=name, version=version, data_hash=data_hash, sha256=_hashes(_contents(folder)), seal=sealed)
     (folder / IDENTITY_FILE).write_text(identity.model_dump_json())
 
 
@@ -109,6 +121,8 @@ def verified(folder: Path, name: str, version: int, told: VersionFiles | None = 
     if wanted_hash and found.data_hash != wanted_hash:
         raise _not_its_own(folder, name, version, f"they are of demand {found.data_hash}, the version is of "
                                                   f"{wanted_hash}")
+    if told and told.seal not in ("", found.seal):
+        raise _not_its_own(folder, name, version, "they are those of a version of the same number that was deleted")
     has = _hashes(contents)
     if damaged := sorted(file for file, wanted in found.sha256.items() if has.get(file) != wanted):
         raise ModelFilesError(f"files of {name} version {version} cannot be read, as they are damaged, missing or "

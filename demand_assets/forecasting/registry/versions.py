@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 from time import time
+from uuid import uuid4
 
 from demand_assets.forecasting.contract.clock import Clock
 from demand_assets.forecasting.contract.region_item import RegionItem, pooled_name
@@ -105,8 +106,9 @@ class TrainingBatch:
     def _added(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str],
                save: Callable[[Path], None], data_hash: str, example: RegionItem, clock: Clock) -> int:
         """Register a version, then store its files, which say its number, and only then call it the candidate."""
+        sealed = uuid4().hex[:16]
         with clock("register"):
-            version = self._numbered(name, path, identity, is_known, tags)
+            version = self._numbered(name, path, identity, is_known, {**tags, SEALED: sealed})
         with clock("log"):
             artifacts = local_path(self.artifact_uri)
             with tempfile.TemporaryDirectory() as temporary:
@@ -115,7 +117,7 @@ class TrainingBatch:
                 save(folder)
                 if self.folder:
                     self.folder.write(folder, example, sum(file.stat().st_size for file in folder.iterdir()))
-                seal(folder, name, version, data_hash)
+                seal(folder, name, version, data_hash, sealed)
                 if not artifacts:
                     self.session.client.log_artifacts(self.run_id, str(folder), path)
         with clock("register"):
@@ -125,7 +127,7 @@ class TrainingBatch:
     def _numbered(self, name: str, path: str, identity: dict[str, str], is_known: bool, tags: dict[str, str]) -> int:
         from mlflow.exceptions import MlflowException
 
-        tags = {**tags, SEALED: "in the files", **({PYFUNC: self.folder.code} if self.folder else {})}
+        tags = {**tags, **({PYFUNC: self.folder.code} if self.folder else {})}
         if rows := self.session.rows:
             return rows.add_version(name, identity, f"{self.artifact_uri}/{path}", self.run_id, tags)
         client = self.session.client  # not before: a worker that needs none is spared what it imports

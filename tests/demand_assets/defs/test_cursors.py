@@ -2,7 +2,7 @@
 
 import pytest
 
-from demand_assets.defs.cursors import LONGEST_PAUSE, Cursor, pause_after
+from demand_assets.defs.cursors import LONGEST_PAUSE, Cursor, event_id, pause_after
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
@@ -24,3 +24,9 @@ def test_fields_of_a_later_version_are_left_aside() -> None:
 def test_the_pause_doubles_up_to_the_longest() -> None:
     assert [pause_after(tries).total_seconds() for tries in (1, 2, 3)] == [60, 120, 240]
     assert pause_after(500) == LONGEST_PAUSE
+
+
+@pytest.mark.parametrize(("text", "event"), [("", 0), ("12", 12), ("what an engineer wrote", 0), ("-3", 0), ("1.5", 0),
+                                             ("9" * 40, 0), ("²", 0)])
+def test_what_is_no_event_counts_as_none(text: str, event: int) -> None:
+    assert (event_id(text), Cursor(done=text).last_event) == (event, event)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,12 +14,15 @@ from threading import Thread
 import pytest
 import requests
 import yaml
+from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.observability.exporter import Exporter, counted, handler, seldom
 from deploy.processes import PROJECT
 from tests.deploy.observability.conftest import WAITS
 from tests.waiting import eventually
+from webapp.db.database import db, now, writing
+from webapp.tables import Production
 from webapp.telemetry.counters import Counters
 
 FOLDER = PROJECT / "deploy" / "observability"
@@ -112,6 +116,27 @@ def test_accuracy_is_told_over_region_items_and_only_of_those_that_are_judged(ex
     assert value(exporter, "demand_region_items_outside_interval") == 1
     assert value(exporter, "demand_forecast_wape", of="live", share="0.5") == pytest.approx(0.2)
     assert value(exporter, "demand_region_items", served_by="production") == 2
+
+
+@pytest.mark.parametrize(("version", "fetch_after", "unusable"), [
+    (3, None, 0),  # it forecasts: its alias was set by hand, or its tags were edited, and the page says so
+    (2, now() + timedelta(seconds=9), 1),  # v3 cannot, v2 forecasts on
+    (None, now() + timedelta(seconds=9), 1),
+    (None, None, 1)])  # its model was deleted in MLflow
+def test_unusable_is_a_version_that_cannot_forecast_and_no_other_problem(
+        app: Flask, exporter: Exporter, version: int | None, fetch_after: datetime | None, unusable: int) -> None:
+    with app.app_context(), writing():
+        row = db.session.get_one(Production, 1)
+        before = row.production_version, row.fetch_after, row.model_problem
+        row.wanted_version, row.production_version, row.fetch_after = 3, version, fetch_after
+        row.model_problem = "v3 …"
+    try:
+        assert value(exporter, "demand_models_unusable") == unusable
+    finally:
+        with app.app_context(), writing():
+            row = db.session.get_one(Production, 1)
+            row.production_version, row.fetch_after, row.model_problem = before
+            row.wanted_version = None
 
 
 def test_a_source_that_fails_is_told_and_costs_no_other_one(exporter: Exporter) -> None:

@@ -1,5 +1,6 @@
 """The reader of the journal: what it makes of versions that expired, and of entries that did while it was away."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,11 +15,13 @@ from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal, is_sum
 from tests.webapp.conftest import KETTLE, ODD, Background, ask_for_retrain, hidden, page, text_of
 from tests.webapp.fakes import FakeRegistry
+from webapp import create_app
 from webapp.background.journal import read_journal
 from webapp.background.loops.registry import BETWEEN_SECONDS, RegistryLoop
 from webapp.db.database import db, writing
 from webapp.models import versions_in_registry as registered
 from webapp.models.versions_in_registry import GAP, RegisteredVersions
+from webapp.settings import Settings
 from webapp.tables import JournalFile, ModelVersion, RegionItemRow, Retrain, Watermark
 
 SOON = datetime.now(UTC) + timedelta(days=3)
@@ -284,3 +287,22 @@ def test_the_loop_of_the_registry_fills_the_gap(app: Flask, background: Backgrou
             loop.ask_something_else()
 
     assert versions(app) == [1, 2, 3]
+
+
+def test_what_an_engineer_wrote_into_a_runs_tags_holds_nobody_up(
+        settings: Settings, empty_postgres: Callable[[str], str]) -> None:
+    """PostgreSQL refuses what is longer than its column; the retrain has a shorter name then, and the next entry is
+    read."""
+    on_postgres = create_app(settings.model_copy(update={"web_database_url": empty_postgres("long_tags")}))
+    journal = Journal(on_postgres.extensions["services"].store)
+    journal.write([Entry(KETTLE, "trained", request_id="x" * 5000, run_id="r1", asked_by=f"{'y' * 5000}: why",
+                         numbers={"version": 3})])
+    journal.write([Entry(ODD, "promoted", request_id="ours", run_id="r2", numbers={"version": 2**40})])
+    journal.write([Entry(ODD, "kept", request_id="ours", run_id="r2", reason="worse", numbers={"version": 2})])
+    with on_postgres.app_context():
+        assert read_journal(journal) == 3
+        assert read_journal(journal) == 0
+        retrains = db.session.scalars(select(Retrain).order_by(Retrain.id)).all()
+        assert [(one.request_id, len(one.asked_by), one.size) for one in retrains] == [("x" * 64, 255, 1),
+                                                                                       ("ours", len("an engineer"), 1)]
+        assert db.session.get_one(RegionItemRow, ODD.key).step_reason == "worse"

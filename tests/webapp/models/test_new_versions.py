@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
+from demand_assets.forecasting.model.model_files import OtherPooledError
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
 from demand_assets.forecasting.registry.registry import Page, Registry
@@ -30,6 +31,7 @@ from webapp.models.new_versions import FIRST_PAGE, SWEEP_PAGE, Watch
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
+from webapp.serving.production_models import ProductionModels
 from webapp.tables import RegionItemRow, Watermark
 from webapp.tables.watermarks import set_watermark
 
@@ -131,8 +133,17 @@ def test_a_model_that_was_deleted_in_mlflow_is_taken_out_of_production_and_the_p
     with app.app_context():
         gone, there = rows_of([KETTLE.key, ODD.key])
         assert (gone.production_version, gone.wanted_version, gone.status) == (None, None, "baseline")
+        assert (gone.wape, gone.coverage_80, gone.promoted_at, gone.numbers) == (None, None, None, {})
         assert (there.production_version, there.model_problem) == (1, "")
-    assert "the model was deleted or renamed there" in text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")))
+    told = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")).select_one("#model"))
+    assert "the model was deleted or renamed there" in told
+    assert "No model is in production. This is" in told  # and not: “No model is in production: better”
+    assert "Backtest WAPE" not in told
+    registry.promote_pooled(model.pooled)
+    background.watch(sweep=True)
+    told = text_of(page(client.get(f"/forecasts?ri={KETTLE.key}")).select_one("#model"))
+    assert "Forecast by the pooled model until its own can be used again" in told
+    assert "yet" not in told
     registry.promote(KETTLE, model)
     background.watch()
     with app.app_context():
@@ -508,6 +519,21 @@ def test_a_model_deleted_and_made_anew_under_the_same_number_is_fetched_again(by
         assert services.models.load(KETTLE, 2).card.data_hash == "2222"
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_model_deleted_and_made_anew_of_the_same_demand_forecasts_by_its_own_files(by_hand: ByHand,
+                                                                                     number: int) -> None:
+    """Nothing but its seal tells it from the version of the same number that is still here."""
+    by_hand.client().delete_registered_model(NAME)
+    by_hand.model = replace(by_hand.model, recipe=replace(by_hand.model.recipe, own_share=0.125))
+    for _ in range(number):
+        by_hand.promote(KETTLE)
+    by_hand.look()
+
+    assert by_hand.of(KETTLE) == (number, "")
+    services: Services = by_hand.app.extensions["services"]
+    assert services.models.load(KETTLE, number).recipe.own_share == 0.125
+
+
 def test_a_model_made_by_hand_is_a_problem_of_its_own(by_hand: ByHand, tmp_path: Path) -> None:
     one = REGION_ITEMS[3]
     by_hand.client().create_registered_model(one.model_name("shop"))
@@ -574,3 +600,56 @@ def test_a_page_grows_again_when_the_registry_is_quick_again(app: Flask, backgro
 
     assert again
     assert registry.pages_asked[asked:] == [350]
+
+
+def test_a_model_renamed_to_another_region_items_name_is_warned_of_once(by_hand: ByHand,
+                                                                        caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing but a person puts it right, and it is tried again every 15 seconds until then."""
+    other = REGION_ITEMS[3]
+    by_hand.client().rename_registered_model(NAME, other.model_name("shop"))
+    for _ in range(4):
+        by_hand.look()
+
+    told = [record.getMessage() for record in caplog.records if "cannot forecast here" in record.getMessage()]
+    assert len(told) == 1
+    assert str(other) in told[0]
+    assert by_hand.of(other)[0] is None
+    assert f"they are those of {NAME} version 2" in by_hand.of(other)[1]
+
+    by_hand.client().rename_registered_model(other.model_name("shop"), NAME)
+    by_hand.look()
+    assert by_hand.of(KETTLE) == (2, "")
+    by_hand.client().rename_registered_model(NAME, other.model_name("shop"))
+    by_hand.look()
+    assert "cannot forecast here" in by_hand.of(other)[1]
+
+
+def test_a_pooled_model_deleted_and_made_anew_under_the_same_number_is_no_others(by_hand: ByHand) -> None:
+    """What stands on the new one forecasts by it; what stood on the one before never forecasts by the new one."""
+    by_hand.model = replace(by_hand.model, pooled=by_hand.registry.load_pooled(1))
+    by_hand.promote(KETTLE, ODD, ODD)
+    by_hand.look()
+    services: Services = by_hand.app.extensions["services"]
+    assert (by_hand.forecasts(KETTLE), by_hand.forecasts(ODD)) == (3, 3)
+    before = services.forecaster.forecast(KETTLE, services.models.load(KETTLE, 3)).columns["forecast"]
+
+    by_hand.client().delete_registered_model("shop.pooled")
+    latest = by_hand.model.pooled.latest
+    with by_hand.registry.batch("pooled", {}) as batch:
+        assert batch.register_pooled(replace(by_hand.model.pooled, fits=(
+            *by_hand.model.pooled.fits[:-1], replace(latest, correction=2 * latest.correction))), {}) == 1
+    registry = by_hand.registry.session
+    by_hand.model = replace(by_hand.model, pooled=Registry(registry.uri, "shop", registry.artifacts).load_pooled(1))
+    by_hand.promote(KETTLE)
+    by_hand.look()
+
+    assert by_hand.of(KETTLE) == (4, "")
+    after = services.forecaster.forecast(KETTLE, services.models.load(KETTLE, 4)).columns["forecast"]
+    assert after.sum() == pytest.approx(2 * before.sum(), rel=0.02)
+    restarted = ProductionModels(services.models.root, "shop")
+    assert restarted.load(KETTLE, 4).pooled.latest.correction == 2 * latest.correction
+    with pytest.raises(OtherPooledError, match="deleted or renamed, and made anew"):
+        restarted.load(ODD, 3)
+    with by_hand.app.app_context():
+        odd = db.session.get_one(RegionItemRow, ODD.key)
+        assert not isinstance(restarted.serving(odd, None).model, ForecastModel)

@@ -16,6 +16,10 @@ from webapp.retrains.failure_causes import LONGEST, WORDS, cause_in_words, why_f
     ("Detected run worker status NOT_FOUND: 'the run's process is gone'. Marking run abc as failed.",
      "the process that trained it was killed, again and again"),
     ("OSError: [Errno 28] No space left on device", "the disk is full"),
+    ("dagster.errors.DagsterInvariantViolationError: Could not load run 8e355f88-e391-49d7-b56c-04a2e1a3f09f that "
+     "was passed to submit_run", "its run was deleted in Dagster"),
+    ("sqlite3.OperationalError: database is locked sqlalchemy.exc.OperationalError: (raised as a result of",
+     "another program held a database locked"),
     ("ValueError:  something\n  else", "ValueError: something else"),
     ("", ""),
 ])

@@ -336,6 +336,26 @@ def test_a_failure_says_its_cause_what_it_means_and_what_to_do(
         assert db.session.scalars(select(RetrainItem.reason)).one().startswith(told_as)
 
 
+def test_a_failure_whose_time_comes_while_dagster_answers_still_says_its_cause(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """The questions take a while; nothing is closed before Dagster was asked why, and the journal was read."""
+    ask_for_retrain(client, [KETTLE.key])
+    background.send()
+    dagster.carried[0].state, dagster.carried[0].failure = "failed", "Exceeded maximum runtime of 7200 seconds"
+    background.follow()
+    state = dagster.state
+    with monkeypatch.context() as slow:
+        slow.setattr(dagster, "state", lambda sent, request_id: (let_time_pass(app, 20), state(sent, request_id))[1])
+        background.follow()
+    with app.app_context():
+        assert db.session.scalars(select(RetrainItem.state)).one() == "queued"
+
+    background.follow()
+
+    assert "it took longer than 2 h 00 min" in text_of(page(client.get("/retrains/1")).select_one(".failures"))
+
+
 def test_what_dagster_refuses_while_it_has_not_loaded_the_definitions_is_sent_again(
         app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
     ask_for_retrain(client, [KETTLE.key])

@@ -16,7 +16,7 @@ from demand_assets.forecasting.challengers.model_classes import (
     model_class,
 )
 from demand_assets.forecasting.challengers.protocol import Explaining, Fitted, History
-from demand_assets.forecasting.contract.plugins import told
+from demand_assets.forecasting.contract.plugins import FAILURES, told
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
@@ -79,7 +79,7 @@ class Challenger:
         try:
             parts = {str(part): np.asarray(values, dtype=np.float64)
                     for part, values in cast(Explaining, fitted).explain(history).items()}
-        except Exception as error:
+        except FAILURES as error:
             raise ChallengerError(f"{name} failed to explain: {told(error)}") from error
         if any(values.shape != (history.horizon,) or not np.isfinite(values).all() for values in parts.values()):
             raise ChallengerError(f"{name} explained by what are not {history.horizon} numbers each")
@@ -101,7 +101,7 @@ class Challenger:
             check_installed(name, to_fit=False)
             try:
                 members[name] = model_class(name).load(state)
-            except Exception as error:
+            except FAILURES as error:
                 raise ChallengerError(f"the model class {name!r} cannot load what it saved: {told(error)}") from error
         return cls(members, bool(saved["with_boosters"]), saved.get("options", {}))
 
@@ -113,7 +113,7 @@ def answer_of(name: str, fitted: Fitted, history: History) -> Floats:
     """
     try:
         answer = np.asarray(fitted.predict(history), dtype=np.float64)
-    except Exception as error:
+    except FAILURES as error:
         raise ChallengerError(f"{name} failed to forecast: {told(error)}") from error
     if answer.shape != (history.horizon,):
         raise ChallengerError(f"{name} answered an array of shape {answer.shape} where ({history.horizon},) is wanted")

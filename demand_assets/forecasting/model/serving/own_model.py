@@ -25,7 +25,14 @@ from demand_assets.forecasting.model.backtest import AS_PLANNED
 from demand_assets.forecasting.model.boosters import BINS, TWEEDIE_POWER, Rows, TrainingRows, seen_by
 from demand_assets.forecasting.model.bounded_forecasts import bounded
 from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths
-from demand_assets.forecasting.model.model_files import Contents, ModelFilesError, booster_of, content_of, save_booster
+from demand_assets.forecasting.model.model_files import (
+    Contents,
+    ModelFilesError,
+    OtherPooledError,
+    booster_of,
+    content_of,
+    save_booster,
+)
 from demand_assets.forecasting.model.serving.challenger import Challenger
 from demand_assets.forecasting.model.serving.pooled_model import Fit, PooledModel, ServedBy
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
@@ -238,6 +245,8 @@ class ForecastModel:
                  "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
                  "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
                  "paths": {"origins": self.paths.origins, "scaled": self.paths.scaled}}  # no copy of each number
+        if self.pooled.fingerprint:
+            found["pooled_fingerprint"] = self.pooled.fingerprint
         if self.challenger and self.boosters:
             found |= {"challenger": self.challenger.to_json(), "boosters": self.boosters.details()}
         return found
@@ -259,6 +268,10 @@ class ForecastModel:
         if needed != pooled.version:
             raise ModelFilesError(f"the model in {folder} stands on version {needed} of the pooled model, not "
                                   f"{pooled.version}")
+        if (wanted := stands_on(content)) and pooled.fingerprint not in ("", wanted):
+            raise OtherPooledError(f"the model in {folder} stands on a version {needed} of the pooled model that is no "
+                                   "longer there: in MLflow the pooled model was deleted or renamed, and made anew, "
+                                   "with the same number. Retrain")
         try:
             booster = booster_of(content_of(folder, BOOSTER_FILE, contents))
             found = cls._of(content, booster, pooled, version)
@@ -291,6 +304,11 @@ class ForecastModel:
 def import_boosters() -> None:
     """Import what every forecast of a model needs (about 2 s), so that the first one does not wait for it."""
     import xgboost  # noqa: F401
+
+
+def stands_on(details: dict[str, Any]) -> str:
+    """The fingerprint of the pooled version that the details of a model were made for; empty in those of before."""
+    return str(details.get("pooled_fingerprint", ""))
 
 
 def pooled_version(folder: Path, contents: Contents | None = None) -> int:

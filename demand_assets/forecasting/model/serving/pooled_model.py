@@ -8,6 +8,7 @@ has seen.
 import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -87,6 +88,9 @@ class PooledModel:
     version: int | None = None
     seeing_columns: tuple[int, ...] = ()
     """As ``columns``, of the boosters that see the drivers beside others; none where none do."""
+    fingerprint: str = ""
+    """Of two models that bear the same number, as where the registered model was deleted and made anew, it tells which
+    this is. Empty of one that was not loaded from files that were read together."""
 
     served_by: ClassVar[ServedBy] = "pooled"
     own: ClassVar[None] = None
@@ -318,7 +322,7 @@ class PooledModel:
                          if not latest_only or number == len(details["fits"]) - 1)
             return cls(Recipe(**details["recipe"]), tuple(details["feature_names"]), tuple(details["columns"]),
                        PanelFacts.from_json(details["facts"]), fits, details["card"], details["horizon_inflation"],
-                       version, tuple(details.get("seeing_columns", ())))
+                       version, tuple(details.get("seeing_columns", ())), _fingerprint(contents))
         except (OSError, KeyError, TypeError, ValueError, xgb.core.XGBoostError) as error:
             raise ModelFilesError(f"the pooled model in {folder} cannot be read: {error}. Remove the folder; it is "
                                   "fetched again from the registry.") from error
@@ -331,3 +335,11 @@ class PooledModel:
         """What intervals of a region-item that has no errors of its own need."""
         assert self.latest.calibration is not None  # the last fit is always calibrated
         return Calibration.of(self.latest.calibration, None, demand_class(series.demand[: series.known]))
+
+
+def _fingerprint(contents: Contents | None) -> str:
+    found = sha256()
+    for file in sorted(contents or ()):
+        if contents and (file == DETAILS_FILE or file.startswith("fit-")):
+            found.update(sha256(contents[file]).digest())
+    return found.hexdigest()[:16] if contents else ""

@@ -18,7 +18,7 @@ import numpy as np
 
 from demand_assets.forecasting.challengers.model_classes import ChallengerError, check_installed, model_class
 from demand_assets.forecasting.challengers.protocol import Fitted
-from demand_assets.forecasting.contract.plugins import told
+from demand_assets.forecasting.contract.plugins import FAILURES, told
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.features.series_features import SeriesFeatures
@@ -161,7 +161,7 @@ class _Teams:
         def store() -> bool:
             try:
                 model_class(name).load(json.loads(json.dumps(fitted.save())))
-            except Exception as error:
+            except FAILURES as error:
                 raise ChallengerError(f"{name} cannot be saved and loaded: {told(error)}") from error
             return True
 
@@ -197,7 +197,7 @@ class _Teams:
             self.out[name] = too_slow
         except ChallengerError as error:
             self.out[name] = str(error)
-        except Exception as error:  # noqa: BLE001  a plug-in may raise anything, and its contest goes on without it
+        except FAILURES as error:  # a plug-in may raise anything, and its contest goes on without it
             self.out[name] = f"failed to fit: {told(error)}"
         self.seconds[name] = self.seconds.get(name, 0.0) + clock() - started
         if name not in self.out and self.seconds[name] > self._entries.seconds:

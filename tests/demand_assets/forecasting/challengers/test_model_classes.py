@@ -28,6 +28,10 @@ def test_a_class_of_another_package_is_found_by_its_name(plugged: Callable[..., 
     ("own_blend", "blend", GOOD, "'blend' comes with this product and is offered by own_blend 1.0 too"),
     ("broken", "broken", "import nowhere_to_be_found", "'broken' of the package broken 1.0 cannot be loaded from"),
     ("half", "half", "class Model:\n    title = 'half'\n    def fit(self, history): ...\n", "has no load"),
+    ("exits", "exits", "import sys\nsys.exit('no licence')", "SystemExit: no licence"),
+    ("untitled", "untitled", GOOD.replace("'fixed'", "7"), "has the title 7, which is no text"),
+    ("odd", "odd", GOOD.replace("title = 'fixed'", "title = 'odd'\n    class capabilities:\n        needs_to_fit = 7"),
+     "has capabilities that cannot be read: TypeError"),
 ])
 def test_what_cannot_be_used_is_refused_in_words(plugged: Callable[..., Path], package: str, name: str,
                                                  code: str, words: str) -> None:
@@ -50,6 +54,14 @@ def test_two_packages_with_one_name_are_both_refused(plugged: Callable[..., Path
 def test_an_unknown_name_is_told_those_that_there_are() -> None:
     with pytest.raises(ChallengerError, match=r"'arima' is no model class .* seasonal_naive, ets, theta, croston"):
         model_class("arima")
+
+
+def test_one_library_may_be_named_without_a_tuple(plugged: Callable[..., Path]) -> None:
+    plugged("one", GOOD.replace("title = 'fixed'", "title = 'one'\n    class capabilities:\n"
+                                "        needs_to_fit = 'nowhere_to_be_found'"))
+
+    with pytest.raises(ChallengerError, match="'one' needs nowhere_to_be_found, not installed here"):
+        check_installed("one", to_fit=True)
 
 
 def test_a_missing_library_is_named_and_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,7 @@ def test_two_packages_may_not_offer_the_same(plug_in: PlugIn) -> None:
 @pytest.mark.parametrize(("code", "words"), [
     ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
     ("raise RuntimeError('licence\\nsecond line')", "RuntimeError: licence. Install"),
+    ("import sys\nsys.exit('no licence')", "SystemExit: no licence. Install"),
     ("offered = 1", "AttributeError: .*Offered")])
 def test_one_that_cannot_be_loaded_is_named_with_its_error(plug_in: PlugIn, code: str, words: str) -> None:
     plug_in(SOURCES, "warehouse", code)
@@ -65,6 +66,31 @@ def test_entries_are_held_to_its_own_model(plug_in: PlugIn) -> None:
     assert found.made_of({"limit": 3}).model_dump() == {"limit": 3}
     with pytest.raises(PluginError, match=r"refuses its entries: limt: Extra inputs .*Its entries are: limit\."):
         found.made_of({"limt": 3})
+
+
+@pytest.mark.parametrize(("does", "words"), [
+    ("raise KeyError('x')", "KeyError: 'x'"), ("raise SystemExit(3)", "SystemExit: 3"),
+    ("import sys; sys.exit()", "SystemExit")])
+def test_whatever_it_does_when_it_is_asked_is_told_with_its_name(plug_in: PlugIn, does: str, words: str) -> None:
+    plug_in(SOURCES, "warehouse", "from pydantic import BaseModel, model_validator\nclass Offered:\n"
+            "    class Entries(BaseModel):\n        @model_validator(mode='before')\n        def check(cls, value):\n"
+            f"            {does}\n    @staticmethod\n    def ask():\n        {does}\n")
+    found = plugin(SOURCES, "warehouse")
+
+    with pytest.raises(PluginError, match=f"'warehouse' of the package acme-plugin 1.2 failed to tell: {words}"):
+        found.asked("tell", found.offered.ask)
+    with pytest.raises(PluginError, match=f"acme-plugin 1.2 failed to check its entries: {words}"):
+        found.made_of({})
+
+
+def test_ctrl_c_is_a_persons(plug_in: PlugIn) -> None:
+    plug_in(SOURCES, "warehouse", EMPTY)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plugin(SOURCES, "warehouse").asked("tell", interrupted)
 
 
 def test_one_without_a_model_of_entries_is_refused(plug_in: PlugIn) -> None:

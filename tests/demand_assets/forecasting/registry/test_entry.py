@@ -175,6 +175,25 @@ def test_a_version_whose_tags_were_edited_costs_no_more(registry: Registry, mode
     assert (told(registry)[KETTLES].decided, told(registry)[KETTLES].problem) == (1, "")
 
 
+@pytest.mark.parametrize(("tag", "text"), [
+    ("wape", "good"), ("wape", "inf"), ("wape", "-1e999"), ("wape", "NaN"), ("bias", "0,1"), ("rows", "many"),
+    ("trained_to", "yesterday"), ("trained_from", "2026-13-01"), ("coverage_80", "x" * 4000)])
+def test_what_is_no_number_and_no_date_of_a_version_is_not_told(registry: Registry, model: ForecastModel, tag: str,
+                                                                text: str) -> None:
+    """Pages write numbers as numbers, dates as dates, and databases keep no infinity."""
+    promoted(registry, KETTLES, model)
+    registry.session.client.set_model_version_tag(name_of(registry), "1", tag, text)
+    registry.session.client.set_model_version_tag(
+        name_of(registry), "1", "decision_numbers", '{"wape_production": "good", "gate_rule": "ours", "bias": [1]}')
+
+    newest = told(registry)[KETTLES].newest
+    version, = registry.registered().versions
+    assert newest
+    assert newest.numbers.keys() == version.numbers.keys() - {"gate_rule"}
+    assert not {tag, "wape_production"} & version.numbers.keys()
+    assert version.numbers["gate_rule"] == "ours"
+
+
 def test_a_version_without_tags_is_as_good(registry: Registry, model: ForecastModel) -> None:
     promoted(registry, KETTLES, model)
     for key in registry.tags(KETTLES, 1):
