@@ -34,7 +34,7 @@ from webapp.notices import webhook_views as webhooks_pages
 from webapp.order_up_to import views as order_up_to_pages
 from webapp.overrides import views as overrides_pages
 from webapp.overview import views as overview_pages
-from webapp.pages import long_names, numbers_and_dates, rounded_money, stored_words
+from webapp.pages import addresses, kept_markup, long_names, numbers_and_dates, rounded_money, stored_words
 from webapp.panels import views as panels_pages
 from webapp.personal import kept_answers, seen_region_items
 from webapp.published_plans import views as published_plans_pages
@@ -125,8 +125,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     language_words.add_to(app)
     routes.add_to(app, csrf)
     scim.add_to(app, csrf)
-    for shared in (translations, access, seen_region_items, kept_answers, long_names, numbers_and_dates, rounded_money,
-                   stored_words, form_tokens, errors, security_headers):
+    for shared in (translations, access, seen_region_items, kept_answers, addresses, kept_markup, long_names,
+                   numbers_and_dates, rounded_money, stored_words, form_tokens, errors, security_headers):
         shared.add_to(app)
     rate_limits.add_to(app, settings)
     return app

@@ -4,7 +4,7 @@ and when nobody uses them."""
 import logging
 import secrets
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app, flash, g, request, session
@@ -12,7 +12,7 @@ from flask_login import user_logged_out
 from flask_security import current_user
 from flask_security.signals import user_authenticated
 from flask_security.utils import logout_user, set_request_attr
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import joinedload
 
@@ -39,6 +39,11 @@ BY_ITSELF = "X-By-Itself"
 LONGEST_BROWSER = 200
 _WITH_ROLES, _WITH_GROUPS = (joinedload(UserSession.user).joinedload(each) for each in (User.roles, User.groups))
 """What every page asks of who looks at it is one question."""
+_OF_COOKIE = select(UserSession).where(
+    UserSession.digest == bindparam("digest"), UserSession.began_at > bindparam("began"),
+    UserSession.seen_at > bindparam("seen")).options(_WITH_ROLES, _WITH_GROUPS)
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any session."""
 ENDED = _l("Your session has ended. Please sign in again.")
 NOT_KEPT = _l("You were signed in with an earlier version of this app. Please sign in once more.")
 
@@ -75,11 +80,15 @@ def end_all_sessions(user_id: int) -> None:
 
 
 def _is_over() -> Any:
+    ends = _ends()
+    return or_(UserSession.began_at <= ends["began"], UserSession.seen_at <= ends["seen"])
+
+
+def _ends() -> dict[str, datetime]:
+    """What began, or was used last, at these moments or before is over."""
     settings = app_settings()
-    ends = [UserSession.began_at <= now() - timedelta(hours=settings.session_hours)]
-    if settings.idle_hours:
-        ends.append(UserSession.seen_at <= now() - timedelta(hours=settings.idle_hours))
-    return or_(*ends)
+    idle = now() - timedelta(hours=settings.idle_hours) if settings.idle_hours else LONG_AGO
+    return {"began": now() - timedelta(hours=settings.session_hours), "seen": idle}
 
 
 def _facts(row: UserSession) -> dict[str, Any]:
@@ -91,8 +100,7 @@ def _load(uniquifier: str) -> User | None:
     secret = session.get(SESSION_ID)
     if not isinstance(secret, str) or not secret:
         return None
-    row = db.session.scalars(select(UserSession).where(
-        UserSession.digest == digest_of(secret), ~_is_over()).options(_WITH_ROLES, _WITH_GROUPS)).unique().one_or_none()
+    row = db.session.scalars(_OF_COOKIE, {"digest": digest_of(secret), **_ends()}).unique().one_or_none()
     if row is None or row.user.fs_uniquifier != uniquifier or not row.user.active:
         return None
     g.user_session = row

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from demand_assets.forecasting.contract.periods import Dates
+from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.series.metrics import wape
 from webapp.accuracy.judged_forecasts import Accuracy, Judged
 from webapp.accuracy.past_forecasts import PastForecast, past_forecasts_of
 from webapp.serving.explaining_sentences import Miss
-from webapp.serving.history import sold_on
+from webapp.serving.history import sold_on, units_on
 from webapp.serving.line_item import LineItem
 
 MOST_SEEN = 100
@@ -35,9 +37,10 @@ class LeadAccuracy:
     archived: Sequence[Sequence[PastForecast]] = ()
     """Of each region-item, what was forecast and kept."""
 
-    def stood_at(self, lead: int) -> pd.Series:
-        """As ``stood``, of the forecasts that were made so many periods ahead; ``stood`` is that of lead 1."""
-        return _stood(self.archived, lead)
+    def stood_on(self, dates: Dates, lead: int) -> Floats:
+        """As ``stood``, of the forecasts that were made so many periods ahead, on each of the dates; NaN where there is
+        none. ``stood`` is that of lead 1."""
+        return units_on(*_stood(self.archived, lead), dates)
 
     @property
     def is_empty(self) -> bool:
@@ -65,8 +68,9 @@ def lead_accuracy(lines: Sequence[LineItem], histories: Mapping[str, pd.DataFram
     archived = past_forecasts_of([line.row.key for line in lines])
     judged = Judged.joined([Judged.of(archived[line.row.key], histories[line.row.key]) for line in lines])
     kept = [archived[line.row.key] for line in lines]
+    dates, units = _stood(kept)
     return LeadAccuracy(judged.by_lead[:horizon], _backtest(lines, horizon),
-                        _stood(kept), kept)
+                        pd.Series(units, index=pd.DatetimeIndex(dates.astype("datetime64[ns]"))), kept)
 
 
 def miss_of(archived: Sequence[Sequence[PastForecast]], history: pd.DataFrame, out_of_stock: Collection[date],
@@ -79,29 +83,26 @@ def miss_of(archived: Sequence[Sequence[PastForecast]], history: pd.DataFrame, o
         out_of_stock: periods that no forecast is judged by.
         most: periods.
     """
-    stood = _stood(archived)
-    dates = stood.index.to_numpy().astype("datetime64[D]")
+    dates, stood = _stood(archived)
     sold = sold_on(history, dates)
     known = np.flatnonzero(~np.isnan(sold))[-most:]
     days: list[date] = dates[known].tolist()
     judged = [(at, float(one), float(other)) for at, one, other in zip(
-        days, stood.to_numpy()[known], sold[known], strict=True) if at not in out_of_stock]
+        days, stood[known], sold[known], strict=True) if at not in out_of_stock]
     if not judged:
         return None
     at, forecast, came = zip(*judged, strict=True)
     return Miss(at, forecast, came, len(days) - len(judged))
 
 
-def _stood(archived: Sequence[Sequence[PastForecast]], lead: int = 1) -> pd.Series:
-    """The sums of a lead by date, of the dates that all region-items have."""
-    found: dict[np.datetime64, list[float]] = {}
-    for each in archived:
-        for past in each:
-            if lead <= len(past.dates):
-                found.setdefault(past.dates[lead - 1], []).append(float(past.forecast[lead - 1]))
-    dates = sorted(date for date, units in found.items() if len(units) == len(archived))
-    return pd.Series(np.array([sum(found[date]) for date in dates], dtype=float),
-                     index=pd.DatetimeIndex(np.array(dates, dtype="datetime64[ns]")))
+def _stood(archived: Sequence[Sequence[PastForecast]], lead: int = 1) -> tuple[Dates, Floats]:
+    """The dates that all region-items have at a lead, oldest first, and the sums there."""
+    pasts = [past for each in archived for past in each if lead <= len(past.dates)]
+    days = np.array([past.dates[lead - 1] for past in pasts], dtype="datetime64[D]")
+    dates, place, count = np.unique(days, return_inverse=True, return_counts=True)
+    sums = np.bincount(place, [past.forecast[lead - 1] for past in pasts], minlength=len(dates))
+    is_shared = count == len(archived)
+    return dates[is_shared], sums[is_shared]
 
 
 def _backtest(lines: Sequence[LineItem], horizon: int) -> list[float | None]:

@@ -25,6 +25,7 @@ from demand_assets.forecasting.store.stored_files import DamagedFileError, NotIn
 from webapp.data_quality.data_loads import note_loads
 from webapp.db.database import db, writing
 from webapp.db.locks import insert_absent
+from webapp.db.revisions import revision
 from webapp.models.versions import forget_expired, note_versions
 from webapp.models.versions_in_registry import note_expired, note_gap
 from webapp.region_items import catalogue, production
@@ -238,21 +239,37 @@ def _may_forecast_otherwise(row: RegionItemRow, entry: Entry) -> bool:
     return entry.step == "validated" and (not mark or mark != row.demand_mark or row.forecast_total is None)
 
 
-def read_catalogue(store: DemandStore) -> None:
-    """Let the rows follow the store's catalogue; they stay as they are while it is damaged."""
+Followed = tuple[Sequence[RegionItem], str | None]
+"""A catalogue, and the revision of the rows that are as it says."""
+
+
+def read_catalogue(store: DemandStore, followed: Followed | None = None) -> Followed | None:
+    """Let the rows follow the store's catalogue; they stay as they are while it is damaged.
+
+    Args:
+        followed: what was returned before: while neither the catalogue nor the rows are others since, that of 30,000
+            region-items need not be compared again.
+    Returns: for the next call; None where it is to compare all.
+    """
     try:
         listed = store.read_catalogue()
     except DamagedFileError as error:
         log.error("%s", error)
         store.note_damage(error)
-        return
+        return None
+    now = listed, revision("seen")
+    if now == followed:
+        db.session.rollback()
+        return followed
     places = {region_item.key: place for place, region_item in enumerate(listed)}
     known = {key: (place, is_listed) for key, place, is_listed in db.session.execute(
         select(Catalogue.key, Catalogue.position, Catalogue.in_catalogue))}
+    of_these = revision("seen", anew=True)  # as before, unless a commit came between
     db.session.rollback()
     if {key: place for key, (place, is_listed) in known.items() if is_listed} == places:
-        return
+        return now if of_these == now[1] else None
     with writing():
         rows = catalogue.rows_to_follow([*listed, *map(RegionItem.from_key, known)])
         for key, row in rows.items():
             catalogue.note_place(row, places.get(key))
+    return None

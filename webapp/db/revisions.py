@@ -1,8 +1,9 @@
 """Whether tables were written since somebody looked: groups of them have a revision, which is another after each commit
 that wrote into one of them.
 
-It is noted where statements leave for the database, so that no writer has to think of it: pages, the background process
-and commands alike. Who writes with another program is not seen.
+It is noted where statements come back from the database, so that no writer has to think of it: pages, the background
+process and commands alike; a statement that found no row to write changes none. Who writes with another program is not
+seen.
 """
 
 import re
@@ -33,6 +34,8 @@ TABLES: Mapping[Group, tuple[str, ...]] = {
 
 _WRITES = re.compile(r"\s*(?:INSERT|UPDATE|DELETE|REPLACE|TRUNCATE|WITH\b.*\b(?:INSERT|UPDATE|DELETE))\b",
                      re.IGNORECASE | re.DOTALL)
+_RETURNS = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+"""Of such a statement it is not known how many rows it wrote before they are read."""
 _NOTE = text("INSERT INTO watermark (name, value) VALUES (:name, :value) "
              "ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 _READ = text("SELECT name, value FROM watermark WHERE name LIKE 'revision:%'")
@@ -42,9 +45,9 @@ _WRITTEN, _KNOWN = "groups_written", "revisions_known"
 def note_writes(engine: Engine) -> None:
     """Give each group that a transaction wrote into another revision, in that transaction."""
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def _executed(connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if _WRITES.match(statement):
+    @event.listens_for(engine, "after_cursor_execute")
+    def _executed(connection: Connection, cursor: Any, statement: str, *_rest: Any) -> None:
+        if _WRITES.match(statement) and (cursor.rowcount != 0 or _RETURNS.search(statement)):
             for group, names in TABLES.items():
                 if any(name in statement for name in names):
                     connection.info.setdefault(_WRITTEN, set()).add(group)

@@ -67,7 +67,8 @@ def grid_of(periods: Sequence[Period], past: History, dataset: Dataset, coverage
         if row["name"] == "last_year":
             row["at_least"] = np.flatnonzero(past.at_least_last_year(dates, dataset)).tolist()
     leads = [lead for lead in LEADS[dataset.frequency] if lead <= dataset.horizon]
-    known = {lead: _reindexed(seen.stood_at(lead), dates) for lead in leads} if seen and any(seen.archived) else {}
+    days = dates.to_numpy().astype("datetime64[D]")
+    known = {lead: _plain(seen.stood_on(days, lead)) for lead in leads} if seen and any(seen.archived) else {}
     if known := {lead: values for lead, values in known.items() if any(value is not None for value in values)}:
         rows.append({"name": "past_forecast", "title": _("Past forecast"), "kind": "units",
                      "values": next(iter(known.values())), "leads": known})
@@ -130,10 +131,6 @@ def _held(period: Period, is_alone: bool) -> dict[str, Any]:
         one = period.overrides[0]
         held |= {"way": one.way, "amount": one.amount, "comment": one.comment, "by": one.made_by}
     return held
-
-
-def _reindexed(units: pd.Series, dates: pd.DatetimeIndex) -> list[float | None]:
-    return _plain(units.reindex(dates).to_numpy(dtype=np.float64))
 
 
 def _plain(values: Iterable[float]) -> list[float | None]:

@@ -138,9 +138,9 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
         one_of("tab", tab, list(TABS))
     keys, selection, group = parse_selection(fields, are_read=True)
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
-    return ForecastQuery(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")), pooled_row(),
-                    int(coverage), layout, bool(fields.get("past", "0").strip("0")), page,
-                    fields.get("overrides", "1") != "0", tab, fields.get("adjust", "")[:10], longest)
+    return ForecastQuery(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")),
+                    pooled_row() if rows else None, int(coverage), layout, bool(fields.get("past", "0").strip("0")),
+                    page, fields.get("overrides", "1") != "0", tab, fields.get("adjust", "")[:10], longest)
 
 
 def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, message: Callable[[str], str]) -> int:

@@ -31,7 +31,7 @@ from webapp.overrides.form import OverrideForm
 from webapp.pages.reader_locale import number
 from webapp.region_items.attributes import attributes_of, declared
 from webapp.region_items.groups import find_groups
-from webapp.region_items.overview_table.query import View, find_page, parse_view
+from webapp.region_items.overview_table.query import View, first_keys, parse_view
 from webapp.region_items.own_pooled_or_naive import table_of as evidence_of
 from webapp.region_items.rows import open_retrains
 from webapp.region_items.selection import link_arguments, ticked_keys
@@ -340,8 +340,9 @@ def _known_values(plan: Answer, driver: str) -> list[str]:
     return sorted(values)
 
 
-def _choices(find: str) -> Sequence[RegionItemRow]:
-    return find_page(View(search=find, size=CHOICES)).rows
+def _choices(find: str) -> Sequence[str]:
+    """Keys of region-items that match."""
+    return first_keys(View(search=find, size=CHOICES))
 
 
 def add_to(app: Flask) -> None:

@@ -82,17 +82,17 @@ def in_language(tag: str | None) -> Iterator[None]:
 def gettext(message: str, /, **values: object) -> str:
     """The message in the reader's language, with the values in place of its ``%(name)s``; markup where one of them is,
     as a moment."""
-    return _filled(catalogue(language()).gettext(message), values)
+    return _filled(_spoken().gettext(message), values)
 
 
 def ngettext(one: str, more: str, count: int, /, **values: object) -> str:
     """As ``gettext``, in the form that so many take; ``%(num)s`` is the count unless it is given."""
-    return _filled(catalogue(language()).ngettext(one, more, count), {"num": count, **values})
+    return _filled(_spoken().ngettext(one, more, count), {"num": count, **values})
 
 
 def pgettext(context: str, message: str, /, **values: object) -> str:
     """As ``gettext``, for a message that other languages say differently from place to place."""
-    return _filled(catalogue(language()).pgettext(context, message), values)
+    return _filled(_spoken().pgettext(context, message), values)
 
 
 def lazy_gettext(message: str, **values: object) -> str:
@@ -111,8 +111,8 @@ def add_to(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension; for {% trans %}
-        lambda message: catalogue(language()).gettext(message),
-        lambda one, more, count: catalogue(language()).ngettext(one, more, count))
+        lambda message: _spoken().gettext(message),
+        lambda one, more, count: _spoken().ngettext(one, more, count))
     app.jinja_env.globals.update(_=gettext, _n=ngettext, pgettext=pgettext, language=language, words_in=words_in,
                                  chosen_language=chosen, LANGUAGES=LANGUAGES)
 
@@ -172,6 +172,18 @@ def _of_browser() -> str:
     """The first of its languages that is offered, in whatever country."""
     asked = [part for tag, quality in request.accept_languages if quality > 0 for part in (tag, tag.partition("-")[0])]
     return next((tag for tag in asked if tag in LANGUAGES), ENGLISH)
+
+
+def _spoken() -> NullTranslations:
+    """The catalogue of the reader's language; of a request it is looked up once: a page says some thousand words."""
+    if _asked.get() is not None or not has_request_context():
+        return catalogue(language())
+    here = _here()
+    try:
+        found: NullTranslations = here.catalogue
+    except AttributeError:
+        found = here.catalogue = catalogue(language())
+    return found
 
 
 @lru_cache(maxsize=8)

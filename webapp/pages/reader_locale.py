@@ -18,7 +18,9 @@ from webapp.language.translations import chosen
 
 ENGLISH = Locale("en")
 FOUND = "demand.reader_locales"
-"""In a request's environment: the locales that were found for it, by the language that was chosen."""
+"""In a request's environment: the locales that were found for it with their signs, by the language that was chosen."""
+Signs = dict[int, str]
+"""For ``str.translate``: what stands in a locale for the signs of a number as Python writes it."""
 NO_BREAK = "\u00a0"
 _request: Callable[[], Request] = request._get_current_object  # type: ignore[attr-defined]
 """What ``request`` stands for, without a look through the proxy."""
@@ -27,13 +29,21 @@ _request: Callable[[], Request] = request._get_current_object  # type: ignore[at
 def reader_locale() -> Locale:
     """The reader's first language that is known; English where none is, and outside a request. Where a language was
     chosen that one, as in the country that the browser asks it for."""
+    return _of_reader()[0]
+
+
+def _of_reader() -> tuple[Locale, Signs | None]:
+    """The reader's locale, and its signs; of a request they are looked up once, for a page writes thousands of
+    numbers."""
     wanted = chosen()
     if not has_request_context():
-        return Locale(wanted) if wanted else ENGLISH
-    known: dict[str | None, Locale] = _request().environ.setdefault(FOUND, {})  # a page writes thousands of numbers
+        locale = Locale(wanted) if wanted else ENGLISH
+        return locale, _signs(locale)
+    known: dict[str | None, tuple[Locale, Signs | None]] = _request().environ.setdefault(FOUND, {})
     found = known.get(wanted)
     if found is None:
-        found = known[wanted] = _locale_of_request(wanted)
+        locale = _locale_of_request(wanted)
+        found = known[wanted] = locale, _signs(locale)
     return found
 
 
@@ -52,8 +62,7 @@ def reader_tag() -> str:
 
 def number(value: float, decimals: int = 0) -> str:
     """A finite number with so many decimals, grouped as the reader groups."""
-    locale = reader_locale()
-    signs = _signs(locale)
+    locale, signs = _of_reader()
     if signs is None:
         return _by_pattern(value, locale, decimals)
     return f"{Decimal(str(value)):,.{decimals}f}".translate(signs)
@@ -132,7 +141,7 @@ def _time(at: time, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=1000)
-def _signs(locale: Locale) -> dict[int, str] | None:
+def _signs(locale: Locale) -> Signs | None:
     """What stands in the locale for the signs of a number as Python writes it, which takes a tenth of a pattern's time;
     None where digits are not grouped by threes.
 

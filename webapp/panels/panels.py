@@ -38,7 +38,7 @@ class Panel:
     level: str
     levels: dict[str, str]
     """Those that there are, the widest first -> words for them."""
-    values: Sequence[Value]
+    values: tuple[Value, ...]
     """The most frequent; those that are ticked are always there."""
     more: int
     """How many others there are."""
@@ -48,6 +48,11 @@ class Panel:
     """The other choices on this axis, as arguments."""
     is_counted: bool = True
     """Whether its values are known; else they are asked for when somebody looks."""
+
+    @property
+    def has_short_names(self) -> bool:
+        """Whether a short name may stand for a long one among its values: what is shown then may change."""
+        return any("(=" in value.name for value in self.values)
 
     @property
     def field(self) -> str:
@@ -110,8 +115,8 @@ def _panel(view: View, axis: Axis, wanted: str, find: str) -> Panel:
     sizes = query.subquery()
     counts = {row[0]: int(row[1]) for row in db.session.execute(
         select(sizes).where(sizes.c.name.in_(missing)))} if missing else {}
-    values = [Value(name, counts.get(name, 0), True) for name in missing] + [
-        Value(name, count, name in ticked) for name, count in found]
+    values = (*(Value(name, counts.get(name, 0), True) for name in missing),
+              *(Value(name, count, name in ticked) for name, count in found))
     return Panel(axis, level, known, values, max(size - len(listed) - (0 if find else len(counts)), 0),
                  next_level(level), arguments_of(one for one in others if one[0] in known))
 

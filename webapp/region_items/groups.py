@@ -1,21 +1,25 @@
 """Regions and items as groups of region-items."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal, get_args
 
 from sqlalchemy import func, select
-from sqlalchemy.sql.elements import ColumnElement
 
 from webapp.db.database import db
-from webapp.tables import RegionItemRow
+from webapp.personal.kept_answers import kept
+from webapp.tables import Catalogue
+
+Kind = Literal["region", "item"]
 
 
 @dataclass(frozen=True)
 class Group:
     """A whole region, or an item in all regions."""
 
-    kind: Literal["region", "item"]
+    kind: Kind
     name: str
     size: int
     """Region-items in it."""
@@ -23,12 +27,14 @@ class Group:
 
 def find_groups(search: str, most: int) -> list[Group]:
     """Regions and items whose name holds every word of a search; regions first, the largest first."""
-    found: list[Group] = []
-    kinds: tuple[tuple[Literal["region", "item"], ColumnElement[Any]], ...] = (
-        ("region", RegionItemRow.region.expression), ("item", RegionItemRow.item.expression))
-    for kind, column in kinds:
-        rows = db.session.execute(select(column, func.count()).where(RegionItemRow.in_catalogue).group_by(
-            column).order_by(func.count().desc(), column))
-        fitting = (row for row in rows if all(word in row[0].lower() for word in search.lower().split()))
-        found += [Group(kind, row[0], row[1]) for row in islice(fitting, most)]
-    return found
+    words, kinds = search.lower().split(), get_args(Kind)
+    return [Group(kind, name, size) for kind in kinds for name, size in kept(
+        "seen", ("groups", kind, tuple(words), most), partial(_largest, kind, words, most))]
+
+
+def _largest(kind: Kind, words: Sequence[str], most: int) -> list[tuple[str, int]]:
+    column = Catalogue.region if kind == "region" else Catalogue.item
+    rows = db.session.execute(select(column, func.count()).where(Catalogue.in_catalogue).group_by(column).order_by(
+        func.count().desc(), column))
+    return [(name, size) for name, size in islice((row for row in rows if all(
+        word in row[0].lower() for word in words)), most)]

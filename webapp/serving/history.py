@@ -32,11 +32,15 @@ def sold_on(history: pd.DataFrame, dates: np.ndarray) -> Floats:
     Args:
         history: columns date and demand, oldest first.
     """
-    return _on_dates(history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float), dates)
+    return units_on(history["date"].to_numpy().astype("datetime64[D]"), history["demand"].to_numpy(dtype=float), dates)
 
 
-def _on_dates(known: Dates, units: Floats, dates: Dates) -> Floats:
-    """The units of each date; NaN where there are none."""
+def units_on(known: Dates, units: Floats, dates: Dates) -> Floats:
+    """The units of each date; NaN where there are none.
+
+    Args:
+        known: dates in order, of which the units are.
+    """
     if not len(known):
         return np.full(dates.shape, np.nan)
     place = np.minimum(np.searchsorted(known, dates), len(known) - 1)
@@ -95,7 +99,7 @@ class History:
         for key, part in parts.items():
             known = KnownHistory(self.each[key])
             days = _year_before(pd.DatetimeIndex(part.dates.astype("datetime64[D]")), dataset)
-            units = _on_dates(known.days, known.sold, days)
+            units = units_on(known.days, known.sold, days)
             if not np.isnan(units).any():
                 sold += float(units.sum())
                 out.update(np.intersect1d(days, known.out_of_stock).tolist())
@@ -232,8 +236,13 @@ def backtest_of(lines: Sequence[LineItem], past: History, dataset: Dataset) -> B
     for line, each in zip(lines, found, strict=True):
         if not each:
             as_sold += sold_on(past.each[line.row.key], first + shared)
-    dates = pd.DatetimeIndex(first + shared)
-    return Backtest.of(pd.Series(units, dates), pd.Series(as_sold, dates), len(windows), len(lines))
+    known = units + as_sold
+    is_known = ~np.isnan(known)
+    if 2 * len(windows) <= len(lines) or not is_known.any():
+        return None
+    dates = pd.DatetimeIndex(first + shared[is_known])
+    return Backtest(pd.Series(known[is_known], dates), pd.Series(as_sold[is_known], dates),
+                    len(windows))
 
 
 def windows_of(model: ServingModel, dataset: Dataset) -> tuple[Dates, Floats] | None:

@@ -91,6 +91,12 @@ def _attributes_in(content: bytes) -> Attributes:
     return Attributes.from_json(json_in(ATTRIBUTES, content))
 
 
+@lru_cache(maxsize=1)
+def _catalogue_in(content: bytes) -> tuple[RegionItem, ...]:
+    """Read once in each process, for it is looked at every few seconds."""
+    return tuple(RegionItem(region, item) for region, item in json_in(CATALOGUE, content))
+
+
 class DemandStore(StoredFiles):
     """Tables of region-items under one URL. Every method raises OSError when the disk or object store does not answer.
 
@@ -363,7 +369,7 @@ class DemandStore(StoredFiles):
         except NotInStoreError:
             return []
         try:
-            return [RegionItem(region, item) for region, item in json_in(CATALOGUE, content)]
+            return list(_catalogue_in(content))
         except _UNREADABLE as error:
             raise DamagedFileError(CATALOGUE, first_line(error)) from error
 

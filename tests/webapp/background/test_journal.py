@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.journal import Entry, Journal, is_sum
-from tests.webapp.conftest import KETTLE, ODD, Background, ask_for_retrain, hidden, page, text_of
+from tests.webapp.conftest import KETTLE, ODD, Background, ask_for_retrain, hidden, page, settings_in, text_of
 from tests.webapp.fakes import FakeRegistry
 from webapp import create_app
-from webapp.background.journal import read_journal
+from webapp.background.journal import read_catalogue, read_journal
 from webapp.background.loops.registry import BETWEEN_SECONDS, RegistryLoop
 from webapp.db.database import db, writing
 from webapp.models import versions_in_registry as registered
 from webapp.models.versions_in_registry import GAP, RegisteredVersions
 from webapp.settings import Settings
-from webapp.tables import JournalFile, ModelVersion, RegionItemRow, Retrain, Watermark
+from webapp.tables import Catalogue, JournalFile, ModelVersion, RegionItemRow, Retrain, Watermark
 
 SOON = datetime.now(UTC) + timedelta(days=3)
 
@@ -306,3 +306,34 @@ def test_what_an_engineer_wrote_into_a_runs_tags_holds_nobody_up(
         assert [(one.request_id, len(one.asked_by), one.size) for one in retrains] == [("x" * 64, 255, 1),
                                                                                        ("ours", len("an engineer"), 1)]
         assert db.session.get_one(RegionItemRow, ODD.key).step_reason == "worse"
+
+
+def listed(app: Flask) -> list[str]:
+    """The keys of the rows that are in the catalogue, in their order."""
+    with app.app_context():
+        return list(db.session.scalars(select(Catalogue.key).where(Catalogue.in_catalogue).order_by(
+            Catalogue.position)))
+
+
+def test_rows_are_compared_with_the_catalogue_again_when_either_is_another(
+        app: Flask, settings: Settings, background: Background) -> None:
+    store, other = background.services.store, create_app(settings_in(settings.demand_dataset.parent))
+    before = listed(app)
+    with app.app_context():
+        followed = read_catalogue(store)
+        assert followed is not None
+        asked = list[str]()
+        event.listen(db.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        assert read_catalogue(store, followed) == followed
+        assert not any("region_item_catalogue" in statement for statement in asked)
+
+        with other.app_context(), writing():
+            db.session.execute(update(Catalogue).where(Catalogue.key == KETTLE.key).values(in_catalogue=False))
+        assert read_catalogue(store, followed) is None
+        assert listed(app) == before
+
+        followed = read_catalogue(store)
+        store.write_catalogue([ODD])
+        assert read_catalogue(store, followed) is None
+        assert listed(app) == [ODD.key]
+        assert read_catalogue(store, read_catalogue(store)) is not None

@@ -3,15 +3,16 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import JSON, Column, Table, delete, insert, select, text, update
 
 from tests.webapp.conftest import KETTLE, settings_in
 from webapp import create_app
 from webapp.background.journal import read_catalogue
-from webapp.db.database import Base, db, now, writing
+from webapp.db.database import Base, Instant, db, now, writing
 from webapp.db.revisions import TABLES, Group, revision
 from webapp.region_items.rows import locked_region_items
 from webapp.settings import Settings
@@ -67,7 +68,32 @@ WRITES: list[tuple[Callable[[], object], set[str]]] = [
     (lambda: db.session.add(Watermark(name="x", value="y")), set()),
     (lambda: db.session.execute(select(Catalogue.key)).all(), set()),
     (lambda: db.session.execute(text("with one as (select key from region_item_catalogue) select * from one")), set()),
+    (lambda: db.session.execute(update(Catalogue).where(Catalogue.key == "nowhere|none").values(rows_read=2)), set()),
+    (lambda: db.session.execute(delete(WorkEntry).where(WorkEntry.id == -1)), set()),
+    (lambda: db.session.execute(update(Catalogue).values(rows_read=3).returning(Catalogue.key)), LISTED),
+    (lambda: db.session.execute(update(Catalogue).values(rows_read=4).returning(Catalogue.key)).all(), LISTED),
+    (lambda: db.session.execute(update(Production).values(pinned_by="x"), execution_options={
+        "synchronize_session": False}), {"region_items"}),
 ]
+
+
+def fill(table: Table) -> Column[Any]:
+    """Have a row in the table; its first column."""
+    if db.session.execute(select(table)).first() is None:
+        db.session.execute(insert(table).values({
+            column.name: a_value(column) for column in table.columns
+            if not column.nullable and column.default is None and (column.foreign_keys or not column.primary_key
+                                                                   or column.type.python_type is str)}))
+        db.session.commit()
+    return next(iter(table.columns))
+
+
+def a_value(column: Column[Any]) -> Any:
+    if column.foreign_keys:
+        return db.session.scalar(select(next(iter(column.foreign_keys)).column))
+    if isinstance(column.type, Instant):
+        return now()
+    return {} if isinstance(column.type, JSON) else "x" if column.type.python_type is str else 1
 
 
 def noted(app: Flask) -> None:
@@ -81,7 +107,7 @@ def noted(app: Flask) -> None:
             assert changed(act) == groups
         for group, names in TABLES.items():
             for name in names:
-                column = next(iter(Base.metadata.tables[name].columns)).name
+                column = fill(Base.metadata.tables[name]).name
                 assert group in changed(lambda name=name, column=column: db.session.execute(  # type: ignore[misc]
                     text(f"UPDATE {name} SET {column} = {column}")))
 
@@ -174,6 +200,7 @@ def test_where_statements_see_different_moments_it_is_read_anew_but_for_a_page(
         settings: Settings, empty_postgres: Callable[[str], str]) -> None:
     app = create_app(settings.model_copy(update={"web_database_url": empty_postgres("revisions_anew")}))
     with app.app_context():
+        read_catalogue(app.extensions["services"].store)
         first = revision("seen")
         written_by_another(app)
         second = revision("seen")

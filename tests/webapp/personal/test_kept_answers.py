@@ -15,6 +15,7 @@ from sqlalchemy import event, insert, select, update
 from tests.webapp.conftest import ADMIN, EMAIL, KETTLE, VIEWER, page, settings_in, text_of, with_session
 from webapp import create_app
 from webapp.access import Actor
+from webapp.background.journal import read_catalogue
 from webapp.db.database import db, now, writing
 from webapp.db.revisions import TABLES
 from webapp.groups.changes import add_group, change_group
@@ -43,7 +44,7 @@ from webapp.tables import (
 
 VIEWS = ("/", "/?q=kettle", "/?status=baseline", "/?attribute=region:north", "/?flag=retrain_running",
          "/?sort=-wape", "/?flag=moved&since=7", "/?find-item=k", "/totals", "/totals?by=item", "/heat-map", "/work",
-         "/panels?items=item", "/forecasts?ri=south%7Ckettle&horizon=7")
+         "/panels?items=item", "/forecasts", "/forecasts/choices?find=kettle", "/forecasts?ri=south%7Ckettle&horizon=7")
 
 
 CHANGING = re.compile(r"""\?v=[0-9a-f]{8}|nonce="[^"]*"|name="(csrf_token|token)"[^>]*|X-CSRFToken[^>]*""")
@@ -142,6 +143,8 @@ def test_in_a_transaction_that_writes_it_is_asked_each_time_and_nothing_of_it_is
 def test_an_answer_is_not_kept_that_may_know_of_a_commit_that_came_between(
         settings: Settings, empty_postgres: Callable[[str], str]) -> None:
     on_postgres = create_app(settings.model_copy(update={"web_database_url": empty_postgres("kept_between")}))
+    with on_postgres.app_context():
+        read_catalogue(on_postgres.extensions["services"].store)
     numbers = count()
 
     def ask() -> int:

@@ -6,7 +6,7 @@ from demand_assets.forecasting.store.journal import Journal
 from demand_assets.forecasting.store.written_since import Rest
 from webapp.adjustments.adjustments import tell_store
 from webapp.adjustments.predecessors import follow_file
-from webapp.background.journal import read_catalogue, read_journal
+from webapp.background.journal import Followed, read_catalogue, read_journal
 from webapp.background.pacing import QUIET, Paced
 from webapp.data_quality.uploads import finish_upload
 from webapp.db.written_since import rest_of
@@ -35,6 +35,7 @@ class StoreLoop:
         self._unread = Rest(self._journal.changed, JOURNAL_SECONDS)
         self._untold = rest_of(services.settings.database_url)
         self._catalogue = Paced(CATALOGUE_SECONDS)
+        self._listed: Followed | None = None
         self._predecessors: Predecessors | None = None
         self._sweep = Paced(SWEEP_SECONDS)
         self._followed: Attributes | None = None
@@ -43,7 +44,7 @@ class StoreLoop:
         """Look once."""
         try:
             if self._catalogue.is_due():
-                read_catalogue(self._store)
+                self._listed = read_catalogue(self._store, self._listed)
                 attributes = self._store.read_attributes()
                 if attributes is not self._followed:
                     follow(attributes, self._dataset)
@@ -56,6 +57,7 @@ class StoreLoop:
                 self._unread.end()
             if self._sweep.is_due():
                 read_journal(self._journal, sweep=True)
+                self._listed = None  # rows that were written by another program are found then too
             if self._untold.is_over():
                 if tell_store(self._store):
                     self._untold.end()

@@ -192,10 +192,19 @@ def find_page(view: View, total: int | None = None) -> Page:
     """
     count = total if total is not None and not view.is_narrowed else count_matching(view)
     place = place_of(view.page, count, view.size)
-    keys = kept_of(view, ("page", view.sort, view.size, place.before), lambda: db.session.scalars(
-        matching(view).limit(view.size).offset(place.before)).all())
+    keys = _keys(view, place.before)
     rows = rows_by_key(keys)
     return Page([rows[key] for key in keys if key in rows], count, place.number, place.pages)
+
+
+def first_keys(view: View) -> Sequence[str]:
+    """The keys of the first page of a view."""
+    return _keys(view, 0)
+
+
+def _keys(view: View, before: int) -> Sequence[str]:
+    return kept_of(view, ("page", view.sort, view.size, before), lambda: db.session.scalars(
+        matching(view).limit(view.size).offset(before)).all())
 
 
 def count_matching(view: View) -> int:
