@@ -14,6 +14,8 @@ DRIVER_KINDS = "demand_assets.driver_kinds"
 MODELS = "demand_assets.models"
 WORDS = {SOURCES: "source kind", GATE_RULES: "gate rule", DRIVER_KINDS: "driver kind", MODELS: "model class"}
 """Group of entry points -> what one of them is."""
+FAULTS = (Exception, SystemExit)
+"""What a plug-in may raise and is told of it; it must not end the program."""
 
 
 class PluginError(RuntimeError):
@@ -52,6 +54,8 @@ class Plugin:
             problems = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'entries'}: {one['msg']}"
                                  for one in error.errors(include_input=False, include_url=False))
             raise PluginError(f"{self.words} refuses its entries: {problems}. Its entries are: {allowed}.") from error
+        except FAULTS as error:
+            raise PluginError(f"{self.words} failed to look at its entries: {told(error)}.") from error
 
     def asked(self, what: str, ask: Callable[[], T]) -> T:
         """What ``ask`` gives, which calls the plug-in.
@@ -62,7 +66,7 @@ class Plugin:
             return ask()
         except PluginError:
             raise
-        except Exception as error:
+        except FAULTS as error:
             raise PluginError(f"{self.words} failed to {what}: {told(error)}.") from error
 
     def nonsense(self, what: str, given: object, wanted: str) -> PluginError:
@@ -72,6 +76,8 @@ class Plugin:
 
 def told(error: BaseException) -> str:
     """An error in one line."""
+    if isinstance(error, SystemExit):
+        return f"it would have ended the program (SystemExit: {error})"
     words = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__
 
@@ -105,7 +111,7 @@ def plugin(group: str, name: str, ours: tuple[str, ...] = ()) -> Plugin:
     point = points[0]
     try:
         offered = point.load()
-    except Exception as error:
+    except FAULTS as error:
         raise PluginError(f"the {what} {name!r} of the package {package_of(point)} cannot be loaded from "
                           f"{point.value}: {told(error)}. Install what it needs, or correct the package.") from error
     return Plugin(group, name, package_of(point), offered)
