@@ -144,13 +144,16 @@ def _wide_measures() -> bytes:
     ("sales.csv", b"Jahr;KW;item;demand\n" + b"".join(
         b"%d;%d;tea;%d\n" % (day.year, day.isocalendar()[1], 30 + week % 7) for week in range(120)
         for day in [date(2024, 7, 1) + timedelta(weeks=week)]), "is not that of the ISO calendar"),
+    ("sales.csv", "Geschäftsjahr;Periode;item;demand\n".encode() + b"".join(
+        b"%d;%d;tea;%d\n" % (2022 + month // 12, month % 12 + 1, 30 + month) for month in range(40)),
+     "is called fiscal"),
     ("sales.csv", b"date,item,demand\n" + b"".join(b"%d,tea,3%d\n" % (year, year) for year in range(1970, 2020)),
      "'1970' cannot be read as one"),
     ("sales.csv", b"date,item,demand\n" + "2026-01-02,Käse,3\n".encode() * 20 + b"2026-02-02,K\xe4se,3\n",
      "the first in line 22"),
     ("sales.csv", b"date,item,demand\n" + b"2026-01-02,tea,3 ooo\n" * 20, "write numbers alone there, without units")],
     ids=["compressed", "numbers", "zero", "weeks alone", "measures", "gross or net", "named measures",
-         "years of weeks", "years", "two encodings", "units"])
+         "years of weeks", "fiscal years", "years", "two encodings", "units"])
 def test_the_cure_is_told(name: str, content: bytes, words: str, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(content)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import Workbook
 
 from demand_assets.forecasting.dataset.dataset_file import Dataset, load_dataset
 from demand_assets.proposals.cannot_propose import CannotProposeError
@@ -140,3 +141,40 @@ def test_numbers_that_are_mostly_below_0_are_refused_with_an_expression_that_wor
     (tmp_path / "by_hand.toml").write_text(
         f'frequency = "D"\n[source]\nkind = "file"\npath = "sales.csv"\n[columns]\nregion = ""\n{entry}\n')
     assert units_of(look_through(load_dataset(tmp_path / "by_hand.toml"))) == TRUTH
+
+
+@pytest.mark.parametrize(("number", "units"), [
+    ("Movement", "Sales quantity"), ("Movement type", "Qty in unit of entry")])
+def test_the_number_of_a_movement_is_no_demand(number: str, units: str, tmp_path: Path) -> None:
+    rows = [(day, item, 601, sold) for day, item, sold in ROWS]
+
+    made, seen = proposed(write(tmp_path, f"date,item,{number},{units}", rows), tmp_path)
+
+    assert (made.columns.demand, units_of(seen)) == (units, TRUTH)
+
+
+def test_formulas_without_values_are_told_and_no_other_columns_taken(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["Item", "Date", "A", "B", "Qty"], *([item, day, units, 5, f"=C{place}+D{place}"]
+                                                    for place, (day, item, units) in enumerate(ROWS, 2))):
+        sheet.append(row)
+    book.save(tmp_path / "sales.xlsx")
+
+    with pytest.raises(CannotProposeError, match=r"'Qty' should be the demand and holds formulas, as =C2\+D2"):
+        propose_for_files(str(tmp_path / "sales.xlsx"), "data", default_answers)
+
+
+def test_days_as_numbers_beside_cells_that_are_dates_are_all_seen(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Item", "Date", "Qty"])
+    for place, (day, item, units) in enumerate(ROWS):
+        sheet.append([item, (day - date(1899, 12, 30)).days if place % 3 == 0 else day, units])
+    book.save(tmp_path / "sales.xlsx")
+
+    made, seen = proposed(tmp_path / "sales.xlsx", tmp_path)
+
+    assert (made.rules.gaps, units_of(seen)) == ("unknown", TRUTH)

@@ -123,6 +123,13 @@ def test_digits_of_any_script_are_read(written, frequency, date_format, day):
     assert str(read_dates(texts(written), frequency, date_format).days[0]) == day
 
 
+@pytest.mark.parametrize(("written", "date_format"), [
+    ("2024-01-31 9:30", None), ("2024-01-31T9:30:15", None), ("31 يناير 2024", "%d %B %Y"),
+    ("Jan 31, 2024 9:15:00 AM PDT", "%b %d, %Y %I:%M:%S %p %Z"), ("31 Jan 2024 23:15:00 CET", "%d %b %Y %H:%M:%S %Z")])
+def test_hours_of_one_digit_arabic_months_and_letters_of_a_zone_are_read(written, date_format):
+    assert str(read_dates(texts(written), "D", date_format).days[0]) == "2024-01-31"
+
+
 @pytest.mark.parametrize("written", ["2024-01-3²", "２０２４-½-01", "Ⅳ/2024"])
 def test_what_is_no_digit_is_no_part_of_a_date(written):
     assert str(read_dates(texts(written), "D").days[0]) == "NaT"
