@@ -1,6 +1,7 @@
 """A dataset file in the making: entries with the reason for each, and the commented text that is made of them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -139,5 +140,10 @@ def written(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(written, value))}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {written(each)}' for key, each in value.items())} }}" if value else "{}"
+        return f"{{ {', '.join(f'{_key(key)} = {written(each)}' for key, each in value.items())} }}" if value else "{}"
     return repr(value)
+
+
+def _key(name: str) -> str:
+    """The name of an entry as TOML."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else written(name)

@@ -6,7 +6,7 @@ import re
 from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
 from demand_assets.sources.column_names import known_words
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines
-from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, stray_zeros
+from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, rarities, stray_zeros
 from demand_assets.sources.file_formats.unpacking import PACKED
 
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
@@ -16,8 +16,11 @@ _PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)",
              b"7z\xbc\xaf": "a 7-Zip archive",
              b"SQLite format 3": "an SQLite database; describe it with kind = 'sql'"}
 _ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
-              "iso8859_2", "cp1255", "cp1256", "mac_roman", "cp850", "cp852", "koi8_r", "cp866")
+              "iso8859_2", "cp1255", "cp1256", "cp874", "mac_roman", "cp850", "cp852", "cp857", "koi8_r", "cp866",
+              "cp737")
 """Tried on text that is no UTF-8, the first of equally good ones wins."""
+_BEFORE_WINDOWS = _ENCODINGS.index("mac_roman")
+"""From which on they are those of Mac and DOS, which are told by how seldom their letters are."""
 _JSON = re.compile(rb'\{\s*"|\[\s*\{')
 
 
@@ -36,7 +39,7 @@ def kind_of(begin: bytes, by_name: str | None, shown: str) -> str:
         return "arrow"
     start = begin.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml", b"<table", b"<head", b"<meta")):
-        what = "an HTML page" if b"html" in start or b"<table" in start else "an XML document"
+        what = "an XML document" if start.startswith(b"<?xml") and b"<html" not in start else "an HTML page"
         raise CannotProposeError(f"{shown} is {what}, whatever its name says; open it and save it as .xlsx or CSV")
     if by_name == "json" or (_JSON.match(start) and by_name != "csv"):
         return "json"
@@ -85,8 +88,9 @@ def decoded(begin: bytes, shown: str) -> tuple[str, str]:
         except UnicodeDecodeError:
             continue
         odd = sum((ord(letter) < 32 and letter not in "\r\n\t") or 127 <= ord(letter) < 160 for letter in text)
-        readings.append((-odd, round(plausible(text), 1), known_words("\n".join(text.splitlines()[:3])), -len(readings),
-                         encoding, text))
+        place = _ENCODINGS.index(encoding)
+        readings.append((-odd, round(plausible(text), 1), known_words("\n".join(text.splitlines()[:3])),
+                         -min(place, _BEFORE_WINDOWS), -round(rarities(text), 1), -place, encoding, text))
     if not readings:
         raise CannotProposeError(f"{shown} is text in an unknown encoding; save it as CSV UTF-8")
     encoding, text = max(readings)[-2:]

@@ -21,7 +21,7 @@ from demand_assets.proposals.columns.facts import Column, Facts, facts_of_file
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.roles import roles_of
 from demand_assets.proposals.columns.stock import take_stock
-from demand_assets.proposals.draft import Draft
+from demand_assets.proposals.draft import Draft, Entry
 from demand_assets.proposals.layouts.columns_of_dates import columns_of_dates, others_of_a_period
 from demand_assets.proposals.layouts.columns_of_names import of_names
 from demand_assets.proposals.layouts.columns_of_periods import of_periods
@@ -29,6 +29,7 @@ from demand_assets.proposals.layouts.columns_of_year_names import of_year_names
 from demand_assets.proposals.layouts.reshaped import Reshaped
 from demand_assets.proposals.number_marks import note_marks
 from demand_assets.proposals.rows.counted_up import check_counted_up
+from demand_assets.proposals.rows.kinds_of_rows import different_measures, take_counted
 from demand_assets.proposals.rows.several_in_a_period import check_key_measures
 from demand_assets.proposals.rows.told_apart import (
     SharedPeriods,
@@ -45,9 +46,11 @@ from demand_assets.proposals.tables import MAY_HOLD_DEMAND, Group, groups_in
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough
 from demand_assets.sources.column_names import free_name, quoted
+from demand_assets.sources.file_formats.workbooks import UNSTORED
 
 _MOST_GROUPS = 4
 _MANY_NUMBERS = 40
+_MOSTLY = 0.5
 _FEW_SHARED = 0.02
 """Of the rows, that share their period with another once names are filled down."""
 
@@ -83,7 +86,9 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask,
         source.pop("format", None)
     dates, wide = columns_of_dates(group.names)
     if len([column for column in group.names if column.strip()]) < 2:
-        raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed")
+        cure = ("; columns that blanks fill up are not told apart: save it with a mark between them, as CSV"
+                if re.search(r"\S {1,}\S", group.names[0]) else "")
+        raise CannotProposeError(f"{given} has one column, {group.names[0]!r}; a date and a demand are needed{cure}")
     measures = others_of_a_period(group.names, dates)
     names, named_by = [name for name in group.names if name not in measures], ""
     if group.are_named:
@@ -91,9 +96,27 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask,
         source["name_column"] = named_by
         names.append(named_by)
 
+    only: dict[str, Entry] = {}
+    of_kinds: list[str] = []
+
     def looked_at() -> tuple[Facts, Column | None, Reshaped | None]:
         """The columns, a row for each demand; the names of files; and how several columns hold demand."""
+        facts, files, found = as_they_stand()
+        counts, only_rows, told = take_counted(facts, ask)
+        only.clear()
+        only.update(only_rows)
+        of_kinds[:] = told
+        if not only:
+            return facts, files, found
+        facts = facts.only(counts)
+        for name in only:
+            facts = facts.without(name)
+        return facts, files and Column(files.name, files.texts[counts].reset_index(drop=True)), found
+
+    def as_they_stand() -> tuple[Facts, Column | None, Reshaped | None]:
+        """The same, of all rows."""
         facts = facts_of_file(source, names, dates, wide.date_format if wide else None, wide.by if wide else "D")
+        _check_stored(facts)
         files, facts = (facts.column(named_by), facts.without(named_by)) if named_by else (None, facts)
         found = None if dates or not facts.rows else (
             of_periods(facts, files, ask) or of_year_names(facts) or of_names(facts, ask))
@@ -133,6 +156,10 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask,
         check_counted_up(facts, roles, counted)
     says_nothing = [] if dates else take_stock(roles, facts, _units(roles, facts))
     draft = _begin(name, group, roles, facts, path, written_path, shape)
+    draft.notes += of_kinds
+    if only:
+        draft.rules["only_rows"] = ({key: list(values) for key, (values, _) in only.items()},
+                                    "; ".join(why for _, why in only.values()))
     draft.left += [*says_nothing, *((name, "it holds another measure of one period") for name in measures)]
     sized = f"a sample of {facts.rows:,} rows" if is_sample else f"{facts.rows:,} rows"
     draft.looked_at = f"{Path(given).name or given} ({sized})"
@@ -143,13 +170,28 @@ def _propose(group: Group, folder: Path, given: str, name: str, ask: Ask,
         _leave_differing(draft, proposed, shared_periods(facts, roles, units))
     _add_drivers(draft, proposed)
     if shape is not None:
-        _leave_out(draft, shape, group.names)
+        _leave_out(draft, shape, group.names, list(only))
     sample = source if is_sample else None
     return draft, settle_rules(draft, facts, roles, units, ask, sample, group, files, shape is not None)
 
 
+def _check_stored(facts: Facts) -> None:
+    """Nothing, where the values of what is called demand are in the file. Raises: CannotProposeError."""
+    for column in facts.columns:
+        unstored = [value for value in column.distinct if value.endswith(UNSTORED)]
+        if column.says("demand") >= 2 and len(unstored) > _MOSTLY * len(column.distinct):
+            raise CannotProposeError(f"the column {column.name!r} should be the demand and holds formulas, as "
+                                     f"{unstored[0]}")
+
+
 def _take_names(roles: Roles, facts: Facts, demand: Any, files: Column, group: Group) -> bool:
-    """Whether the names of files or sheets were taken for the regions, or the items, that no column tells."""
+    """Whether the names of files or sheets were taken for the regions, or the items, that no column tells.
+
+    Raises: CannotProposeError: they say that some hold plans, or other measures.
+    """
+    if (kinds := different_measures(replace(files, name="file"))) is not None:
+        raise CannotProposeError(f"the names of the files say what their numbers are, as {kinds[0]!r} and "
+                                 f"{kinds[1]!r}; give FILE= those with demand only")
     role = "region" if roles.region is None else "item" if roles.item is None else ""
     if not role or not names_series(facts, roles, demand, files):
         return False
@@ -191,9 +233,13 @@ def _as_entry(path: str) -> str:
     return path
 
 
-def _leave_out(draft: Draft, shape: Reshaped, group_names: Sequence[str]) -> None:
-    """Leave out the columns that would be taken for items, or regions, and are none."""
-    used = [str(value) for key, (value, _) in draft.columns.items() if key != "demand"]
+def _leave_out(draft: Draft, shape: Reshaped, group_names: Sequence[str], only: Sequence[str]) -> None:
+    """Leave out the columns that would be taken for items, or regions, and are none.
+
+    Args:
+        only: the columns that say which rows count.
+    """
+    used = [*only, *(str(value) for key, (value, _) in draft.columns.items() if key != "demand")]
     used += [str(entries.get("column", entries["name"])[0]) for entries in draft.attributes]
     names = {str(entries["name"][0]) for entries in draft.drivers}
     used += [draft.driver_columns.get(name, name) for name in names]

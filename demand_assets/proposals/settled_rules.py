@@ -18,13 +18,14 @@ from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.periods import series_codes
-from demand_assets.proposals.draft import Draft
+from demand_assets.proposals.draft import Draft, written
 from demand_assets.proposals.rows.several_in_a_period import gaps, several_rows, totals
 from demand_assets.proposals.rows.told_apart import shared_periods
 from demand_assets.proposals.tables import Group
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
 from demand_assets.sources.catalogue import NO_NAME
+from demand_assets.sources.column_names import quoted
 from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 
 _FEW_LEFT_OUT = 0.02
@@ -80,6 +81,7 @@ def settle_rules(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask,
         seen = _tried(draft, read, group)
     refused = seen.summary["unused"]["values_refused_by_rule"]
     if refused.get("negative"):
+        _check_sign(units, roles)
         rows = seen.summary["unused"]["rows"]
         draft.rules["negative"] = ("zero", f"{refused['negative']:,} of {rows:,} values are below 0, as "
                                            f"{'; '.join(seen.examples('negative'))}: returns, taken as nothing sold")
@@ -95,6 +97,16 @@ def settle_rules(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask,
     if seen.closed_weekdays:
         draft.seen.append(f"nothing is ever sold on {' and '.join(seen.closed_weekdays)}: forecast as closed")
     return seen
+
+
+def _check_sign(units: Any, roles: Roles) -> None:
+    """Nothing, where most of what is not 0 is above it. Raises: CannotProposeError."""
+    if (units < 0).sum() > (units > 0).sum():
+        name = roles.demand or "demand"
+        below = units[units < 0][0]
+        raise CannotProposeError(f"most numbers of the column {name!r} are below 0, as {below:g}: what leaves a stock "
+                                 "is often written so; write what was sold as numbers above 0, or in a dataset file, "
+                                 f"under [columns], expressions = {written({'demand': f'-{quoted(name)}'})}")
 
 
 def _note_placeholders(draft: Draft, facts: Facts, roles: Roles, units: Any) -> None:

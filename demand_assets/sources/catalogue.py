@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Dates, ordinals, period_dates, weekdays
+from demand_assets.forecasting.contract.periods import Dates, Mask, ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
 from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -22,8 +22,11 @@ from demand_assets.sources.doubts.no_items import columns_of_no_items
 from demand_assets.sources.doubts.overlaps import RowMarks
 from demand_assets.sources.doubts.spoilt_names import dates_in_words, misread_in_words, why_spoilt
 from demand_assets.sources.doubts.totals import totals_among
+from demand_assets.sources.expressions import is_broken
 
 Numbers = npt.NDArray[np.int32]
+NOT_COUNTED = -1
+"""The number of a row that is no demand by ``rules.only_rows``."""
 
 _LINES_BESIDE = 2
 """So many lines without a date may be a sum, a source or a note below the table."""
@@ -54,13 +57,28 @@ class CatalogueBuilder:
         self._told: list[str] = []
         self._doubts = DateDoubts(dataset)
         self._split = SplitSums(), SplitSums()
+        plan.counted.begin()
         self.marks = RowMarks() if dataset.rules.several_rows in ("sum", "mean") else None
         """Of the rows of files, where several for a period are put together."""
 
     def add(self, table: pd.DataFrame) -> Numbers:
         """Look through a piece of the source.
 
-        Returns: the number of each row's region-item: as in ``catalogue``.
+        Returns: the number of each row's region-item: as in ``catalogue``; -1 of rows that do not count.
+        """
+        if not self._plan.counted:
+            return self._add(table)
+        counts = is_broken(self._plan.demand(table))  # to be refused, whatever stands there
+        counts[~counts] = self._plan.counted.seen_among(table[~counts])
+        numbers = np.full(len(table), NOT_COUNTED, dtype=np.int32)
+        numbers[counts] = self._add(table[counts], counts)
+        return numbers
+
+    def _add(self, table: pd.DataFrame, counts: Mask | None = None) -> Numbers:
+        """The number of each row's region-item.
+
+        Args:
+            counts: which rows of the piece these are, where they are not all.
         """
         regions, items = self._plan.names(table, "region").cat, self._plan.names(table, "item").cat
         codes, distinct = _pairs(regions.codes.to_numpy(), items.codes.to_numpy(), len(items.categories))
@@ -79,8 +97,8 @@ class CatalogueBuilder:
             split = by_days(codes, len(distinct), days, demand)
             for place, sums_of in enumerate(self._split):
                 sums_of.add([name[place] for name in names], [name[1 - place] for name in names], split)
-        if self.marks is not None and len(places):
-            self.marks.add(places[codes], days, demand)
+        if self.marks is not None and (len(places) or counts is not None):
+            self.marks.add(places[codes], days, demand, counts)
         is_undated = np.isnat(days)
         dated = np.bincount(codes[~is_undated] if is_undated.any() else codes, minlength=len(distinct))
         self._dated = _with_more(self._dated, places, dated, len(self._places))
@@ -192,7 +210,7 @@ class CatalogueBuilder:
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
             for name in sorted(names - seen[place]))
-        notices = (*self._nameless(), *notices)
+        notices = (*self._plan.counted.told(), *self._nameless(), *notices)
         names = {name for one in numbers for name in (one.region, one.item)}
         long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
         notices += tuple(columns_of_no_items(self._dataset, *(

@@ -17,6 +17,7 @@ from demand_assets.forecasting.contract.source import SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.written.values import read_numbers
+from demand_assets.sources.counted_rows import CountedRows
 from demand_assets.sources.expressions import Expression
 
 THE_ONLY_ONE = "all"
@@ -24,6 +25,8 @@ THE_ONLY_ONE = "all"
 WHOLE_AS_FRACTION = re.compile(r"-?\d+\.0+")
 _WHOLE_WITH_COMMA = re.compile(r"\s*-?\d+,0+\s*", re.ASCII)
 _QUOTED = re.compile(r'"[^"]+"')
+_MOST_SHOWN = 40
+"""Columns that are named where one is missing."""
 _PLACEHOLDER = re.compile(r"\{(region|item)\}")
 
 
@@ -85,6 +88,8 @@ class ColumnPlan:
             mark = f"{{{dataset.source.layout.removesuffix('s')}}}"  # as in "{item} sold"
             named["demand"] = "demand" if mark in columns.demand else columns.demand
         self._dataset = dataset
+        self.counted = CountedRows(dataset.rules.only_rows)
+        """Which of the source's rows are demand."""
         self._renamed: dict[str, dict[str, str]] = {}
         self.long_names: dict[str, str] = {}
         """Short name -> the name that it stands for, of all regions and items that were met."""
@@ -97,9 +102,9 @@ class ColumnPlan:
                                   "only drivers may, and demand with source.layout = 'items' or 'regions'.")
 
     def key_columns(self) -> frozenset[str]:
-        """The source's columns that region, item, date and demand are made of."""
-        return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "region", "item", "demand")
-                                   if ours in self._recipes))
+        """The source's columns that region, item, date and demand are made of, and those that say which rows count."""
+        return self.counted.columns.union(*(
+            self._recipes[ours].columns() for ours in ("date", "region", "item", "demand") if ours in self._recipes))
 
     def demand_columns(self) -> frozenset[str]:
         """The source's columns that demand is made of."""
@@ -110,9 +115,13 @@ class ColumnPlan:
         return frozenset().union(*(self._recipes[ours].columns() for ours in ("date", "demand")))
 
     def text_columns(self) -> frozenset[str]:
-        """The source's columns that are no numbers even where they look so: dates and categories."""
+        """The source's columns that are no numbers even where they look so: dates, categories, and what says which rows
+        count, unless numbers are made of it too."""
         categories = [driver.name for driver in self._dataset.drivers if driver.kind != "number" or driver.read_as]
-        return frozenset(name for ours in ("date", *categories) if (name := self.plain(ours)))
+        texts = frozenset(name for ours in ("date", *categories) if (name := self.plain(ours)))
+        return texts | (self.counted.columns - frozenset().union(*(
+            recipe.columns("\0", "\0") for ours, recipe in self._recipes.items()
+            if ours not in ("region", "item", "date", *categories))))
 
     def name_columns(self) -> frozenset[str]:
         """The source's columns that are kept as text: those of names, also within expressions, and those that
@@ -141,13 +150,15 @@ class ColumnPlan:
 
     def wanted(self, available: Iterable[str]) -> list[str]:
         """Those of the source's columns that are needed."""
-        return [name for name in available if any(recipe.wants(name) for recipe in self._recipes.values())]
+        return [name for name in available if name in self.counted.columns or any(
+            recipe.wants(name) for recipe in self._recipes.values())]
 
     def as_spelt(self, names: Sequence[str]) -> list[str]:
         """The names of columns; one that alone differs from a wanted one in capitals only is taken for it."""
         spelt = list(names)
-        for recipe in self._recipes.values():
-            for wanted in recipe.columns() - set(names) if not recipe.is_template else ():
+        plain = [recipe.columns() for recipe in self._recipes.values() if not recipe.is_template]
+        for of_one in (*plain, self.counted.columns):
+            for wanted in of_one - set(names):
                 alike = [place for place, name in enumerate(names) if name.casefold() == wanted.casefold()]
                 if len(alike) == 1:
                     spelt[alike[0]] = wanted
@@ -165,6 +176,10 @@ class ColumnPlan:
                 missing = sorted(recipe.columns() - set(available))
             if missing:
                 raise SourceError(_missing(missing[0], recipe, available, where, self._dataset))
+        if left := sorted(self.counted.columns - set(available)):
+            shown = ", ".join(map(repr, list(available)[:_MOST_SHOWN])) + (" …" if len(available) > _MOST_SHOWN else "")
+            raise SourceError(f"{where} has no column {left[0]!r} for rules.only_rows; it has {shown or 'none'}. "
+                              "Correct the name in the dataset file.")
 
     def names(self, table: pd.DataFrame, ours: str) -> "pd.Series[Any]":
         """The region or the item of each row, as text without white space around it; empty where there is none."""
@@ -224,7 +239,8 @@ def _missing(name: str, recipe: Recipe, available: Collection[str], where: str, 
         column for column in available if column.lower().replace(" ", "_") == name.lower().replace(" ", "_")]
     hint = f" Did you mean {close[0]!r}?" if close else ""
     alone = f" (or {recipe.ours} = \"\" if there is only one)" if recipe.ours in ("region", "item") else ""
-    shown = ", ".join(repr(column) for column in list(available)[:40]) + (" …" if len(available) > 40 else "")
+    shown = ", ".join(repr(column) for column in list(available)[:_MOST_SHOWN]) + (
+        " …" if len(available) > _MOST_SHOWN else "")
     what, cure = dataset.missing(recipe.ours)
     return f"{where} has no column {name!r} for {what}; it has {shown or 'none'}.{hint} {cure} = \"…\"{alone}."
 

@@ -75,7 +75,7 @@ class Expression:
         column = pd.Series(result, index=table.index) if np.ndim(result) else pd.Series([result] * len(table),
                                                                                        index=table.index)
         for name in self.columns:
-            mask = self._unreadable.get(name, np.zeros(len(table), dtype=bool)) | _is_broken(table[name])
+            mask = self._unreadable.get(name, np.zeros(len(table), dtype=bool)) | is_broken(table[name])
             if mask.any():
                 column = column.astype(object)
                 column[mask] = [as_text(value) for value in table[name].to_numpy(dtype=object)[mask]]
@@ -144,11 +144,11 @@ class Expression:
                            "in the dataset file.")
 
 
-def _is_broken(column: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
+def is_broken(column: "pd.Series[Any]") -> npt.NDArray[np.bool_]:
     """Where a line of the source could not be told apart into its columns."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        is_broken = [isinstance(value, str) and value.startswith(BROKEN_LINE) for value in column.cat.categories]
-        return np.array([*is_broken, False])[column.cat.codes.to_numpy()]
+        are_broken = [isinstance(value, str) and value.startswith(BROKEN_LINE) for value in column.cat.categories]
+        return np.array([*are_broken, False])[column.cat.codes.to_numpy()]
     if column.dtype != object:
         return np.zeros(len(column), dtype=bool)
     return np.array([isinstance(value, str) and value.startswith(BROKEN_LINE) for value in column], dtype=bool)

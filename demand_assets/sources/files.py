@@ -165,7 +165,8 @@ class Files:
         owner = np.concatenate(scanned)
         if not len(owner):
             raise SourceError(f"{self._shown} has a header and no rows. Write the file again.")
-        owner = builder.put_together()[owner]
+        one_number = builder.put_together()
+        owner = np.append(one_number, np.int32(len(one_number)))[owner]  # NOT_COUNTED, -1, takes the last, of no one
         catalogue, numbers = builder.catalogue()
         told = builder.marks.told([path for path, _ in opened], [*map(len, scanned[:count])]) if (
             builder.marks is not None and count == len(scanned)) else []
@@ -231,11 +232,14 @@ class Files:
         return {str(path): LocalFileSystem().info(str(path))} if path and path.exists() else {}
 
     def _not_asked_then(self, path: str) -> dict[str, str | None]:
-        """The columns of drivers, prices and costs that the dataset file did not name when this was uploaded."""
+        """The columns of drivers, prices and costs that the dataset file did not name when this was uploaded, and those
+        that say which rows count, as all of these do."""
         with Path(path).open(encoding="utf-8", newline="") as file:
             there = next(csv.reader(file), [])
         names = [self._dataset.columns.drivers.get(name, name) for name in self._dataset.driver_names]
-        return {name: None for name in names if name not in there}
+        only = self._dataset.rules.only_rows
+        return {name: None for name in names if name not in there} | {
+            name: values[0] for name, values in only.items() if name not in there}
 
     def _is_upload(self, name: str) -> bool:
         return self._dataset.uploads is not None and Path(name).is_relative_to(self._dataset.uploads)

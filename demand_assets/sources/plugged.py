@@ -15,11 +15,11 @@ from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import PluggedSource
 from demand_assets.forecasting.store.waiting_for_room import exhausted
-from demand_assets.sources.catalogue import CatalogueBuilder
+from demand_assets.sources.catalogue import NOT_COUNTED, CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
 from demand_assets.sources.file_formats.parquet_file import as_pandas
-from demand_assets.sources.written_numbers import ambiguous_text
+from demand_assets.sources.written_numbers import unread_text
 
 T = TypeVar("T")
 Table = pa.Table | pa.RecordBatch | pd.DataFrame
@@ -100,12 +100,14 @@ class Plugged:
         for given, table in self._tables(keys, {}):
             self._check_numbers(table)
             numbers = builder.add(table)
+            counts = numbers != NOT_COUNTED
             own = pd.DataFrame({place: table[name].to_numpy(dtype=object) if name else None
-                                for place, name in enumerate(written)} | {"number": numbers}).drop_duplicates()
+                                for place, name in enumerate(written)} | {"number": numbers})[counts].drop_duplicates()
             for at in own.index:
                 pair = [_value(given[name], at) if name else None for name in written]
                 raw.setdefault(int(numbers[at]), set()).add((pair[0], pair[1]))
         if not raw:
+            self._plan.counted.told()
             raise SourceError(f"{self._plugin.words} has no rows. Fill its table, or correct its entries under "
                               "[source].")
         one_number = builder.put_together()
@@ -137,6 +139,7 @@ class Plugged:
         regions, items = (self._plan.names(rows, ours).astype(object) for ours in ("region", "item"))
         names = {(one.region, one.item) for one in wanted}
         rows = rows[[name in names for name in zip(regions, items, strict=True)]]
+        rows = rows[self._plan.counted.among(rows)] if self._plan.counted else rows
         self._check_numbers(rows)
         return self._plan.canonical(rows, np.arange(1, len(rows) + 1))
 
@@ -170,7 +173,7 @@ class Plugged:
     def _check_numbers(self, rows: pd.DataFrame) -> None:
         """Nothing, where texts that are numbers can be read in one way only. Raises: SourceError."""
         texts = self._plan.text_columns() | self._plan.name_columns()
-        if (found := ambiguous_text(rows, texts)) is not None:
+        if (found := unread_text(rows, texts)) is not None:
             raise SourceError(f"{self._plugin.words} {found.words}. Give numbers as numbers.")
 
     def _asked(self, what: str, ask: Callable[[], T]) -> T:

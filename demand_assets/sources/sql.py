@@ -17,12 +17,15 @@ from demand_assets.forecasting.dataset.demand.source_entries import SqlSource
 from demand_assets.sources.catalogue import CatalogueBuilder
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
-from demand_assets.sources.written_numbers import ambiguous_text
+from demand_assets.sources.written_numbers import Marks, read_objects, unread_text
 
 T = TypeVar("T")
 
 EXACT = sa.Numeric(38, 6, asdecimal=False)
 """What demand is added up as, so that the sum does not depend on the order in which a database adds."""
+_OTHER_MARK = {".": ",", ",": "."}
+_WITH_POINT = {".": "REPLACE({column}, ',', '')", ",": "REPLACE(REPLACE({column}, '.', ''), ',', '.')"}
+"""What a query makes of a text to have it as a number, by the mark before its decimals."""
 _REGIONS_A_QUERY = 100
 _ITEMS_A_QUERY = 500
 
@@ -101,8 +104,7 @@ class Database:
         rows = self._select(lambda table: sa.select(*(table.c[name] for name in self._plan.wanted(table.c.keys()))))
         if rows.empty:
             raise self._error("has no rows. Fill the table, or correct the query")
-        self._check_numbers(rows)
-        return self._plan.canonical(rows, np.arange(1, len(rows) + 1))
+        return self._plan.canonical(self._with_numbers(rows), np.arange(1, len(rows) + 1))
 
     def _look(self) -> Catalogue:
         known = (self._fingerprint(), self.today())  # of a later day than today no demand is known
@@ -114,9 +116,11 @@ class Database:
                               .group_by(*(table.c[name] for name in keys)))
         dates = self._select(lambda table: sa.select(table.c[self._date], sa.func.count().label("rows"))
                              .where(*(table.c[name].is_not(None) for name in demand)).group_by(table.c[self._date]))
-        if groups["rows"].sum() == 0:
-            raise self._error("has no rows. Fill the table, or correct the query")
         builder = CatalogueBuilder(self._dataset, self._plan, known[1])
+        self._see_counted(int(groups["rows"].sum()))
+        if groups["rows"].sum() == 0:
+            self._plan.counted.told()
+            raise self._error("has no rows. Fill the table, or correct the query")
         for ours in ("region", "item"):
             self._plan.rename(ours, {})
         regions, items = self._plan.names(groups, "region"), self._plan.names(groups, "item")
@@ -134,6 +138,23 @@ class Database:
         self._catalogued = (known, catalogue)
         return catalogue
 
+    def _see_counted(self, counted: int) -> None:
+        """Take note of how many rows have each value of the columns that say which rows count."""
+        def rows_by(name: str, table: sa.FromClause) -> sa.Executable:
+            value, conditions = _as_written(table, name), self._conditions(table)
+            before = list(conditions.values())[:list(conditions).index(name)]  # no row is left out twice
+            return sa.select(value.label("value"), sa.func.count().label("rows")).where(*before).group_by(value)
+
+        for name in self._plan.counted.columns:
+            found = self._select(partial(rows_by, name), only_counted=False)
+            self._plan.counted.see(name, zip(map(str, found["value"]), map(int, found["rows"]), strict=True))
+        self._plan.counted.count(counted)
+
+    def _conditions(self, table: sa.FromClause) -> dict[str, sa.ColumnElement[bool]]:
+        """Column -> the condition by which rows are kept that count."""
+        return {name: _as_written(table, name).in_(sorted(values))
+                for name, values in self._plan.counted.values.items()}
+
     def _read(self, region_items: Sequence[RegionItem]) -> pd.DataFrame:
         self._look()
         pairs: dict[Any, set[Any]] = {}
@@ -143,15 +164,29 @@ class Database:
         parts = [self._select(partial(self._where, batch)) for batch in _batches(pairs)]
         rows = (pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0] if parts
                 else self._select(lambda table: sa.select(table).where(sa.false())))
-        self._check_numbers(rows)
-        return self._plan.canonical(rows, np.arange(1, len(rows) + 1))
+        return self._plan.canonical(self._with_numbers(rows), np.arange(1, len(rows) + 1))
 
-    def _check_numbers(self, rows: pd.DataFrame) -> None:
-        """Nothing, where texts that are numbers can be read in one way only. Raises: SourceError."""
+    def _with_numbers(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows, with the numbers of texts read as ``source.decimal`` says.
+
+        Raises: SourceError: that is not said, and such texts can be read in more than one way, or have a comma before
+            their decimals.
+        """
         texts = self._plan.text_columns() | self._plan.name_columns()
-        if (found := ambiguous_text(rows, texts)) is not None:
-            raise self._error(f"{found.words}. Make it a number in source.query, as in "
-                              f"CAST(REPLACE({found.column}, '{found.mark}', '') AS NUMERIC)")
+        if (decimal := self._source.decimal) is not None:
+            marks = Marks(decimal, _OTHER_MARK[decimal])
+            for name in rows.columns:
+                if name not in texts and rows[name].dtype == object:
+                    rows[name] = pd.Series(read_objects(rows[name], marks), index=rows.index, dtype=object)
+            return rows
+        if (found := unread_text(rows, texts)) is not None:
+            entries = (f"Set source.decimal = {found.mark!r} in the dataset file" if found.is_settled else
+                       f"Set source.decimal = {found.mark!r} in the dataset file if that mark stands before decimals, "
+                       f"or source.decimal = {_OTHER_MARK[found.mark]!r} if it groups thousands")
+            before_decimals = found.mark if found.is_settled else _OTHER_MARK[found.mark]
+            raise self._error(f"{found.words}. {entries}; or make it a number in source.query, as in "
+                              f"CAST({_WITH_POINT[before_decimals].format(column=found.column)} AS NUMERIC)")
+        return rows
 
     def _where(self, pairs: dict[Any, list[Any]], table: sa.FromClause) -> sa.Executable:
         columns = [table.c[name] for name in self._plan.wanted(table.c.keys())]
@@ -161,9 +196,9 @@ class Database:
             each.append(sa.and_(is_region, table.c[self._item].in_(items) if self._item else sa.true()))
         return sa.select(*columns).where(sa.or_(*each))
 
-    def _select(self, statement: Callable[[sa.FromClause], sa.Executable]) -> pd.DataFrame:
+    def _select(self, statement: Callable[[sa.FromClause], sa.Executable], only_counted: bool = True) -> pd.DataFrame:
         with self._connected() as connection:
-            result = connection.execute(statement(self._table(connection)))
+            result = connection.execute(statement(self._table(connection, only_counted)))
             names = list(result.keys())
             table = pd.DataFrame(result.fetchall(), columns=names, dtype=object)
             keys = self._plan.name_columns()  # a null beside whole numbers would make them fractions
@@ -179,8 +214,8 @@ class Database:
             yield connection
             connection.rollback()
 
-    def _table(self, connection: sa.Connection) -> sa.FromClause:
-        """The table or query with its columns, which hold all that is wanted."""
+    def _table(self, connection: sa.Connection, only_counted: bool = True) -> sa.FromClause:
+        """The table or query with its columns, which hold all that is wanted, and the rows that count or all rows."""
         if self._source.table is not None:
             schema, _, name = self._source.table.rpartition(".")
             there = sa.inspect(connection)
@@ -196,7 +231,10 @@ class Database:
             names = list(connection.execute(nothing).keys())
             table = query.columns(*map(sa.column, names)).subquery("demand_query")
         self._plan.check(names, f"{self._shown} ({self._source.table or 'query'})")
-        return table
+        if not self._plan.counted or not only_counted:
+            return table
+        conditions = self._conditions(table).values()
+        return sa.select(*(table.c[name] for name in names)).where(*conditions).subquery("demand_counted")
 
     def _key(self, ours: str) -> str | None:
         if ours in self._dataset.columns.expressions:
@@ -248,3 +286,8 @@ def _batches(pairs: dict[Any, set[Any]]) -> Iterator[dict[Any, list[Any]]]:
 def _plain(value: Any) -> Any:
     """A value that database drivers take."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_written(table: sa.FromClause, name: str) -> sa.ColumnElement[str]:
+    """A column as the text by which its values are named, without the spaces that some databases fill it up with."""
+    return sa.func.trim(sa.func.coalesce(sa.cast(table.c[name], sa.Text), sa.literal_column("''")))

@@ -1,5 +1,6 @@
 """Numbers as text: which mark stands before decimals and which groups thousands is settled by a whole column."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,9 @@ _OTHER_DIGITS = {ord(zero) + digit: str(digit) for zero in _ZEROS for digit in r
 """With the marks that stand before decimals and between thousands there."""
 _UNCLEAR = "(may be two numbers: point and comma both stand before decimals here)"
 _OTHER = {".": ",", ",": "."}
+_AS_PEOPLE_WRITE = re.compile(r"[+-]?(\d[\d.]*,[\d,]*(\.\d*)?|\d{1,3}([ \u00a0\u202f\u2009'’]\d{3})+([.,]\d*)?)",
+                              re.ASCII)
+"""A number with a comma in it, or with thousands that are grouped."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +94,20 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Ambiguous:
-    """A column of text that may be two numbers."""
+class Unread:
+    """A column of text with numbers that are none as programs write them."""
 
     column: str
     mark: str
+    """The one that may stand before decimals."""
     words: str
+    is_settled: bool
+    """Whether that mark stands before decimals beyond doubt."""
 
 
-def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | None:
-    """The first column of numbers as text that can be read in more than one way; None where there is none.
+def unread_text(rows: pd.DataFrame, texts: Collection[str]) -> Unread | None:
+    """The first column of numbers as text that can be read in more than one way, or that are written as people write
+    them and programs do not, as in 1,5 and 1 234; None where there is none.
 
     Args:
         texts: columns that are no numbers even where they look so.
@@ -112,8 +120,12 @@ def ambiguous_text(rows: pd.DataFrame, texts: Collection[str]) -> Ambiguous | No
         is_settled = seen.point_decimal if seen.comma_decimal is False else not seen.point
         if (example := seen.point or seen.comma) and not is_settled:
             mark = "." if seen.point else ","
-            return Ambiguous(name, mark, f"has text in column {name!r}: {example!r} may be "
-                                         f"{example.replace(mark, '')} or {example.replace(mark, '.')}")
+            return Unread(name, mark, f"has text in column {name!r}: {example!r} may be "
+                                      f"{example.replace(mark, '')} or {example.replace(mark, '.')}", is_settled=False)
+        if example := next((value for value in values if _AS_PEOPLE_WRITE.fullmatch(value.strip())), ""):
+            mark = "," if seen.comma_decimal else "."
+            read = read_objects([example], Marks(mark, _OTHER[mark]))[0]
+            return Unread(name, mark, f"has text in column {name!r}: {example!r}, which is {read}", is_settled=True)
     return None
 
 

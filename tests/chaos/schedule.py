@@ -27,7 +27,7 @@ FILES = ("demand", "raw", "catalogue", "journal", "cached model", "cached pooled
 
 REQUESTS = ("retrain one", "retrain some", "retrain all", "keyed retrain", "cut retrain", "cancel", "retry",
             "scenario", "override", "undo override", "pin", "unpin", "roll back", "promote by hand", "read")
-FAULTS = ("kill", "stop", "freeze", "slow clients", "damage", "clock", "full disk", "cut database")
+FAILURES = ("kill", "stop", "freeze", "slow clients", "damage", "clock", "full disk", "cut database")
 CUT_TRAINING = "cut training"
 WEIGHT_OF_REQUEST = (4, 3, 1, 3, 2, 2, 2, 2, 2, 1, 1, 2, 2, 1, 3)
 WEIGHT_OF_FAULT = (8, 4, 3, 2, 4, 2, 1, 2)
@@ -47,7 +47,7 @@ class Act:
     at: float
     """Seconds after the round's start."""
     kind: str
-    """Of ``REQUESTS`` or ``FAULTS``, or ``CUT_TRAINING``."""
+    """Of ``REQUESTS`` or ``FAILURES``, or ``CUT_TRAINING``."""
     target: str = ""
     """A process, a kind of file, or the processes that are killed together, joined by " + "."""
     seconds: float = 0.0
@@ -100,7 +100,7 @@ def _request(random: Random) -> Act:
 
 
 def _fault(random: Random) -> Act:
-    kind = random.choices(FAULTS, WEIGHT_OF_FAULT)[0]
+    kind = random.choices(FAILURES, WEIGHT_OF_FAULT)[0]
     return FAULT_OF[kind](random, kind)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.schedule import (
     CUT_TRAINING,
-    FAULTS,
+    FAILURES,
     FILES,
     LONGEST_ROUND,
     PICKS,
@@ -56,7 +56,7 @@ def test_two_hundred_rounds_have_everything_in_them(seed):
     killed = Counter(act.target for act in acts if act.kind == "kill")
     cut = [act.target for act in acts if act.kind == CUT_TRAINING]
 
-    assert {act.kind for act in acts} == {*REQUESTS, *FAULTS, CUT_TRAINING}
+    assert {act.kind for act in acts} == {*REQUESTS, *FAILURES, CUT_TRAINING}
     assert {*SERVERS, RUN} <= killed.keys()
     assert {*WHOLE} & {act.target for act in acts if act.kind in ("kill", "stop")}
     assert {act.target for act in acts if act.kind == "damage"} == set(FILES)

@@ -77,6 +77,8 @@ class Plugin:
 
 def told(error: BaseException) -> str:
     """An error in one line."""
+    if isinstance(error, SystemExit):
+        return f"it would have ended the program (SystemExit: {error})"
     words = str(error).strip().partition("\n")[0].rstrip(".")
     return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__
 

@@ -139,6 +139,8 @@ class Dataset(StrictEntry):
                  "item", "demand"}
         if isinstance(self.source, FileSource):
             self.source.check_columns(self.columns, self.frequency)
+        if self.rules.only_rows and self.source.kind == "simulated":
+            raise ValueError("rules.only_rows is of the columns of a source, and simulated demand has none of them")
         if unknown := (set(self.columns.drivers) | set(self.columns.expressions)) - known:
             raise ValueError(f"[columns] names what is no driver: {', '.join(sorted(unknown))}")
         if self.uploads is not None and (read := [one.name for one in self.drivers if one.read_as]):

@@ -114,8 +114,12 @@ def choose_date(roles: Roles, columns: Sequence[Column], readings: dict[str, lis
         roles.frequency = "D" if month and day else "M" if month else "W"
         others = [one for one in (month or week, day if month else None) if one is not None]
         roles.days = _days_together(year, others, "-" if month else "-W", roles)
-    elif year:
+    elif not year:
+        _check_calendar([column for column in columns if column.is_number and is_called_fiscal(column.name)])
+    else:
         _choose_beside(roles, year, [column for column in columns if column.name not in roles.used])
+        if "date" not in roles.expressions:
+            _check_calendar([year])
 
 
 def _check_calendar(columns: Sequence[Column]) -> None:
@@ -232,7 +236,8 @@ def _count_periods(roles: Roles, facts: Facts, ask: Ask, today: pd.Timestamp) ->
         roles.reasons["date_start"] = "the day 0 of Excel"
         numbers = np.nan_to_num(column.numbers, nan=0).astype(np.int64)
         roles.days = (np.datetime64("1899-12-30") + numbers.astype("timedelta64[D]")).astype("datetime64[D]")
-        roles.days[np.isnan(column.numbers)] = np.datetime64("NaT")
+        others = np.isnan(column.numbers)  # some cells may be dates
+        roles.days[others] = read_dates(column.texts[others], "D").days
         roles.frequency, roles.reasons["frequency"] = frequency_found(roles, facts, "D")
         if roles.frequency != "D":
             raise CannotProposeError(f"{column.name!r} counts days as Excel does, and periods are longer than a day; "

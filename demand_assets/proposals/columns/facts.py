@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from demand_assets.forecasting.contract.periods import Mask
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -190,6 +191,15 @@ class Facts:
     def without(self, name: str) -> "Facts":
         """The same without that column."""
         return replace(self, columns=tuple(column for column in self.columns if column.name != name))
+
+    def only(self, rows: Mask) -> "Facts":
+        """The same with these rows alone."""
+        def kept(values: "pd.Series[Any]") -> "pd.Series[Any]":
+            return values[rows].reset_index(drop=True)
+
+        return Facts(tuple(Column(column.name, kept(column.texts)) for column in self.columns), int(rows.sum()),
+                     None if self.dates is None else kept(self.dates),
+                     None if self.demand is None else kept(self.demand))
 
     def column(self, name: str) -> Column:
         """The column of that name."""

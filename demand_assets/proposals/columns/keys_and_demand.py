@@ -12,12 +12,19 @@ from demand_assets.proposals.columns.periods import (
     series_codes,
 )
 from demand_assets.proposals.terminal_questions import Ask
-from demand_assets.sources.column_names import called, quoted
+from demand_assets.sources.column_names import called, plain, quoted, spaced
 from demand_assets.sources.file_formats.workbooks import UNSTORED
 
 _FEW_VALUES = 0.2
 """Distinct values of a key column for each row, at most."""
 _MOST_OTHERS = 12
+_SURE = 3
+_WEAK_DEMAND = {"movement": 2.5, "move": 2.5, "y": 2.5, "target": 2.5, "order": 1.0, "orders": 1.0, "ordered": 1.0}
+"""What demand may be called where no other column is called so more clearly, and by how much it is less clear."""
+_OF_THINGS = frozenset(["type", "typ", "art", "code", "id", "key", "kind", "class", "status", "reason", "document",
+                        "doc", "org", "organization", "organisation", "office", "rep", "person", "district", "manager",
+                        "channel", "no", "nr", "number", "nummer", "num", "indicator"])
+"""In names such as movement type and sales document, whose numbers count nothing."""
 _MOSTLY_NUMBERS = 0.5
 _MOSTLY_KNOWN = 0.9
 
@@ -77,6 +84,10 @@ def choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fact
         named = column.says("demand") * 2.0
         if column.name.strip().lower() == "demand":
             named += 4
+        elif plain(column.name) in _WEAK_DEMAND:
+            named -= _WEAK_DEMAND[plain(column.name)]
+        elif column.says("demand") < _SURE and _numbers_things(column.name):
+            named = 0.0
         if column.says("money") and column.says("money") >= column.says("demand"):
             named = column.says("money") * 0.5
         if column.has_currency:
@@ -131,6 +142,12 @@ def choose_demand(roles: Roles, columns: Sequence[Column], ask: Ask, facts: Fact
     roles.reasons["demand"] = why
     if column.has_currency or (column.says("money") and column.says("money") >= column.says("demand")):
         roles.notes.append(f"{column.name!r} looks like money: forecasts are then of money, not of units")
+
+
+def _numbers_things(name: str) -> bool:
+    """Whether a name with a word for demand in it is that of numbers which stand for things, as in order number."""
+    words = [word for word in re.split(r"[\W_\d]+", spaced(name)) if word]
+    return bool(words) and plain(words[-1]) in _OF_THINGS
 
 
 def _looks_like_id(column: Column) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WORDS, Dates, Frequency, weekdays
 from demand_assets.forecasting.validation.written.dates import FIRST_YEAR, LAST_YEAR, read_dates
+from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column
 
 FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y",
@@ -31,7 +32,9 @@ FORMATS = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%y
            "%d/%m/%y %H:%M", "%d.%m.%Y, %H:%M", "%d.%m.%Y, %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%d%m%Y",
            "%Y/%m/%d %I:%M %p", "%d-%b-%y %I.%M.%S.%f %p", "%a %b %d %Y", "%Y. %m. %d.", "%Y. %B %d.", "%Y. %b",
            "%Y.%m.%d.", "0%m.%Y", "0%m/%Y", "%a %d.%m.%Y", "%a, %d.%m.%Y", "%a %d.%m.%y", "%a, %d.%m.%y", "%a %d/%m/%Y",
-           "%A %d %B %Y", "%A, %d. %B %Y", "%a %m/%d/%Y", "%m/%y", "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
+           "%A %d %B %Y", "%A, %d. %B %Y", "%a %m/%d/%Y", "%a %d-%m-%Y", "%d %B %Y г.", "%d %B %Y р.",
+           "%b %d, %Y %I:%M:%S %p %Z", "%d %b %Y %H:%M:%S %Z", "%b %d, %Y %I:%M:%S %p",
+           "%m/%y", "%V/%y", "W%V-%y", "W%V/%y", "%yW%V", "%y-W%V")
 """How dates may be written that are not as ISO 8601 writes them."""
 ZONES = ("Europe/Berlin", "Europe/London", "Europe/Athens", "Europe/Moscow", "Asia/Dubai", "Asia/Kolkata",
          "Asia/Bangkok", "Asia/Shanghai", "Asia/Tokyo", "Australia/Brisbane", "Australia/Sydney", "Pacific/Auckland")
@@ -90,6 +93,11 @@ _FEWEST_DIGITS = 4
 _STAMPS = (10, 13)
 """Digits of seconds and milliseconds since 1970."""
 _WEEKS_OF_A_YEAR, _FEW_AGAIN = 53, 0.05
+_LONGER_THAN_A_MONTH = 36
+_ENOUGH_STEPS = 8
+"""From a date of a series to its next, from which on it is told that each period has one."""
+_MONDAY_BEFORE_1970 = 3
+"""Days from the last Monday before 1970 to its first day."""
 _PERIODS_OF_A_YEAR = 13
 """Of four weeks each."""
 
@@ -200,15 +208,45 @@ def frequency_of(days: Dates, owner: npt.NDArray[np.int64], by: Frequency) -> Se
                          "in a quarter of a year")
     if len(distinct) > 2 and (are_first or are_last):
         return Seen("M", f"all dates are the {'first' if are_first else 'last'} day of a month")
-    if np.mean((gaps >= 27) & (gaps <= 36)) >= 0.8 or np.median(gaps) > 36:
+    if np.mean((gaps >= 27) & (gaps <= 36)) >= 0.8:
         return Seen("M", f"dates mostly follow each other in {int(np.median(gaps))} days")
     if np.mean(gaps % 7 == 0) >= 0.97 and len(set(weekdays(distinct).tolist())) <= 2 and len(distinct) > 2:
         return Seen("W", "dates follow each other in 7 days")
     if np.mean((gaps >= 6) & (gaps <= 8)) >= 0.8 and np.median(gaps) == 7:
         return Seen("W", "dates mostly follow each other in 7 days")
+    if (seen := _once_in_each(rows["owner"].to_numpy(), rows["day"].to_numpy())) is not None:
+        return seen
+    if np.median(gaps) > _LONGER_THAN_A_MONTH:
+        return Seen("M", f"dates mostly follow each other in {int(np.median(gaps))} days")
     share = float(np.mean(gaps == 1))
     return Seen("D", f"{share:.0%} of the dates follow the one before by a day" if share >= 0.5 else
                 f"dates fall on single days, {int(np.median(gaps))} apart mostly")
+
+
+def _once_in_each(owner: npt.NDArray[np.int64], days: npt.NDArray[np.int64]) -> Seen | None:
+    """The frequency of dates of which each series has one in nearly every month, or quarter, on whichever day; None
+    where they have not.
+
+    Args:
+        owner: of each date, those of one series together and in order.
+    Raises: CannotProposeError: it has one in nearly every week, whose days are kept apart.
+    """
+    is_step = np.diff(owner) == 0
+
+    def is_once(periods: npt.NDArray[np.int64]) -> bool:
+        steps = np.diff(periods)[is_step]
+        return len(steps) >= _ENOUGH_STEPS and bool(
+            np.mean(steps == 1) >= _USUALLY and np.mean(steps == 0) <= _FEW_AGAIN)
+
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    if is_once(months):
+        return Seen("M", "nearly every month has one date, on whichever of its days")
+    if is_once(months // 3):
+        return Seen("Q", "nearly every quarter of a year has one date, on whichever of its days")
+    if is_once((days + _MONDAY_BEFORE_1970) // 7) and not np.mean(np.diff(days)[is_step] == 7) >= _USUALLY:
+        raise CannotProposeError("nearly every week has one date, on different days of it; write the date of each "
+                                 "week's first day")
+    return None
 
 
 def _are_firsts(days: Dates) -> bool:

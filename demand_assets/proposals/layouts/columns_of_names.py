@@ -27,6 +27,8 @@ _NUMBERED = re.compile(r" \(\d+\)$")
 """The end of the names of columns that have one name."""
 _SPREADSHEET_DAYS = (32_000, 60_000)
 _SHOWN = 4
+_FEW_NAMES = 3
+"""Columns, of which one that begins with a word for demand is the demand rather than one of these items."""
 _SURE = 3
 
 
@@ -53,7 +55,8 @@ def of_names(facts: Facts, ask: Ask) -> Reshaped | None:
     plain = [column for column in numbers if not _kind(column) and not _counts_rows(column)
              and not is_of_a_key(column, keys)]
     plain = [column for column in plain if not _belongs(column, plain)]
-    if len(plain) < 2 or any(_kind(column) == "demand" for column in numbers):
+    is_quantity = len(plain) <= _FEW_NAMES and any(_begins_with_demand(column.name) for column in plain)
+    if len(plain) < 2 or is_quantity or any(_kind(column) == "demand" for column in numbers):
         return None
     others = [column for column in numbers if column not in plain and not _belongs(column, plain)
               and _kind(column) in _TO_DECLARE]
@@ -135,6 +138,12 @@ def _kind(column: Column) -> str:
     last = re.sub(r"\d+$", "", words[-1]) if words else ""
     return next((kind for kind in _KINDS if called(column.name, kind) == _SURE
                  or (last and called(last, kind) == _SURE)), "")
+
+
+def _begins_with_demand(name: str) -> bool:
+    """Whether its first of several words is one for demand, as in "Qty in unit of entry"."""
+    words = [word for word in _APART.split(name) if word]
+    return len(words) > 1 and called(words[0], "demand") == _SURE
 
 
 def _belongs(column: Column, others: Sequence[Column]) -> bool:

@@ -13,7 +13,7 @@ from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.periods import series_codes
-from demand_assets.proposals.rows.different_measures import different_measures
+from demand_assets.proposals.rows.kinds_of_rows import different_measures
 from demand_assets.proposals.rows.told_apart import (
     are_overlaps,
     are_parts_of_a_report,

@@ -11,6 +11,7 @@ from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.periods import readings_of, series_codes
+from demand_assets.proposals.draft import written
 from demand_assets.sources.column_names import called, plain, quoted, words_of
 from demand_assets.sources.currencies import currency_named
 from demand_assets.sources.units_of_measure import unit_named
@@ -19,7 +20,7 @@ _NOT_SOLD_WORDS = """cancelled canceled cancellation cancel void voided refund r
  returns reversal reversed rejected storno storniert stornierung stornos retoure retouren ruckgabe rueckgabe annule
  annulee retour retours rembourse devolucion devoluciones devuelto anulado cancelado reso resi annullato devolucao
  estorno geannuleerd zwrot anulowane anulowany возврат отмена iade iptal 返品 キャンセル 退货 取消 반품 취소 gutschrift
- gutschriften avoir"""
+ gutschriften avoir crn rtn rma"""
 _NOT_SOLD_PHRASES = frozenset(["sales return", "sales returns", "customer return", "item return", "return order",
                                "credit note", "credit memo", "nota de credito", "note de credit", "nota di credito"])
 _VERSION_WORDS = """version revision rev updated modified changed corrected loaded extracted ingested snapshot asof
@@ -180,12 +181,17 @@ def check_rows(facts: Facts, roles: Roles, demand: npt.NDArray[np.float64]) -> N
         if is_named or not 1 < len(column.distinct) <= _FEW_VALUES:
             continue
         _check_sold(column, demand)
-        if words_of(column.name) & _UNIT:
+        if words_of(column.name) & _UNIT or _are_units(column.distinct):
             keys = [key for key in roles.keys(facts) if key.name != column.name]
             _check_units(column, series_codes(keys, facts.rows))
         if words_of(column.name) & _CURRENCY:
             keys = [key for key in roles.keys(facts) if key.name != column.name]
             _check_currencies(column, series_codes(keys, facts.rows), facts, roles)
+
+
+def is_not_sold(value: str) -> bool:
+    """Whether a value says that what its row tells of came back, or was cancelled."""
+    return plain(value) in _NOT_SOLD | _NOT_SOLD_PHRASES
 
 
 def _check_sold(column: Column, demand: npt.NDArray[np.float64]) -> None:
@@ -195,14 +201,22 @@ def _check_sold(column: Column, demand: npt.NDArray[np.float64]) -> None:
     for value in values:
         its = demand[column.codes[0] == column.distinct.index(value)]
         if (its > 0).any():
+            others = [other for other in column.distinct if other not in values]
             raise CannotProposeError(f"the column {column.name!r} says what became of each row, as {value!r}, and "
                                      f"{int((its > 0).sum()):,} such rows have numbers above 0, which would count as "
-                                     "sold; keep the rows of sales only, or write what came back as negative numbers")
+                                     "sold; keep the rows of sales only, or write what came back as negative numbers; "
+                                     "in a dataset file, under [rules], only_rows = "
+                                     f"{written({column.name: others})} keeps them")
+
+
+def _are_units(values: Sequence[str]) -> bool:
+    """Whether values are units beyond doubt, whatever their column is called: not all of one letter, as sizes are."""
+    return all(map(unit_named, values)) and any(len(value.strip()) > 1 for value in values)
 
 
 def _check_units(column: Column, series: Sequence[int] | npt.NDArray[np.int64]) -> None:
-    units = [unit_named(value) for value in column.distinct]
-    if len(set(units)) < 2 or None in units:
+    units = [unit_named(value) or value for value in column.distinct]  # some are of the company's own
+    if len(set(units)) < 2 or not any(map(unit_named, column.distinct)):
         return
     known = column.codes[0] >= 0
     places = pd.factorize(np.array(units, dtype=object))[0][column.codes[0][known]]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from demand_assets.forecasting.contract.periods import Dates
+from demand_assets.forecasting.contract.periods import Dates, Mask
 
 MOST_ROWS = 5_000_000
 """Of so many rows it is looked for."""
@@ -28,8 +28,23 @@ class RowMarks:
         self._values: list[npt.NDArray[np.float64]] = []
         self._rows = 0
 
-    def add(self, places: npt.NDArray[np.integer], days: Dates, demand: npt.NDArray[np.float64]) -> None:
-        """Take note of rows."""
+    def add(self, places: npt.NDArray[np.integer], days: Dates, demand: npt.NDArray[np.float64],
+            counts: Mask | None = None) -> None:
+        """Take note of rows.
+
+        Args:
+            counts: which of all rows these are, where not all count.
+        """
+        if counts is not None:  # the others have no demand
+            whole = np.full(len(counts), np.nan)
+            whole[counts] = demand
+            of_all = np.zeros(len(counts), dtype=np.int64)
+            of_all[counts] = np.arange(len(demand))
+            demand = whole
+            if len(places):
+                places, days = places[of_all], days[of_all]
+            else:
+                places, days = of_all, np.full(len(counts), np.datetime64("NaT", "D"))
         self._rows += len(places)
         if self._rows <= MOST_ROWS:
             self._keys.append(pd.util.hash_array(places.astype(np.int64)) ^ (

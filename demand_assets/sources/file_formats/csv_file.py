@@ -34,7 +34,15 @@ from demand_assets.sources.file_formats.distinct_values import (
 )
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS, ROWS_A_PIECE, Positions, check_columns
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
-from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, fits, header_line, held, layout_of, put_together
+from demand_assets.sources.file_formats.headers import (
+    LOOKED_THROUGH,
+    check_other_header,
+    fits,
+    header_line,
+    held,
+    layout_of,
+    put_together,
+)
 from demand_assets.sources.file_formats.spread_columns import unpivoted
 from demand_assets.sources.file_formats.text_encodings import is_utf_8, nearly_utf_8, readings_of, stray_zeros
 from demand_assets.sources.file_formats.unpacking import opened
@@ -121,6 +129,7 @@ class CsvTable:
                               ) from error
         table = self._with_broken(table, broken, swallowed)
         self._check_headers(table, layout.names)
+        self._check_other_tables(table)
         table = self._filled_down(table)
         for name, value in self._constant.items():
             if name not in table.column_names:
@@ -379,6 +388,14 @@ class CsvTable:
                                   f"({', '.join(map(repr, row))} where the first has "
                                   f"{', '.join(map(repr, self._wanted))}), as of two files that were joined. Split "
                                   "them, or write the columns of both in one order.")
+
+    def _check_other_tables(self, table: pa.Table) -> None:
+        """Nothing, where no other table stands below. Raises: SourceError."""
+        name = next((self._layout.names[int(place)] for place in self._dated), "")
+        if name not in table.column_names:
+            return
+        for place in np.flatnonzero(is_in(table[name], pa.array([name, f"\ufeff{name}"]))).tolist():
+            check_other_header([table[one][place].as_py() for one in self._wanted], self._wanted, place + 1, self._path)
 
     def _repaired(self, text: str) -> dict[str, str]:
         """The row of a line with too many or too few values."""

@@ -4,11 +4,12 @@ column for each period."""
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import one_form
-from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.written.dates import SINCE_1970, read_dates
@@ -83,6 +84,23 @@ def header_line(lines: Sequence[Sequence[str]], fits: Callable[[Sequence[str]], 
         return filled[0] if filled else 0
     best = max(held(lines[number], plan) for number in filled)
     return next(number for number in filled if held(lines[number], plan) == best)
+
+
+def check_other_header(row: Sequence[Any], names: Sequence[str], number: int, where: str) -> None:
+    """Nothing, where a row that has the name of the date in its place is the header once more, as on each page.
+
+    Args:
+        row: its values in the wanted columns.
+        number: of the row.
+    Raises: SourceError: it is the header of another table.
+    """
+    written = ["" if value is None else one_form(str(value).removeprefix("\ufeff")) for value in row]
+    other = next((pair for pair in zip(names, written, strict=True)
+                  if pair[1] and pair[1].casefold() != one_form(pair[0]).casefold()), None)
+    is_broken = any(value.startswith(BROKEN_LINE) for value in written)  # and refused as such
+    if other is not None and set(names) != set(written) and not is_broken:
+        raise SourceError(f"Row {number} of {where} is the header of another table: {other[1]!r} stands there where "
+                          f"the first has {other[0]!r}. Keep one table in each file or sheet.")
 
 
 def put_together(lines: Sequence[Sequence[str]], rows: int) -> list[list[str]]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from fsspec import AbstractFileSystem
 
 from demand_assets.forecasting.contract.source import SourceError
-from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
+from demand_assets.sources.catalogue import NOT_COUNTED, CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.file_formats.distinct_values import is_bytes, is_text, without_nul
 from demand_assets.sources.file_formats.file_table import ROWS_A_PIECE, Positions, check_columns
@@ -104,8 +104,9 @@ class ParquetTable:
             parts = [builder.add(self._made(without_views(parquet.read_row_groups(groups, columns=keys))))
                      for groups, _ in self._pieces]
         numbers = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int32)
-        together = sum(np.count_nonzero(np.bincount(part)) for part in parts)
-        self._is_scattered = together > _CLUSTERED * np.count_nonzero(np.bincount(numbers))
+        together = sum(np.count_nonzero(np.bincount(part[part != NOT_COUNTED])) for part in parts)
+        self._is_scattered = together > _CLUSTERED * np.count_nonzero(
+            np.bincount(numbers[numbers != NOT_COUNTED]))
         return numbers
 
     def rows(self, positions: Positions) -> pd.DataFrame:

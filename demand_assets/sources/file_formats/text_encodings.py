@@ -11,7 +11,7 @@ _FEW_ZEROS = 0.01
 """Of the bytes; as many and more make no text."""
 _WESTERN = ("cp1252", "cp1250")
 _ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874", "cp1254",
-              "mac_roman", "cp850", "cp852", "iso8859_2", "koi8_r", "cp866")
+              "mac_roman", "cp850", "cp852", "cp857", "iso8859_2", "koi8_r", "cp866", "cp737")
 _BYTES_LOOKED_AT = 1 << 18
 _WORDS_LOOKED_AT = 200
 _READINGS = 5
@@ -26,6 +26,14 @@ _ALPHABETS = tuple(map(frozenset, (
 Catalan, Portuguese, Nordic, Polish, Czech and Slovak, Hungarian, Romanian, Croatian and Slovene, Turkish."""
 
 
+_NOT_IN_ONE_WORD = {"HALFWIDTH", "CJK"}
+
+
+def _is_letter(letter: str) -> bool:
+    """Whether it is a letter, or a vowel that stands on one."""
+    return letter.isalpha() or unicodedata.category(letter).startswith("M")
+
+
 def plausible(text: str) -> float:
     """How many of the letters beyond ASCII, as a share, stand where they would in one language: in its alphabet, among
     letters of one script, and capitals only where words have them. 0 where there are none."""
@@ -36,11 +44,11 @@ def plausible(text: str) -> float:
         if not any(map(str.isalpha, word)):
             continue
         whole += len(beyond)
-        letters = "".join(filter(str.isalpha, word))
+        letters = "".join(filter(_is_letter, word))
         is_cased = any(part in (part.lower(), part.upper()) or part[1:] == part[1:].lower()
                        for part in [letters.replace("ß", "ss")])
-        scripts = {unicodedata.name(letter, "?").split()[0] for letter in letters} - {"HALFWIDTH", "FULLWIDTH"}
-        if not is_cased or not all(map(str.isalpha, beyond)):
+        scripts = {unicodedata.name(letter, "?").split()[0] for letter in letters} - {"FULLWIDTH"}
+        if not is_cased or not all(map(_is_letter, beyond)) or scripts >= _NOT_IN_ONE_WORD:
             continue
         if scripts == {"LATIN"}:
             latin += beyond
@@ -48,6 +56,20 @@ def plausible(text: str) -> float:
             others += len(beyond)
     best = max(sum(set(letter.lower()) <= alphabet for letter in latin) for alphabet in _ALPHABETS)
     return (best + others) / whole if whole else 0.0
+
+
+_RARE = frozenset("îïûùòìâôëœÿªº")
+"""Letters of alphabets that hardly stand alone in a text: beside the more frequent ones of theirs, or as an error."""
+
+
+def rarities(text: str) -> float:
+    """How many of the letters beyond ASCII, as a share, are such as one alphabet has and seldom uses, or stand before
+    their own vowel, as in Franáais."""
+    some = text[:_BYTES_LOOKED_AT].lower()
+    places = [place for place, letter in enumerate(some) if ord(letter) > 127 and letter.isalpha()]
+    odd = sum(some[place] in _RARE or unicodedata.normalize("NFD", some[place])[0] == some[place + 1:place + 2]
+              for place in places)
+    return odd / len(places) if places else 0.0
 
 
 def readings_of(content: bytes) -> str:
@@ -59,13 +81,20 @@ def readings_of(content: bytes) -> str:
     for encoding in _ENCODINGS:
         try:
             whole = content.decode(encoding)
-            found.append((encoding, word.decode(encoding), plausible(whole)))
+            found.append((encoding, word.decode(encoding), plausible(whole), _dos_or_mac(encoding, whole)))
         except UnicodeDecodeError:
             continue
-    found.sort(key=lambda one: (-round(one[2], 1), not _is_word(one[1]), is_foreign and one[0] in _WESTERN))
+    found.sort(key=lambda one: (-round(one[2], 1), not _is_word(one[1]), is_foreign and one[0] in _WESTERN,
+                                one[3]))
     told = [f"{encoding!r} reads {read!r}" if place else f"{encoding!r}, which reads {read!r}"
-            for place, (encoding, read, _) in enumerate(one for one in found if _is_shown(one[1]))]
+            for place, (encoding, read, *_) in enumerate(one for one in found if _is_shown(one[1]))]
     return "; ".join(told[:_READINGS]) or "'cp1252'"
+
+
+def _dos_or_mac(encoding: str, text: str) -> tuple[bool, float]:
+    """Those of Mac and DOS last, the one first whose letters are less seldom."""
+    is_last = encoding in ("mac_roman", "cp850", "cp852", "cp857")
+    return is_last, round(rarities(text), 1) if is_last else 0.0
 
 
 def _is_shown(text: str) -> bool:

@@ -27,6 +27,7 @@ from demand_assets.sources.file_formats.filled_down import columns_to_fill, fill
 from demand_assets.sources.file_formats.headers import (
     LOOKED_THROUGH,
     Layout,
+    check_other_header,
     fits,
     header_line,
     layout_of,
@@ -92,6 +93,10 @@ class SheetTable:
             columns = unpivoted_cells(columns, layout.spread, plan.plain(layout.spread.ours) or layout.spread.ours,
                                       plan.plain("demand") or "demand", where.removesuffix(","))
         self._table = pd.DataFrame({name: column.astype(object) for name, column in columns.items()})
+        for name in sorted(plan.date_columns() & set(self._table.columns)):
+            for place in np.flatnonzero((self._table[name] == name).to_numpy(dtype=bool)).tolist():
+                check_other_header(self._table.iloc[place].tolist(), list(map(str, self._table.columns)), place + 1,
+                                   where.removesuffix(","))
         for name in plan.name_columns() & set(self._table.columns):
             self._table[name] = pd.Series([value if value is None else _id(value) for value in self._table[name]],
                                           dtype=object)  # map() would make fractions of long numbers beside a null

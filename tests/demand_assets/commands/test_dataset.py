@@ -138,27 +138,43 @@ def _wide_measures() -> bytes:
      "zero bytes, the first in line 2"),
     ("sales.csv", b"KW;item;demand\n" + b"".join(b"%d;tea;3%d\n" % (week % 52 + 1, week) for week in range(120)),
      "no column says the year"),
-    ("sales.csv", _measures("Units", "Price"), "'kind' says what the number of a row is, as 'Units' and 'Price'"),
-    ("sales.csv", _measures("Ist", "Plan"), "keep the rows of demand only"),
-    ("sales.csv", _measures("Units", "Sales EUR"), "as 'Units' and 'Sales EUR'"),
-    ("sales.csv", _measures("Qty Sold", "Net Rev", column="KPI"), "'KPI' says what the number of a row is"),
-    ("sales.csv", _wide_measures(), "'measure' says what the number of a row is, as 'Units' and 'Sales EUR'"),
+    ("sales.csv", _measures("Units", "Orders", "Price"), "'kind' says what the number of a row is, as 'Units' and"),
+    ("sales.csv", _measures("Brutto", "Netto"), "keep the rows of demand only"),
+    ("sales.csv", _measures("A", "B", column="KPI"), "'KPI' says what the number of a row is"),
     ("sales.csv", b"Jahr;KW;item;demand\n" + b"".join(
         b"%d;%d;tea;%d\n" % (day.year, day.isocalendar()[1], 30 + week % 7) for week in range(120)
         for day in [date(2024, 7, 1) + timedelta(weeks=week)]), "is not that of the ISO calendar"),
+    ("sales.csv", "Geschäftsjahr;Periode;item;demand\n".encode() + b"".join(
+        b"%d;%d;tea;%d\n" % (2022 + month // 12, month % 12 + 1, 30 + month) for month in range(40)),
+     "is called fiscal"),
     ("sales.csv", b"date,item,demand\n" + b"".join(b"%d,tea,3%d\n" % (year, year) for year in range(1970, 2020)),
      "'1970' cannot be read as one"),
     ("sales.csv", b"date,item,demand\n" + "2026-01-02,Käse,3\n".encode() * 20 + b"2026-02-02,K\xe4se,3\n",
      "the first in line 22"),
     ("sales.csv", b"date,item,demand\n" + b"2026-01-02,tea,3 ooo\n" * 20, "write numbers alone there, without units")],
-    ids=["compressed", "numbers", "zero", "weeks alone", "measures", "versions", "money", "named measures",
-         "wide measures", "years of weeks", "years", "two encodings", "units"])
+    ids=["compressed", "numbers", "zero", "weeks alone", "measures", "gross or net", "named measures",
+         "years of weeks", "fiscal years", "years", "two encodings", "units"])
 def test_the_cure_is_told(name: str, content: bytes, words: str, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(content)
 
     assert main(["--file", str(tmp_path / name), "--yes"]) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("content", "column", "units"), [
+    (_measures("Units", "Price"), "kind", 2 * sum(range(1, 11))),
+    (_measures("Ist", "Plan"), "kind", 2 * sum(range(1, 11))),
+    (_measures("Qty Sold", "Net Rev", column="KPI"), "KPI", 2 * sum(range(1, 11))),
+    (_wide_measures(), "measure", 2 * sum(range(12, 22)))], ids=["measures", "versions", "named", "wide"])
+def test_what_is_no_demand_by_its_measure_is_left_out(content: bytes, column: str, units: float,
+                                                      tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_bytes(content)
+
+    made, read = proposed(tmp_path / "sales.csv")
+
+    assert list(made.rules.only_rows) == [column]
+    assert read == units
 
 
 _DAYS = [date(2025, 1, 1) + timedelta(days=day) for day in range(90)]
@@ -336,6 +352,7 @@ def test_a_column_that_is_called_item_is_one_whatever_stands_in_it(items: tuple[
 @pytest.mark.parametrize(("names", "encodings"), [
     (("Łódź", "Gdańsk", "Świeca"), ("cp1250", "iso8859_2", "cp852")),
     (("Zürich", "Genève", "Käse"), ("cp1252", "mac_roman", "cp850")),
+    (("Köln",), ("cp1252", "cp850")), (("Nîmes", "Orléans"), ("cp1252", "mac_roman", "cp850")),
     (("İzmir", "Eskişehir", "Kağıt", "Çay"), ("cp1254",)), (("Plzeň", "Čaj", "Káva"), ("cp1250", "cp852")),
     (("Москва", "Чай"), ("cp1251", "koi8_r", "cp866")), (("Győr", "Tű"), ("cp1250",)),
     (("São Paulo", "Maçã"), ("cp1252",)),

@@ -131,7 +131,10 @@ def test_rows_that_were_not_asked_for_and_columns_that_are_not_needed_are_left_o
      "failed to read its rows: OSError: no route"),
     ("[1, 2]", "['1.234', '2.000']", "has text in column 'sold': '1.234' may be 1234 or 1.234. Give numbers"),
     ("def rows", "def lines", "has no method rows"),
-    ("self.token = entries.token", "raise KeyError('host')", "failed to be opened: KeyError: 'host'")])
+    ("self.token = entries.token", "raise KeyError('host')", "failed to be opened: KeyError: 'host'"),
+    ("self.token = entries.token", "raise SystemExit(0)",
+     r"failed to be opened: it would have ended the program \(SystemExit: 0\)"),
+    ("[1, 2]", "['1,5', '2']", "has text in column 'sold': '1,5', which is 1.5. Give numbers")])
 def test_one_that_fails_or_answers_nonsense_is_told_by_name(plug_in: PlugIn, before: str, after: str,
                                                             words: str) -> None:
     with pytest.raises(SourceError, match=f"the source kind 'warehouse' of the package acme-plugin 1.2 {words}"):

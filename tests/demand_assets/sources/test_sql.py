@@ -252,3 +252,23 @@ def test_a_point_that_another_value_shows_to_group_thousands_is_no_decimal_mark(
             source.read([NORTH_7])
     else:
         assert source.read([NORTH_7])["demand"].tolist() == values
+
+
+@pytest.mark.parametrize(("values", "numbers", "decimal"), [
+    (["1,5", "2,25", "7", None], [1.5, 2.25, 7], ","), (["1.234,5", "12", "2.000,0"], [1234.5, 12, 2000], ","),
+    (["1,234.5", "12", "7,000.0"], [1234.5, 12, 7000], "."), (["1 234", "12", "7"], [1234, 12, 7], ".")])
+def test_text_that_is_written_as_people_write_numbers_is_refused_and_the_advice_works(tmp_path, values, numbers,
+                                                                                      decimal):
+    url = f"sqlite:///{tmp_path}/shop.db"
+    fill(url, pd.DataFrame({"shop": "north", "article": "7", "day": [f"2024-01-0{day}" for day in range(1, 5)][
+        :len(values)], "sold": values}))
+
+    with pytest.raises(SourceError, match=rf"which is {numbers[0]}\. Set source\.decimal = '\{decimal}'") as refused:
+        source_of(url, drivers=False).read([NORTH_7])
+
+    read = source_of(url, drivers=False, decimal=decimal).read([NORTH_7])["demand"].tolist()
+    assert [float(value) for value in read[:len(numbers)]] == numbers
+    if " " not in values[0]:
+        number = str(refused.value).split("as in ")[1].removesuffix(".")
+        query = f"SELECT shop, article, day, {number} AS sold FROM sales"
+        assert source_of(url, drivers=False, query=query).read([NORTH_7])["demand"].tolist()[:len(numbers)] == numbers

@@ -111,6 +111,9 @@ class SqlSource(StrictEntry):
     url: str
     table: str | None = None
     query: str | None = None
+    decimal: Literal[".", ","] | None = None
+    """The mark before the decimals of numbers that are text; the other one may group thousands. Unless given, text of
+    which it is not certain is refused."""
 
     @model_validator(mode="after")
     def _check(self) -> "SqlSource":

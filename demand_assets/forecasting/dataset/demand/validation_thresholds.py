@@ -1,6 +1,6 @@
 """From when on validation refuses demand: the entries ``[rules]`` of the dataset file, and their defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,10 @@ class Rules(StrictEntry):
     """Regions that are no regions, such as a total over all; their rows are not read."""
     leave_out_items: tuple[str, ...] = ()
     """Items that are no items, such as a total over all; their rows are not read."""
+    only_rows: dict[Annotated[str, Field(min_length=1)], Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default={})
+    """Column -> its values in the rows that count, as in ``{ Type = ["Actual"] }``: those with others, such as plans,
+    are not read. An empty text stands for an empty cell."""
     refused_units_share: float = Field(default=1.0, gt=0, le=1)
     """A training fails when a larger share of all units of the dataset was refused."""
     placeholders: tuple[float, ...] | None = None

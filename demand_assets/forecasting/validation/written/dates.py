@@ -37,6 +37,9 @@ _NUMBER_WITH_FRACTION = re.compile(r"(\d{6}|\d{8})\.0+", re.ASCII)
 """20240131.0, as programs write whole numbers of a column in which one is missing."""
 _END_OF_DAY = re.compile(r"(?<![\d:.])24[:.]00(?!\d)(?:[:.]00(?:[.,]0+)?(?!\d))?", re.ASCII)
 """24:00, the end of the day that is written."""
+_ONE_DIGIT_HOUR = re.compile(r"\d:\d\d", re.ASCII)
+_ZONE_WORD = re.compile(r" (?:[PMCE][SD]T|AK[SD]T|HST|GMT|BST|CES?T|UTC)$")
+"""A time zone by its letters, whose clock the time is of."""
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
 SINCE_1970 = re.compile(r"(1[0-8]\d{8})(\d{3})?(?:\.0+)?", re.ASCII)
 """Seconds or milliseconds since 1970, as programs write stamps in UTC, of the years 2001 to 2030."""
@@ -61,7 +64,7 @@ _OF_ISO_WEEK = {"%y": r"(?P<year>\d{2})", "%Y": r"(?P<year>\d{4})", "%G": r"(?P<
 _MONTH_OF_FORMAT = re.compile("%[bB]")
 _WEEKDAY_FIRST, _WORD_FIRST = re.compile(r"%[aA][.,]*[ ]*"), re.compile(r"([^\W\d_]+)[.,]*[ ]*")
 _LANGUAGES = ("en", "de", "de_AT", "fr", "es", "it", "nl", "pt", "sv", "da", "nb", "pl", "tr", "ru", "uk", "cs", "sk",
-              "hu", "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv")
+              "hu", "ro", "el", "sl", "bg", "id", "ca", "lt", "et", "lv", "ar")
 """Whose names of months are read where a format has ``%b`` or ``%B``. Not Croatian, whose listopad is October (no other
 of its months is read, so that a column of them is refused), and not Finnish, whose marraskuu would take mar from March.
 """
@@ -192,7 +195,7 @@ def unmarked_periods(column: "pd.Series[Any]") -> dict[str, tuple[int, str, str]
         return {}
     found = {}
     for value in pd.unique(column.astype(object)):
-        text = str(int(value)) if is_whole(value) else str(value).strip()
+        text = str(int(value)) if is_whole(value) else in_plain_digits(str(value)).strip()
         if (match := _UNMARKED.fullmatch(text)) is None:
             continue
         year, between, number, first, between_first, _ = match.groups()
@@ -205,7 +208,7 @@ def week_53_of(column: "pd.Series[Any]") -> dict[int, str]:
     """The values of a column that name week 53 of a year to which the ISO calendar gives 52, by year."""
     found = {}
     for value in pd.unique(column.astype(object)):
-        text = str(int(value)) if is_whole(value) else str(value).strip()
+        text = str(int(value)) if is_whole(value) else in_plain_digits(str(value)).strip()
         first, later = _WEEK.fullmatch(text), _WEEK_FIRST.fullmatch(text)
         year, week = first.groups()[:2] if first else (later[2], later[1]) if later else ("", "")
         if week == "53" and date(int(year), 12, 28).isocalendar().week < int(week):  # in the last week of its year
@@ -218,8 +221,9 @@ def swapped_dates(column: "pd.Series[Any]", date_format: str) -> set[str]:
     swapped = swapped_format(date_format)
     if swapped == date_format:
         return set()
-    return {text for value in pd.unique(column.astype(object)) if isinstance(value, str) and (text := value.strip())
-            and _moment_of(text, "D", date_format) is None and _moment_of(text, "D", swapped) is not None}
+    return {text for value in pd.unique(column.astype(object)) if isinstance(value, str)
+            and (text := in_plain_digits(value).strip()) and _moment_of(text, "D", date_format) is None
+            and _moment_of(text, "D", swapped) is not None}
 
 
 def swapped_format(date_format: str) -> str:
@@ -275,15 +279,16 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
             return _NUMBER_AS_DATE
         moment = _moment_of(text, frequency, date_format)
     else:
-        text = str(value).strip().strip("\ufeff")  # of files that were joined
+        text = in_plain_digits(str(value)).strip().strip("\ufeff")  # of files that were joined
         if not date_format and (number := _NUMBER_WITH_FRACTION.fullmatch(text)):
             text = number[1]
         if text.lower() in MISSING:
             return "is missing"
         moment = _moment_of(text, frequency, date_format)
-    if moment is None and frequency != "Q" and _quarter_of(str(value).strip()) is not None:
+    written = in_plain_digits(str(value)).strip()
+    if moment is None and frequency != "Q" and _quarter_of(written) is not None:
         return "is a quarter; set frequency = 'Q' in the dataset file, or deliver demand by month, week or day"
-    if moment is None and _SERIAL.fullmatch(str(value).strip()):
+    if moment is None and _SERIAL.fullmatch(written):
         return _NUMBER_AS_DATE if frequency != "D" else (
             "is a number and no date; if it is a day as spreadsheets count them (45322 is 2024-01-31), set "
             "columns.date_start = '1899-12-30'; if it counts days otherwise, set it to the date of day 0")
@@ -295,6 +300,20 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
                 f"is no date written as {expected}; if dates are written otherwise, give columns.date_format, "
                 "as in '%d/%m/%Y'")
     return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else _IMPOSSIBLE
+
+
+def in_plain_digits(text: str) -> str:
+    """A text in the digits 0 to 9 where it has those of another script, as in ٢٠٢٤-٠١-٠٥, with plain marks between
+    them, and without what tells in which direction it is written."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter
+                   for letter in text.translate(_PLAIN_MARKS))
+
+
+_PLAIN_MARKS = {ord(wide): plain for wide, plain in zip("／－．：，", "/-.:,", strict=True)} | dict.fromkeys(
+    (0x061C, *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""Of full width; and marks of the direction, of which none is left."""
 
 
 def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> datetime | None:
@@ -311,6 +330,7 @@ def _moment_of(text: str, frequency: Frequency, date_format: str | None) -> date
                 return _month_of(text) if frequency == "M" else _week_of(text) if frequency == "W" else None
             time = (time or "00:00").removesuffix("UTC").strip()
             time = "00:00" if _END_OF_DAY.fullmatch(time) else time  # it counts for that day
+            time = f"0{time}" if _ONE_DIGIT_HOUR.match(time) else time
             time += "+00:00" if (match[5] or "").endswith("UTC") and not _OFFSET.search(time) else ""
             return datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{time}")
         if frequency == "W" and (week := _week_of(text)) is not None:
@@ -335,6 +355,8 @@ def _written_as(text: str, date_format: str) -> datetime:
         if moment.month == 1 and _LAST_WEEK.search(text):
             raise ValueError(text)  # strptime takes a week that its year has not for the first of the next
         return moment
+    if date_format.endswith(" %Z") and (zone := _ZONE_WORD.search(text)):
+        return _written_as(text[:zone.start()], date_format.removesuffix(" %Z"))
     try:
         return datetime.strptime(text, date_format)
     except ValueError:

@@ -49,6 +49,7 @@ def test_two_packages_may_not_offer_the_same(plug_in: PlugIn) -> None:
 
 @pytest.mark.parametrize(("code", "words"), [
     ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
+    ("raise SystemExit(0)", r"it would have ended the program \(SystemExit: 0\). Install"),
     ("raise RuntimeError('licence\\nsecond line')", "RuntimeError: licence. Install"),
     ("import sys\nsys.exit('no licence')", "SystemExit: no licence. Install"),
     ("offered = 1", "AttributeError: .*Offered")])

@@ -89,6 +89,7 @@ def test_the_first_objection_counts_and_the_order_is_the_files(plug_in: PlugIn) 
 @pytest.mark.parametrize(("body", "words"), [
     ("return 1 / 0", "'strict' of the package acme-plugin 1.2 failed to judge the candidate of north, tea: "
                      "ZeroDivisionError: division by zero"),
+    ("raise SystemExit(3)", r"failed to judge .*: it would have ended the program \(SystemExit: 3\)"),
     ("return True", "answered True when asked to judge a candidate; None, or a reason in words"),
     ("return float('nan')", "answered nan"),
     ("return 'x' * 301", "answered 'xxx.*at most 300 characters"),

@@ -729,3 +729,19 @@ def test_a_line_of_too_few_values_stays_in_its_place_among_coded_ones(tmp_path):
     assert read["date"].tolist() == [f"2024-01-{day:02}" for day in range(1, 21)]
     assert read["demand"].iloc[6].startswith("broken line")
     assert read["demand"].drop(index=6).tolist() == [str(day) for day in range(1, 21) if day != 7]
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_another_table_below_is_refused_and_the_header_of_each_page_is_not(tmp_path, kind):
+    def write(name, rows):
+        if kind == "xlsx":
+            return workbook(tmp_path / f"{name}.xlsx", {"a": rows})
+        (tmp_path / f"{name}.csv").write_text("".join(";".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+        return tmp_path / f"{name}.csv"
+
+    rows = [["Łódź", "świeca", f"2024-01-{day:02}", day] for day in range(1, 9)]
+    other = [[*HEADER[:2], "day", "stock"], *([*row[:3], 500] for row in rows)]
+
+    assert len(source(write("pages", [HEADER, *rows[:4], HEADER, *rows[4:]])).catalogue().region_items) == 1
+    with pytest.raises(SourceError, match=r"Row 9 of .* is the header of another table: 'stock' stands there where"):
+        source(write("tables", [HEADER, *rows, *other])).catalogue()

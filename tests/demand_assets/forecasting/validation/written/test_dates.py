@@ -111,3 +111,25 @@ def test_days_among_which_one_has_a_time_of_the_day_stay_days(as_read):
      "2020-12-28"), ("2018-W53", "%Y-W%W", "2018-12-31"), ("2021-W00", "%Y-W%W", "2020-12-28")])
 def test_a_week_that_its_year_has_not_is_not_the_first_of_the_next(written, date_format, day):
     assert str(read_dates(texts(written), "W", date_format).days[0]) == day
+
+
+@pytest.mark.parametrize(("written", "frequency", "date_format", "day"), [
+    ("٢٠٢٤-٠١-٣١", "D", None, "2024-01-31"), ("۲۰۲۴/۱/۳۱", "D", None, "2024-01-31"),
+    ("２０２４／０１／３１", "D", None, "2024-01-31"),
+    ("\u200f٣١/٠١/٢٠٢٤", "D", "%d/%m/%Y", "2024-01-31"), ("३१-०१-२०२४", "D", "%d-%m-%Y", "2024-01-31"),
+    ("٢٠٢٤-٠٥", "M", None, "2024-05-01"), ("２０２４年５月", "M", "%Y年%m月", "2024-05-01"),
+    ("٢٠٢٤-W٠٥", "W", None, "2024-01-29"), ("2024-01-31T２３：００", "D", None, "2024-01-31")])
+def test_digits_of_any_script_are_read(written, frequency, date_format, day):
+    assert str(read_dates(texts(written), frequency, date_format).days[0]) == day
+
+
+@pytest.mark.parametrize(("written", "date_format"), [
+    ("2024-01-31 9:30", None), ("2024-01-31T9:30:15", None), ("31 يناير 2024", "%d %B %Y"),
+    ("Jan 31, 2024 9:15:00 AM PDT", "%b %d, %Y %I:%M:%S %p %Z"), ("31 Jan 2024 23:15:00 CET", "%d %b %Y %H:%M:%S %Z")])
+def test_hours_of_one_digit_arabic_months_and_letters_of_a_zone_are_read(written, date_format):
+    assert str(read_dates(texts(written), "D", date_format).days[0]) == "2024-01-31"
+
+
+@pytest.mark.parametrize("written", ["2024-01-3²", "２０２４-½-01", "Ⅳ/2024"])
+def test_what_is_no_digit_is_no_part_of_a_date(written):
+    assert str(read_dates(texts(written), "D").days[0]) == "NaT"
