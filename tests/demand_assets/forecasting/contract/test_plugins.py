@@ -51,7 +51,7 @@ def test_two_packages_may_not_offer_the_same(plug_in: PlugIn) -> None:
     ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library'"),
     ("raise SystemExit(0)", r"it would have ended the program \(SystemExit: 0\). Install"),
     ("raise RuntimeError('licence\\nsecond line')", "RuntimeError: licence. Install"),
-    ("import sys\nsys.exit('no licence')", "SystemExit: no licence. Install"),
+    ("import sys\nsys.exit('no licence')", r"\(SystemExit: no licence\)\. Install"),
     ("offered = 1", "AttributeError: .*Offered")])
 def test_one_that_cannot_be_loaded_is_named_with_its_error(plug_in: PlugIn, code: str, words: str) -> None:
     plug_in(SOURCES, "warehouse", code)
@@ -70,8 +70,9 @@ def test_entries_are_held_to_its_own_model(plug_in: PlugIn) -> None:
 
 
 @pytest.mark.parametrize(("does", "words"), [
-    ("raise KeyError('x')", "KeyError: 'x'"), ("raise SystemExit(3)", "SystemExit: 3"),
-    ("import sys; sys.exit()", "SystemExit")])
+    ("raise KeyError('x')", "KeyError: 'x'"),
+    ("raise SystemExit(3)", r"it would have ended the program \(SystemExit: 3\)"),
+    ("import sys; sys.exit()", r"it would have ended the program \(SystemExit: \)")])
 def test_whatever_it_does_when_it_is_asked_is_told_with_its_name(plug_in: PlugIn, does: str, words: str) -> None:
     plug_in(SOURCES, "warehouse", "from pydantic import BaseModel, model_validator\nclass Offered:\n"
             "    class Entries(BaseModel):\n        @model_validator(mode='before')\n        def check(cls, value):\n"
