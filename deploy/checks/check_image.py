@@ -58,7 +58,16 @@ effect = "decreasing"
 
 [retraining]
 automatic = false
+
+[training]
+scale = "log"
+drivers = "boosted"
+year_features = false
+rounds = 100
+own_rounds = 20
+own_share = 0.5
 """
+"""Nothing is chosen by data: half of a training's time."""
 
 
 class CheckFailedError(RuntimeError):
@@ -79,7 +88,7 @@ class Images:
     def sizes(self) -> list[str]:
         """One line for each image."""
         lines = self._ask("images", "--format", "{{.Name}} {{.Size}}").splitlines()
-        return [line for line in lines if "demand-" in line]
+        return [line for line in lines if line.split(" ")[0].removeprefix("localhost/demand-") in self._containers]
 
     def folder(self, image: str) -> Path:
         """Where this machine sees all files of that image."""
