@@ -132,7 +132,8 @@ class Images:
 def main() -> int:
     """0 when a forecast came out of the images; 1 with the reason."""
     parser = argparse.ArgumentParser(prog="python -m deploy.checks.check_image", description=__doc__)
-    parser.add_argument("--storage", help="keep the images in this folder; a second check is then much quicker")
+    parser.add_argument("--storage", help="keep the images, and what was installed for them, in this folder; a second "
+                        "check installs only what changed")
     given = parser.parse_args()
     if reason := _why_impossible():
         print(f"image check skipped: {reason}")
