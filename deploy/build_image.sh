@@ -1,7 +1,7 @@
 #!/bin/bash
 # build_image.sh FOLDER: build the images demand-pipeline and demand-web from ../Dockerfile without a Docker engine, with
-# Debian's buildah; FOLDER gets its storage (a second build in it reuses layers; delete it with the images). Needs root
-# on Debian.
+# Debian's buildah; FOLDER gets its storage and what was installed (a second build in it installs only what changed;
+# delete it with the images). Needs root on Debian.
 #
 # The public base image is stood in for by the same Debian and Python 3.11 made with debootstrap; with BASE_IMAGE=pull
 # it is pulled instead. How this machine reaches its package indexes (settings of pip, uv and npm, certificates) is
@@ -58,9 +58,10 @@ read_machine_settings() {
     mounts=("${volumes[@]/#/--volume=}")
 }
 
+# The stages before TARGET that are built already are named in `contexts`; each image is one layer on its base.
 build() { # TARGET [OPTION…]
-    "${buildah[@]}" build --isolation chroot --pull-never --layers --network host --format docker \
-        --target "$@" "$project" || {
+    "${buildah[@]}" build --isolation chroot --pull-never --layers=false --network host --format docker \
+        "${contexts[@]}" --tag "demand-$1" --target "$@" "$project" || {
         {
             echo "build_image: the stage $1 of the Dockerfile could not be built (see above)."
             echo "If a package or an index is at fault, it is one of these, or for want of one of these:"
@@ -94,11 +95,23 @@ else
     "${buildah[@]}" images --quiet "$base_image" >/dev/null 2>&1 || import_base
 fi
 read_machine_settings
-# Only the stages that install see the settings. The products are made of the kept layers of these stages, with nothing
-# mounted: of what is mounted, a build keeps the empty folders in its layers.
-for stage in packages front-end; do
-    build "$stage" "${mounts[@]}"
+# Only the stages that install see the settings; of what is mounted, a build keeps the empty folders. What they install
+# lies in a folder of this machine, from which the products copy it: as layers of images that nobody runs it would be
+# packed, hashed and unpacked again, which takes longer than to install it.
+contexts=() installed=() copied_from=()
+for folder in opt/uv opt/node app/.venv app/webapp/static/vendor; do
+    mkdir -p "$storage/installed/$folder"
+    installed+=(--volume "$storage/installed/$folder:/$folder")
 done
+build installer "${mounts[@]}" "${installed[@]}"
+contexts=(--build-context installer=container-image://localhost/demand-installer)
+for stage in packages front-end; do
+    build "$stage" "${mounts[@]}" "${installed[@]}"
+    copied_from+=(--build-context "$stage=$storage/installed")
+done
+contexts=("${copied_from[@]}")
+build product
+contexts=(--build-context product=container-image://localhost/demand-product)
 for product in pipeline web; do
-    build "$product" --tag "demand-$product"
+    build "$product"
 done

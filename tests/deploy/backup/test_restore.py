@@ -13,13 +13,13 @@ import pytest
 from flask_migrate import upgrade
 from sqlalchemy import text
 
-from demand_assets.forecasting.store.half_restored import HalfRestoredError, mark, mark_of, refuse_half_restored
+from demand_assets.forecasting.store.half_restored import mark, mark_of, refuse_half_restored
 from deploy.backup.archive import Archive, ArchiveWriter, BackupError, Manifest
 from deploy.backup.restore import main, restore
 from deploy.backup.take import take
-from deploy.processes import Folders
+from deploy.settings import PROJECT
 from deploy.state_directory.ownership import AlreadyRunningError, state_lock
-from tests.deploy.backup.kills import exit_status_with, killed_at_each_step
+from tests.deploy.backup.kills import exit_status_with
 from tests.deploy.backup.states import FILES, NAME, NOT_KEPT, RUN, contents, hashes, make_state, names_in, rows
 from webapp import create_app
 from webapp.db.database import db, writing
@@ -169,33 +169,12 @@ def test_a_backup_of_the_other_profile_is_refused(backup: Path, tmp_path: Path) 
         list(restore(Archive(backup), told))
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_killed_at_any_step_the_state_is_whole_or_said_to_be_half_restored(
-        state: Path, backup: Path, tmp_path: Path, overwrite: bool) -> None:
-    target = tmp_path / "target"
-    target.mkdir()
-    if overwrite:
-        make_state(target)
-        (target / NAME / "web" / "secret_key").write_text("before")
-    whole = hashes_of_restored(backup, tmp_path / "whole")
-    is_half, count = 0, 0
-    for _ in killed_at_each_step(lambda: restored(backup, target, overwrite), tmp_path):
-        count += 1
-        if mark_of(target / NAME).exists():
-            is_half += 1
-            with pytest.raises(HalfRestoredError, match=f"FROM={backup} STATE={target}") as refused:
-                Folders(target / NAME).make()
-            assert ("OVERWRITE=yes" in str(refused.value)) == overwrite
-        else:
-            key = target / NAME / "web" / "secret_key"
-            assert not key.exists() or key.read_text() in ("before", "of sessions")
-    assert count > 10
-    assert is_half > 5
-    refuse_half_restored(target / NAME)
-    found = {name: value for name, value in hashes(target / NAME).items() if not name.startswith(("mlflow/mlflow.db",))}
-    assert found == whole
-    assert not mark_of(target / NAME).exists()
-    assert not [name for name in names_in(target) if name.startswith(".")]
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_killed_at_any_step_the_state_is_whole_or_said_to_be_half_restored(tmp_path: Path, more: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "tests.deploy.backup.killed_restore", tmp_path, *more], cwd=PROJECT,
+                          capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_interrupted_at_any_word_what_was_there_is_there_or_the_backup_is(backup: Path, tmp_path: Path) -> None:
@@ -221,12 +200,6 @@ def test_a_mark_of_other_databases_allows_nothing(backup: Path, tmp_path: Path) 
 
     with pytest.raises(BackupError, match="OVERWRITE=yes"):
         restored(backup, target)
-
-
-def hashes_of_restored(backup: Path, state: Path) -> dict[str, str]:
-    """Of all but MLflow's database, which names the folder."""
-    restored(backup, state)
-    return {name: value for name, value in hashes(state / NAME).items() if name != "mlflow/mlflow.db"}
 
 
 def test_on_a_full_disk_nothing_is_changed(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

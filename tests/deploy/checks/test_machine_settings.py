@@ -605,7 +605,8 @@ def test_only_the_stages_that_install_see_the_settings_and_nothing_of_them_is_ke
 
     assert done.returncode == 0, done.stderr
     assert [(line.split("--target ")[1].split()[0], PIP_CONF in line) for line in builds] == [
-        ("packages", True), ("front-end", True), ("pipeline", False), ("web", False)]
+        ("installer", True), ("packages", True), ("front-end", True), ("product", False), ("pipeline", False),
+        ("web", False)]
     assert list(machine.folder.iterdir()) == []
     assert "pip: index-url=https://***@index.example/simple (PIP_INDEX_URL)" in done.stdout
 
@@ -615,7 +616,7 @@ def test_a_build_that_fails_says_which_settings_it_had_and_which_not(machine):
                                NPM_CONFIG_REGISTRY="https://me:secret@npm.example/")
 
     assert done.returncode == 1
-    assert len(builds) == 2
+    assert len(builds) == 3
     said = done.stderr[done.stderr.index("build_image:"):]
     assert "the stage front-end of the Dockerfile could not be built" in said
     assert "npm: registry=https://***@npm.example/ (NPM_CONFIG_REGISTRY)" in said
