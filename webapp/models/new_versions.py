@@ -18,7 +18,7 @@ from sqlalchemy import Select, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.model_files import ModelFilesError
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.registry import Page, RegisteredPage
+from demand_assets.forecasting.registry.registered_models import Page, RegisteredPage
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from demand_assets.forecasting.registry.version_files import VersionFiles
 from demand_assets.forecasting.store.stored_files import NotInStoreError

@@ -19,7 +19,8 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.registry import Page, Registry
+from demand_assets.forecasting.registry.registered_models import Page
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.registry.version_files import VersionFiles, local_path
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, page, text_of
