@@ -17,7 +17,8 @@ PACKAGES = ("demand_assets/forecasting", "demand_assets/pipeline", "demand_asset
 MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.py", "webapp/notices/sending.py",
            "webapp/notices/letters.py", "webapp/notices/receivers.py", "webapp/notices/webhook_requests.py",
            "webapp/scenarios/compute.py", "webapp/scenarios/states.py",
-           "webapp/models/new_versions.py", "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
+           "webapp/models/registry_follower.py", "webapp/models/new_versions.py",
+           "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
            "webapp/region_items/catalogue.py", "webapp/work_list/states.py")
 """What the app stores for a page in English, beside what it says through the catalogue."""
 EARLIER = ("v%(version)s, which was in production, was not compared with: its files are gone from MLflow",
