@@ -29,10 +29,8 @@ _LINES_BESIDE = 2
 """So many lines without a date may be a sum, a source or a note below the table."""
 _FEW_SHARE = 0.05
 """Of the region-items; so many rows at least tell when demand ends."""
-
-NO_NAME = "have no {}: names stand in the first row of each block only, or their cells are merged"
-"""What is told of most rows being without a region or an item."""
 _MOSTLY = 0.5
+"""Of all rows; where so many have no region or no item, it is told."""
 
 
 class CatalogueBuilder:
@@ -183,23 +181,24 @@ class CatalogueBuilder:
         used = set(numbers.values())
         totals = totals_among({
             name: self._units[number] if self._units else None for name, number in kept.items() if number in used})
-        notices = (*self._told, *totals.values())
-        notices += tuple(told(kind, name, parts) for split, kind, names in zip(
-            self._split, ("region", "item"), (regions, items), strict=True)
-            for name, parts in aggregates_among(split.without({*names, ""})).items()
-            if (kind, name) not in totals)
+        aggregates = {
+            (kind, name): told(kind, name, parts) for split, kind, names in zip(
+                self._split, ("region", "item"), (regions, items), strict=True)
+            for name, parts in aggregates_among(split.without({*names, ""})).items() if (kind, name) not in totals}
+        notices = (*self._told, *totals.values(), *aggregates.values())
         notices += tuple(
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
             for name in sorted(names - seen[place]))
-        notices = (*self._nameless(), *notices)
+        nameless = tuple(self._nameless())
+        notices = (*nameless, *notices)
         names = {name for one in numbers for name in (one.region, one.item)}
         long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
         notices += tuple(columns_of_no_items(self._dataset, *(
             {long_names.get(name, name) for name in of_axis}
             for of_axis in ({one.region for one in numbers}, {one.item for one in numbers}))))
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices,
-                         long_names=long_names), numbers
+                         long_names=long_names, totals=frozenset({*totals, *aggregates}), nameless=nameless), numbers
 
     def _nameless(self) -> list[str]:
         """What is told where most rows have no region or no item, as below the first row of merged cells."""
@@ -209,7 +208,8 @@ class CatalogueBuilder:
             if without > _MOSTLY * rows:
                 column, is_file = self._plan.plain(ours), isinstance(self._dataset.source, FileSource)
                 entry = f", or set source.fill_down = [{column!r}] in the dataset file" if column and is_file else ""
-                told.append(f"{without:,} of {rows:,} rows {NO_NAME.format(ours)}. Fill them down in every row and "
+                told.append(f"{without:,} of {rows:,} rows have no {ours}: names stand in the first row of each "
+                            "block only, or their cells are merged. Fill them down in every row and "
                             f"export again{entry}.")
         return told
 

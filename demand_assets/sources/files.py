@@ -167,9 +167,12 @@ class Files:
             raise SourceError(f"{self._shown} has a header and no rows. Write the file again.")
         owner = builder.put_together()[owner]
         catalogue, numbers = builder.catalogue()
-        told = builder.marks.told([path for path, _ in opened], [*map(len, scanned[:count])]) if (
-            builder.marks is not None and count == len(scanned)) else []
-        catalogue = replace(catalogue, notices=(*catalogue.notices, *told), skipped=tuple(
+        overlap = builder.marks.overlap([path for path, _ in opened], [*map(len, scanned[:count])]) if (
+            builder.marks is not None and count == len(scanned)) else None
+        if overlap is not None:
+            catalogue = replace(catalogue, notices=(*catalogue.notices, overlap.notice),
+                                overlap=(overlap.rows, overlap.names))
+        catalogue = replace(catalogue, skipped=tuple(
             (self._environment.without_secrets(name), reason) for name, reason in skipped))
         if not numbers:
             region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
