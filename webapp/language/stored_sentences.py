@@ -50,6 +50,7 @@ UNSEEN = {
     "demand_assets/pipeline/carried_over.py": "lines of commands",
     "demand_assets/pipeline/expiry.py": "lines of logs",
     "demand_assets/pipeline/monitor.py": "lines of logs",
+    "demand_assets/pipeline/unusable_demand.py": "lines of commands",
     "demand_assets/pipeline/unused_rows.py": "lines of commands",
     "demand_assets/sources/column_names.py": "what columns are called, which is looked for",
     "demand_assets/sources/environment.py": "a run that cannot reach its source ends; Dagster has its words",
