@@ -10,8 +10,9 @@ _FEW_WRONG = 0.1
 _FEW_ZEROS = 0.01
 """Of the bytes; as many and more make no text."""
 _WESTERN = ("cp1252", "cp1250")
-_ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874", "cp1254",
-              "mac_roman", "cp850", "cp852", "iso8859_2", "koi8_r", "cp866")
+ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1255", "cp1256", "cp874",
+             "cp1254", "mac_roman", "cp850", "cp852", "iso8859_2", "koi8_r", "cp866")
+"""In which text is looked at that is no UTF-8; of equally good ones the first counts."""
 _BYTES_LOOKED_AT = 1 << 18
 _WORDS_LOOKED_AT = 200
 _READINGS = 5
@@ -56,7 +57,7 @@ def readings_of(content: bytes) -> str:
     word = max(words or [b"\x80"], key=lambda one: sum(byte > 127 for byte in one))
     is_foreign = sum(byte > 127 for byte in word) > len(word) / 2  # in the west few letters of a word have accents
     found = []
-    for encoding in _ENCODINGS:
+    for encoding in ENCODINGS:
         try:
             whole = content.decode(encoding)
             found.append((encoding, word.decode(encoding), plausible(whole)))
