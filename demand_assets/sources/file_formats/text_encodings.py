@@ -4,6 +4,10 @@ import codecs
 import contextlib
 import re
 import unicodedata
+from collections.abc import Callable
+
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 
 _FEW_WRONG = 0.1
 """Of the letters beyond ASCII; in a text of another encoding nearly all are wrong."""
@@ -25,6 +29,60 @@ _ALPHABETS = tuple(map(frozenset, (
     "áäčďéěíĺľňóôŕřšťúůýž", "áéíóöőúüű", "ăâîșțşţ", "čćđšž", "çğıöşüâîûi\u0307")))
 """Letters beyond ASCII of languages that may stand in one file: Swiss and Italian, French and Dutch, Spanish,
 Catalan, Portuguese, Nordic, Polish, Czech and Slovak, Hungarian, Romanian, Croatian and Slovene, Turkish."""
+
+
+def encoding_of(begin: bytes, source: FileSource, path: str, content: Callable[[], bytes]) -> str:
+    """How the file is written; UTF-16 shows itself by its byte order mark, and UTF-8 beside files in the declared
+    encoding by its bytes.
+
+    Args:
+        content: all of the file.
+    Raises: SourceError: it holds bytes that are no text. LookupError: there is no such encoding as is declared.
+    """
+    encoding = _encoding_of(begin, source.encoding, content)
+    if b"\0" in begin and not encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
+        order = "be" if begin[::2].count(0) > begin[1::2].count(0) else "le"
+        if (stray := stray_zeros(begin)) is not None:
+            raise SourceError(f"{path} {stray}.")
+        raise SourceError(f"{path} holds bytes that are no text; it is no CSV file, or UTF-16 without a byte "
+                          f"order mark: set source.format to what it is, or source.encoding to 'utf-16-{order}'.")
+    return encoding
+
+
+def _encoding_of(begin: bytes, declared: str, content: Callable[[], bytes]) -> str:
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
+        return "utf-16"
+    if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    name = codecs.lookup(declared).name
+    if begin.startswith(codecs.BOM_UTF8) or name in ("utf-8", "utf-8-sig"):
+        return "utf-8"
+    if name.startswith(("utf-16", "utf-32", "utf-7")):
+        return declared
+    return "utf-8" if is_utf_8(content(), name) else declared
+
+
+def wrong_encoding(error: Exception, read_as: str, source: FileSource, path: str,
+                   content: Callable[[], bytes]) -> SourceError:
+    """What is told of a file that could not be read in an encoding, with what to do.
+
+    Args:
+        content: all of the file.
+    """
+    if read_as == "utf-16" and "BOM" not in str(error):
+        return SourceError(f"{path} begins as utf-16 text and is damaged: {error}. Write it again.")
+    if "BOM" in str(error):
+        return SourceError(f"{path} has no byte order mark. Set source.encoding to 'utf-16-le' or "
+                           "'utf-16-be', or to 'utf-8' if it is no UTF-16.")
+    if source.encoding not in ("utf-8", "utf-8-sig"):
+        return SourceError(f"{path} is no {source.encoding} text: {error}. Set source.encoding, as in "
+                           "'utf-8'.")
+    found = content()
+    if spoilt := nearly_utf_8(found):
+        return SourceError(f"{path} {spoilt}.")
+    readings = readings_of(found)
+    return SourceError(f"{path} is no utf-8 text: {error}. Set source.encoding, as in {readings}; files in "
+                       "UTF-8 beside it are read as such.")
 
 
 def plausible(text: str) -> float:
