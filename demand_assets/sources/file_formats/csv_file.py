@@ -79,7 +79,7 @@ class CsvTable:
             self._encoding = encoding_of(begin, source, path, self._content)
             head = head_of(begin, self._encoding, source, plan, fits(plan, dataset, list(self._constant)), path)
             layout = self._layout = layout_of(head.names, plan, dataset, path, list(self._constant))
-            self._delimiter, self._width, self._skipped = head.delimiter, len(layout.names), head.skipped
+            self._delimiter, self._width = head.delimiter, len(layout.names)
             self._extra = head.extra
             self._wanted = [*layout.wanted, *layout.spread.columns]
             self._places = {name: str(layout.names.index(name)) for name in self._wanted}
