@@ -8,7 +8,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
-from demand_assets.forecasting.contract.source import Catalogue
+from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.periods.unfinished import is_running, starts
@@ -239,6 +239,23 @@ class CatalogueBuilder:
         weekday = int(weekdays(last)[0])
         frequency = self._dataset.frequency
         return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])
+
+
+def check_usable(catalogue: Catalogue, shown: str) -> None:
+    """Nothing, where the source has a region-item that can be used.
+
+    Args:
+        shown: the source, in words.
+    Raises: SourceError: it has none.
+    """
+    if catalogue.region_items:
+        return
+    if not catalogue.refused:
+        raise SourceError(f"{shown} has no region-item left: rules.leave_out_regions and rules.leave_out_items leave "
+                          "out all of them. Take names out of these.")
+    region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
+    raise SourceError(f"{shown} has no region-item that can be used; the first is region {region!r}, "
+                      f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
 
 
 def _pairs(first: npt.NDArray[np.integer[Any]], second: npt.NDArray[np.integer[Any]],
