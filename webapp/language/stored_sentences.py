@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("demand_assets/forecasting", "demand_assets/pipeline", "demand_assets/sources")
 """What runs of the pipeline say, and what is forecast with."""
 MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.py", "webapp/notices/sending.py",
-           "webapp/notices/letters.py", "webapp/notices/receivers.py", "webapp/notices/webhook_requests.py",
+           "webapp/notices/letters.py", "webapp/notices/refused_addresses.py", "webapp/notices/webhook_requests.py",
            "webapp/scenarios/compute.py", "webapp/scenarios/states.py",
            "webapp/models/registry_follower.py", "webapp/models/new_versions.py",
            "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
@@ -33,7 +33,7 @@ UNSEEN = {
     "demand_assets/forecasting/contract/quarantine.py": "the names of rules, which pages say by themselves",
     **{f"demand_assets/forecasting/dataset/{name}.py": "a dataset file that is wrong ends the start" for name in (
         "attributes", "calendar", "dataset_file", "demand/column_entries", "demand/source_entries", "driver_kinds",
-        "drivers", "models/gate_entries", "order_up_to", "prices_and_costs")},
+        "drivers", "models/gate_margins", "order_up_to", "prices_and_costs")},
     "demand_assets/forecasting/forecast/scoring.py": "answers to who loads a model with MLflow",
     "demand_assets/forecasting/registry/guarded_server.py": "answers of MLflow's own server",
     "demand_assets/forecasting/registry/loadable": "answers to who loads a model with MLflow",
