@@ -116,11 +116,12 @@ def test_a_column_of_percents_is_a_driver_of_numbers(tmp_path: Path, written: Ca
 @pytest.mark.parametrize("value", [-9, 9999])
 def test_a_number_of_a_driver_that_means_not_known_is_declared_as_the_validation_would_advise(tmp_path: Path,
                                                                                               value: int) -> None:
-    draft = proposed(tmp_path, visits=lambda place, which, units: value if place in (5, 33) else 100 + 3 * units)
+    draft = proposed(tmp_path, temperature=lambda place, which, units: value if place in (5, 33) else 10 + place % 9)
 
     (driver,) = draft.drivers
-    assert driver.placeholders == [value]
-    assert "lies far from all others (4 rows)" in driver.placeholders_why
+    placeholders, why = driver["placeholders"]
+    assert placeholders == [value]
+    assert "lies far from all others (4 rows)" in why
 
 
 def test_texts_with_a_percent_among_them_stay_texts(tmp_path: Path) -> None:
