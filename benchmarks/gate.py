@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.support.gate_contests import DATA, GAINS, KINDS, Contest, contests
 from benchmarks.support.machine import described
-from demand_assets.forecasting.dataset.models.gate_entries import Gate
+from demand_assets.forecasting.dataset.models.gate_margins import Gate
 from demand_assets.forecasting.gate.gate import judge
 
 COSTLY = 0.01

@@ -44,8 +44,9 @@ from demand_assets.settings import Settings
 from webapp import create_app
 from webapp.background.expiry import expire as expire_in_app
 from webapp.background.journal import read_catalogue, read_journal
-from webapp.models.new_pooled_versions import PooledWatch
-from webapp.models.new_versions import Watch
+from webapp.models.new_pooled_versions import NewPooledVersions
+from webapp.models.new_versions import NewVersions
+from webapp.models.registry_follower import RegistryFollower
 from webapp.region_items.selection import link_arguments
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -164,14 +165,14 @@ def _followed(app: Flask, settings: Settings) -> None:
     with app.app_context():
         read_catalogue(services.store)
         read_journal(Journal(services.store))
-        pooled = PooledWatch(registry, services, files)
+        pooled = NewPooledVersions(registry, services, files)
         pooled.look()
         pooled.announce_wanted()
-        watch = Watch(registry, services, files)
-        while not watch.sweep():
+        follower = RegistryFollower(registry, services.models)
+        while not follower.sweep():
             pass
-        watch.note_swept()
-        watch.announce_wanted(SECONDS_A_DAY)
+        follower.note_swept()
+        NewVersions(services, files).announce_wanted(SECONDS_A_DAY)
         pooled.forget_others()
         make(services, keys := due_keys(1000))
         with app.test_request_context():

@@ -11,9 +11,10 @@ from demand_assets.forecasting.challengers.model_classes import ChallengerError,
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError, load_dataset
 from demand_assets.forecasting.validation.rows_to_demand import RawDemandError
+from demand_assets.pipeline.unusable_demand import problems
 from demand_assets.proposals.columns.unused_money import unused_money
 from demand_assets.proposals.draft import written
-from demand_assets.proposals.trial_reading import LookedThrough, look_through
+from demand_assets.proposals.trial_reading import look_through
 from demand_assets.sources import open_source
 from demand_assets.sources.beside_demand.attributes import AttributeReader
 from demand_assets.sources.beside_demand.predecessors import is_declared, read_predecessors
@@ -48,23 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"the column {name!r} may be the {amount.kind} of a unit ({amount.why}); to have demand told in "
                       f"money, write {amount.kind} = {{ column = {written(name)} }} under [money]",
                       markup=False, highlight=False, soft_wrap=True)
-    for problem in (problems := _problems(seen)):
+    found = problems(len(seen.validated), len(seen.usable), seen.refused_units_share,
+                     dataset.rules.refused_units_share, is_trained=False)
+    for problem in found:
         print(problem, file=sys.stderr)
-    if not problems:
+    if not found:
         console.print("nothing keeps it from being trained on", markup=False, highlight=False)
-    return 1 if problems else 0
-
-
-def _problems(seen: LookedThrough) -> list[str]:
-    """Why a training would be no good one, in words; empty where it would."""
-    found = []
-    if not seen.usable:
-        found.append(f"nothing could be used: the demand of none of the {len(seen.validated)} region-items")
-    share, allowed = seen.refused_units_share, seen.dataset.rules.refused_units_share
-    if share is not None and share > allowed:
-        found.append(f"{share:.1%} of all units would be refused, more than rules.refused_units_share = {allowed:g} "
-                     "allows")
-    return found
+    return 1 if found else 0
 
 
 def _parser() -> argparse.ArgumentParser:

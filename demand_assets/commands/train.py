@@ -49,6 +49,7 @@ from demand_assets.pipeline.parallel import warm_up
 from demand_assets.pipeline.progress import Progress
 from demand_assets.pipeline.resumable import Unfinished
 from demand_assets.pipeline.run import PROCESSES_FROM
+from demand_assets.pipeline.unusable_demand import problems
 from demand_assets.pipeline.unused_rows import unused, unused_in_words
 from demand_assets.settings import Settings
 
@@ -81,9 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps(summary, indent=2) + "\n")
-    for problem in (problems := _problems(summary, settings.described.rules.refused_units_share)):
+    region_items = summary["region_items"]
+    found = problems(region_items, region_items - summary["quarantined"], summary["unused"]["units_refused_share"],
+                     settings.described.rules.refused_units_share, is_trained=True)
+    for problem in found:
         print(problem, file=sys.stderr)
-    return 1 if summary["failed"] or problems else 0
+    return 1 if summary["failed"] or found else 0
 
 
 def train_all(settings: Settings, console: Console, afresh: bool = False) -> dict[str, Any]:
@@ -251,18 +255,6 @@ def _summary(store: DemandStore, request_id: str, region_items: Sequence[RegionI
         "notices": {one.key: entry.numbers["notices"] for one, entry in sorted(progress.taken_in.items())
                     if entry.numbers.get("notices")},
     }
-
-
-def _problems(summary: dict[str, Any], allowed: float) -> list[str]:
-    """Why a training that ended is no good one, in words; empty where it is."""
-    found = []
-    if summary["region_items"] and summary["quarantined"] == summary["region_items"]:
-        found.append(f"nothing was trained: the demand of none of the {summary['region_items']} region-items could be "
-                     "used")
-    share = summary["unused"]["units_refused_share"]
-    if share is not None and share > allowed:
-        found.append(f"{share:.1%} of all units were refused, more than rules.refused_units_share = {allowed:g} allows")
-    return found
 
 
 def _reasons(progress: Progress) -> dict[str, str]:

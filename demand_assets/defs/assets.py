@@ -17,6 +17,7 @@ from demand_assets.defs.partitions import region_items
 from demand_assets.defs.resources import PipelineResource
 from demand_assets.defs.run_configuration import Selection, asked_by, keys_to_work_on
 from demand_assets.defs.run_log import lines_in
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.contract.dagster_names import (
     CANDIDATE_MODEL,
     DEMAND,
@@ -26,7 +27,6 @@ from demand_assets.forecasting.contract.dagster_names import (
     RAW_DEMAND,
     REGION_ITEM_OP,
 )
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.run_sizes import PER_RUN
 from demand_assets.forecasting.dataset.dataset_file import DatasetFileError
 from demand_assets.forecasting.telemetry.tracing import span

@@ -5,8 +5,8 @@ import json
 from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.contract.dagster_names import TRAIN_REQUEST
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.store.demand_store import DemandStore
 from demand_assets.forecasting.store.stored_files import NotInStoreError

@@ -42,7 +42,8 @@ from demand_assets.forecasting.model.training.freed_memory import give_back
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
 from demand_assets.forecasting.registry.loadable.completion import complete
 from demand_assets.forecasting.registry.loadable.origin import Origin
-from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
+from demand_assets.forecasting.registry.registered_models import RegisteredVersion
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.series.censored_demand import observed
 from demand_assets.forecasting.store.demand_store import DemandStore

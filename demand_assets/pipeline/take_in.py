@@ -9,6 +9,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.calendar_events import EventTables
 from demand_assets.forecasting.contract.clock import Clock
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.contract.dagster_names import (
     DEMAND,
     DEMAND_MARK,
@@ -18,7 +19,6 @@ from demand_assets.forecasting.contract.dagster_names import (
     Asset,
 )
 from demand_assets.forecasting.contract.plugins import PluginError
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import written_out
 from demand_assets.forecasting.dataset.dataset_file import Dataset

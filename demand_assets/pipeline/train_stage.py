@@ -22,8 +22,9 @@ from demand_assets.forecasting.model.model_files import ModelFilesError, OtherPo
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import Prepared, answers_of, finished, prepared
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.pins_and_roll_backs import held_by_pin
-from demand_assets.forecasting.registry.registry import RegisteredVersion, Registry
+from demand_assets.forecasting.registry.promotions_pins_and_roll_backs import held_by_pin
+from demand_assets.forecasting.registry.registered_models import RegisteredVersion
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.registry.versions import TrainingBatch
 from demand_assets.forecasting.series.gapped import Floats

@@ -6,7 +6,14 @@ import re
 from demand_assets.proposals.cannot_propose import CannotProposeError, one_line
 from demand_assets.sources.column_names import known_words
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines
-from demand_assets.sources.file_formats.text_encodings import nearly_utf_8, plausible, rarities, stray_zeros
+from demand_assets.sources.file_formats.text_encodings import (
+    BEFORE_WINDOWS,
+    ENCODINGS,
+    nearly_utf_8,
+    plausible,
+    rarities,
+    stray_zeros,
+)
 from demand_assets.sources.file_formats.unpacking import PACKED
 
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
@@ -15,12 +22,6 @@ _PICTURES = {b"\x89PNG": "a picture (PNG)", b"\xff\xd8\xff": "a picture (JPEG)",
              b"%PDF": "a PDF document", b"\x7fELF": "a program", b"BM": "a picture (BMP)", b"Rar!": "a RAR archive",
              b"7z\xbc\xaf": "a 7-Zip archive",
              b"SQLite format 3": "an SQLite database; describe it with kind = 'sql'"}
-_ENCODINGS = ("cp1252", "cp1251", "cp1250", "shift_jis", "euc_jp", "gb18030", "big5", "cp949", "cp1253", "cp1254",
-              "iso8859_2", "cp1255", "cp1256", "cp874", "mac_roman", "cp850", "cp852", "cp857", "koi8_r", "cp866",
-              "cp737")
-"""Tried on text that is no UTF-8, the first of equally good ones wins."""
-_BEFORE_WINDOWS = _ENCODINGS.index("mac_roman")
-"""From which on they are those of Mac and DOS, which are told by how seldom their letters are."""
 _JSON = re.compile(rb'\{\s*"|\[\s*\{')
 
 
@@ -82,15 +83,15 @@ def decoded(begin: bytes, shown: str) -> tuple[str, str]:
     if spoilt := nearly_utf_8(begin):
         raise CannotProposeError(one_line(f"{shown} {spoilt}"))
     readings = []
-    for encoding in _ENCODINGS:
+    for encoding in ENCODINGS:
         try:
             text = codecs.getincrementaldecoder(encoding)().decode(begin)
         except UnicodeDecodeError:
             continue
         odd = sum((ord(letter) < 32 and letter not in "\r\n\t") or 127 <= ord(letter) < 160 for letter in text)
-        place = _ENCODINGS.index(encoding)
+        place = ENCODINGS.index(encoding)
         readings.append((-odd, round(plausible(text), 1), known_words("\n".join(text.splitlines()[:3])),
-                         -min(place, _BEFORE_WINDOWS), -round(rarities(text), 1), -place, encoding, text))
+                         -min(place, BEFORE_WINDOWS), -round(rarities(text), 1), -place, encoding, text))
     if not readings:
         raise CannotProposeError(f"{shown} is text in an unknown encoding; save it as CSV UTF-8")
     encoding, text = max(readings)[-2:]

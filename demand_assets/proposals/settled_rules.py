@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from demand_assets.forecasting.contract.periods import WORDS
-from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.model.enough_history import WARMUP
 from demand_assets.forecasting.validation.placeholders import look_strange, placeholders_among
@@ -19,14 +19,12 @@ from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
 from demand_assets.proposals.columns.periods import series_codes
 from demand_assets.proposals.draft import Draft, written
-from demand_assets.proposals.rows.several_in_a_period import gaps, several_rows, totals
+from demand_assets.proposals.rows.several_in_a_period import gaps, several_rows
 from demand_assets.proposals.rows.told_apart import shared_periods
 from demand_assets.proposals.tables import Group
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.proposals.trial_reading import LookedThrough, look_through
-from demand_assets.sources.catalogue import NO_NAME
 from demand_assets.sources.column_names import quoted
-from demand_assets.sources.doubts.overlaps import STANDS_TWICE
 
 _FEW_LEFT_OUT = 0.02
 """Of all rows; where more are, it is to be looked at before anything else."""
@@ -50,7 +48,7 @@ def settle_rules(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask,
         read["format"] = "auto"
     _note_placeholders(draft, facts, roles, units)
     seen = _tried(draft, read, group)
-    if (found := totals(seen.catalogue)):
+    if (found := _totals(seen.catalogue)):
         for key, names in found.items():
             before, why = draft.rules.get(key, ([], ""))
             draft.rules[key] = ([*before, *names], "; ".join(filter(None, [
@@ -75,9 +73,10 @@ def settle_rules(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask,
     elif missing is not None and missing.why:
         draft.seen.append(missing.why)
     seen = _tried(draft, read, group)
-    if overlap := next((notice for notice in seen.catalogue.notices if STANDS_TWICE in notice), ""):
+    if seen.catalogue.overlap:
+        rows, files = seen.catalogue.overlap
         del draft.rules["several_rows"]
-        draft.notes.append(f"{overlap.partition(', and each counts')[0]}: rows that are alike count once")
+        draft.notes.append(f"{rows:,} rows stand in several files alike, as in {files}: rows that are alike count once")
         seen = _tried(draft, read, group)
     refused = seen.summary["unused"]["values_refused_by_rule"]
     if refused.get("negative"):
@@ -86,9 +85,8 @@ def settle_rules(draft: Draft, facts: Facts, roles: Roles, units: Any, ask: Ask,
         draft.rules["negative"] = ("zero", f"{refused['negative']:,} of {rows:,} values are below 0, as "
                                            f"{'; '.join(seen.examples('negative'))}: returns, taken as nothing sold")
         seen = _tried(draft, read, group)
-    for notice in seen.catalogue.notices:
-        if any(NO_NAME.format(ours) in notice for ours in ("region", "item")):
-            raise CannotProposeError(one_line(notice))
+    for notice in seen.catalogue.nameless:
+        raise CannotProposeError(one_line(notice))
     if not seen.usable:
         problem, _ = (seen.problems.most_common(1) or [("no region-item has demand", 0)])[0]
         raise CannotProposeError(one_line(problem))
@@ -107,6 +105,17 @@ def _check_sign(units: Any, roles: Roles) -> None:
         raise CannotProposeError(f"most numbers of the column {name!r} are below 0, as {below:g}: what leaves a stock "
                                  "is often written so; write what was sold as numbers above 0, or in a dataset file, "
                                  f"under [columns], expressions = {written({'demand': f'-{quoted(name)}'})}")
+
+
+def _totals(catalogue: Catalogue) -> dict[str, list[str]]:
+    """The entries of ``[rules]`` that leave out what the catalogue found to be totals over the others."""
+    found: dict[str, list[str]] = {}
+    for kind in ("region", "item"):
+        names = sorted({getattr(one, kind) for one in catalogue.region_items})
+        its = [name for name in names if (kind, name) in catalogue.totals]
+        if its and len(its) < len(names):
+            found[f"leave_out_{kind}s"] = its
+    return found
 
 
 def _note_placeholders(draft: Draft, facts: Facts, roles: Roles, units: Any) -> None:

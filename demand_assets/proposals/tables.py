@@ -19,7 +19,7 @@ from demand_assets.proposals.file_kinds import decoded, kind_of
 from demand_assets.sources.column_names import called, known_words
 from demand_assets.sources.file_formats.arrow_file import arrow_schema
 from demand_assets.sources.file_formats.calamine_sheets import is_calamines, sheets_in
-from demand_assets.sources.file_formats.csv_file import DELIMITERS, SEPARATOR_LINE, first_records
+from demand_assets.sources.file_formats.csv_headers import DELIMITERS, SEPARATOR_LINE, first_records
 from demand_assets.sources.file_formats.file_table import MOST_COLUMNS
 from demand_assets.sources.file_formats.headers import LOOKED_THROUGH, put_together, unique_names
 from demand_assets.sources.file_formats.json_file import json_rows

@@ -1,4 +1,4 @@
-"""Where demand comes from: simulated, files (local or in an object store), databases."""
+"""Where demand comes from: simulated, files (local or in an object store), databases, what packages plug in."""
 
 from collections.abc import Mapping
 from datetime import datetime

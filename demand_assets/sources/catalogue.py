@@ -8,7 +8,7 @@ import pandas as pd
 
 from demand_assets.forecasting.contract.periods import Dates, Mask, ordinals, period_dates, weekdays
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
-from demand_assets.forecasting.contract.source import Catalogue
+from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.validation.periods.unfinished import is_running, starts
@@ -32,10 +32,8 @@ _LINES_BESIDE = 2
 """So many lines without a date may be a sum, a source or a note below the table."""
 _FEW_SHARE = 0.05
 """Of the region-items; so many rows at least tell when demand ends."""
-
-NO_NAME = "have no {}: names stand in the first row of each block only, or their cells are merged"
-"""What is told of most rows being without a region or an item."""
 _MOSTLY = 0.5
+"""Of all rows; where so many have no region or no item, it is told."""
 
 
 class CatalogueBuilder:
@@ -201,23 +199,24 @@ class CatalogueBuilder:
         used = set(numbers.values())
         totals = totals_among({
             name: self._units[number] if self._units else None for name, number in kept.items() if number in used})
-        notices = (*self._told, *totals.values())
-        notices += tuple(told(kind, name, parts) for split, kind, names in zip(
-            self._split, ("region", "item"), (regions, items), strict=True)
-            for name, parts in aggregates_among(split.without({*names, ""})).items()
-            if (kind, name) not in totals)
+        aggregates = {
+            (kind, name): told(kind, name, parts) for split, kind, names in zip(
+                self._split, ("region", "item"), (regions, items), strict=True)
+            for name, parts in aggregates_among(split.without({*names, ""})).items() if (kind, name) not in totals}
+        notices = (*self._told, *totals.values(), *aggregates.values())
         notices += tuple(
             f"rules.leave_out_{kind}s names {name!r}, and no row has that {kind}. Correct the name, or take it out."
             for place, (kind, names) in enumerate((("region", regions), ("item", items)))
             for name in sorted(names - seen[place]))
-        notices = (*self._plan.counted.told(), *self._nameless(), *notices)
+        nameless = tuple(self._nameless())
+        notices = (*self._plan.counted.told(), *nameless, *notices)
         names = {name for one in numbers for name in (one.region, one.item)}
         long_names = {short: name for short, name in sorted(self._plan.long_names.items()) if short in names}
         notices += tuple(columns_of_no_items(self._dataset, *(
             {long_names.get(name, name) for name in of_axis}
             for of_axis in ({one.region for one in numbers}, {one.item for one in numbers}))))
         return Catalogue(tuple(sorted(numbers)), self._last_date(), tuple(sorted(refused)), notices=notices,
-                         long_names=long_names), numbers
+                         long_names=long_names, totals=frozenset({*totals, *aggregates}), nameless=nameless), numbers
 
     def _nameless(self) -> list[str]:
         """What is told where most rows have no region or no item, as below the first row of merged cells."""
@@ -227,7 +226,8 @@ class CatalogueBuilder:
             if without > _MOSTLY * rows:
                 column, is_file = self._plan.plain(ours), isinstance(self._dataset.source, FileSource)
                 entry = f", or set source.fill_down = [{column!r}] in the dataset file" if column and is_file else ""
-                told.append(f"{without:,} of {rows:,} rows {NO_NAME.format(ours)}. Fill them down in every row and "
+                told.append(f"{without:,} of {rows:,} rows have no {ours}: names stand in the first row of each "
+                            "block only, or their cells are merged. Fill them down in every row and "
                             f"export again{entry}.")
         return told
 
@@ -257,6 +257,23 @@ class CatalogueBuilder:
         weekday = int(weekdays(last)[0])
         frequency = self._dataset.frequency
         return pd.Timestamp(period_dates(ordinals(last, frequency, weekday), frequency, weekday)[0])
+
+
+def check_usable(catalogue: Catalogue, shown: str) -> None:
+    """Nothing, where the source has a region-item that can be used.
+
+    Args:
+        shown: the source, in words.
+    Raises: SourceError: it has none.
+    """
+    if catalogue.region_items:
+        return
+    if not catalogue.refused:
+        raise SourceError(f"{shown} has no region-item left: rules.leave_out_regions and rules.leave_out_items leave "
+                          "out all of them. Take names out of these.")
+    region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
+    raise SourceError(f"{shown} has no region-item that can be used; the first is region {region!r}, "
+                      f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
 
 
 def _pairs(first: npt.NDArray[np.integer[Any]], second: npt.NDArray[np.integer[Any]],

@@ -23,7 +23,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.forecasting.store.uploads import NAME, stock_column, upload_source
 from demand_assets.forecasting.store.uploads import settled as with_uploads
-from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
+from demand_assets.sources.catalogue import CatalogueBuilder, Numbers, check_usable
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
 from demand_assets.sources.file_formats.arrow_file import ArrowTable, arrow_in, holds_several, parquet_in
@@ -168,14 +168,14 @@ class Files:
         one_number = builder.put_together()
         owner = np.append(one_number, np.int32(len(one_number)))[owner]  # NOT_COUNTED, -1, takes the last, of no one
         catalogue, numbers = builder.catalogue()
-        told = builder.marks.told([path for path, _ in opened], [*map(len, scanned[:count])]) if (
-            builder.marks is not None and count == len(scanned)) else []
-        catalogue = replace(catalogue, notices=(*catalogue.notices, *told), skipped=tuple(
+        overlap = builder.marks.overlap([path for path, _ in opened], [*map(len, scanned[:count])]) if (
+            builder.marks is not None and count == len(scanned)) else None
+        if overlap is not None:
+            catalogue = replace(catalogue, notices=(*catalogue.notices, overlap.notice),
+                                overlap=(overlap.rows, overlap.names))
+        catalogue = replace(catalogue, skipped=tuple(
             (self._environment.without_secrets(name), reason) for name, reason in skipped))
-        if not numbers:
-            region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
-            raise SourceError(f"{self._shown} has no region-item that can be used; the first is region {region!r}, "
-                              f"item {item!r}: {reason}. Correct the names, or columns.region and columns.item.")
+        check_usable(catalogue, self._shown)
         self._loaded = _Loaded(fingerprint, today, tuple(tables), catalogue, numbers, _by_number(owner),
                                np.concatenate([[0], np.cumsum(np.bincount(owner))]),
                                np.cumsum([len(part) for part in scanned]), sum(map(len, scanned[:count])))

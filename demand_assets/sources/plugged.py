@@ -15,7 +15,7 @@ from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import PluggedSource
 from demand_assets.forecasting.store.waiting_for_room import exhausted
-from demand_assets.sources.catalogue import NOT_COUNTED, CatalogueBuilder
+from demand_assets.sources.catalogue import NOT_COUNTED, CatalogueBuilder, check_usable
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
 from demand_assets.sources.file_formats.parquet_file import as_pandas
@@ -112,11 +112,7 @@ class Plugged:
                               "[source].")
         one_number = builder.put_together()
         catalogue, numbers_of = builder.catalogue()
-        if not numbers_of:
-            region, item, reason, _ = max(catalogue.refused, key=lambda one: one[3])
-            raise SourceError(f"{self._plugin.words} has no region-item that can be used; the first is region "
-                              f"{region!r}, item {item!r}: {reason}. Correct the names, or columns.region and "
-                              "columns.item.")
+        check_usable(catalogue, self._plugin.words)
         together: dict[int, list[tuple[Any, Any]]] = {}
         for number, pairs in raw.items():
             together.setdefault(int(one_number[number]), []).extend(pairs)

@@ -14,7 +14,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Catalogue, SourceError
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import SqlSource
-from demand_assets.sources.catalogue import CatalogueBuilder
+from demand_assets.sources.catalogue import CatalogueBuilder, check_usable
 from demand_assets.sources.columns import ColumnPlan
 from demand_assets.sources.environment import Environment
 from demand_assets.sources.written_numbers import Marks, read_objects, unread_text
@@ -134,6 +134,7 @@ class Database:
             raw.setdefault((region, item), []).append((own[0], own[1]))
         builder.see_dates(self._plan.dates(dates), rows=dates["rows"])
         catalogue, _ = builder.catalogue()
+        check_usable(catalogue, f"the database {self._shown}")
         self._names = {entry: raw[entry.region, entry.item] for entry in catalogue.region_items}
         self._catalogued = (known, catalogue)
         return catalogue

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 
 import pandas as pd
 import pyarrow as pa
@@ -10,10 +11,13 @@ import pyarrow.compute as pc
 
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
+from demand_assets.forecasting.validation.written.values import MISSING
 from demand_assets.sources.currencies import currencies_of, without_currency
 from demand_assets.sources.units_of_measure import PIECES, has_bare, units_of, without_unit
 
-MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
+_MISSING = pa.array(sorted({"".join(letters) for word in MISSING for letters in product(*(
+    {letter, letter.upper()} for letter in word))}))
+"""``MISSING`` in small letters and capitals."""
 _SIGN = "^[+\u2212-]?"
 _SPACED = _SIGN + r"\d{1,3}([\p{Zs}'’]\d{3})+([.,]\d*)?$"
 _DIGITS = r"[\d.,'’\p{Zs}]*\d[\d.,]*"
@@ -246,7 +250,7 @@ def numbers_or_text(column: pa.ChunkedArray, marks: Marks) -> pa.ChunkedArray:
 
 def as_numbers(written: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """The numbers that trimmed text holds; None where something else stands."""
-    values = pc.if_else(pc.is_in(written, pa.array(MISSING)), pa.scalar(None, pa.string()), written)
+    values = pc.if_else(pc.is_in(written, _MISSING), pa.scalar(None, pa.string()), written)
     for kind in (pa.int64(), pa.float64()):
         try:
             numbers = pc.cast(values, kind)

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.registry.registry import PRODUCTION
+from demand_assets.forecasting.registry.entry import PRODUCTION
 from demand_assets.forecasting.registry.session import RegistryDownError
 from tests.chaos.auditor import audit, on_the_way
 from tests.chaos.faults import Faults, chosen

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from demand_assets.forecasting.contract.region_item import RegionItem
-from demand_assets.forecasting.registry.registry import PRODUCTION
+from demand_assets.forecasting.registry.entry import PRODUCTION
 from deploy.settings import PROJECT
 from deploy.state_directory.ownership import processes_of
 from tests.chaos.__main__ import campaign

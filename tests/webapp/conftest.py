@@ -42,9 +42,10 @@ from webapp.adjustments.adjustments import tell_store
 from webapp.background.journal import read_catalogue, read_journal
 from webapp.db.database import db, now, writing
 from webapp.models.actions import carry_out
-from webapp.models.lost_files import CacheWatch
-from webapp.models.new_pooled_versions import PooledWatch
-from webapp.models.new_versions import Watch
+from webapp.models.lost_files import LostFiles
+from webapp.models.new_pooled_versions import NewPooledVersions
+from webapp.models.new_versions import NewVersions
+from webapp.models.registry_follower import RegistryFollower
 from webapp.retrains.dispatch import follow_sent, send_stored
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
@@ -490,22 +491,22 @@ class Background:
     def check_cache(self) -> None:
         """Look whether the files of what is in production are still here."""
         with self.app.app_context():
-            CacheWatch(self.services).look()
+            LostFiles(self.services).look()
 
     def watch(self, sweep: bool = False) -> None:
         with self.app.app_context():
             files = ModelFiles(self.registry, self.services.models)
-            pooled = PooledWatch(self.registry, self.services, files)
+            pooled = NewPooledVersions(self.registry, self.services, files)
             pooled.look()
             pooled.announce_wanted()
-            watch = Watch(self.registry, self.services, files)
-            while sweep and not watch.sweep():
+            follower = RegistryFollower(self.registry, self.services.models)
+            while sweep and not follower.sweep():
                 pass
-            watch.note_swept()
-            while watch.is_any_missing:
-                watch.ask_for_missing()
-            watch.look()
-            watch.announce_wanted(seconds=60)
+            follower.note_swept()
+            while follower.is_any_missing:
+                follower.ask_for_missing()
+            follower.look()
+            NewVersions(self.services, files).announce_wanted(seconds=60)
             if sweep:
                 pooled.forget_others()
 

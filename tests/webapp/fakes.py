@@ -11,9 +11,9 @@ from demand_assets.forecasting.contract.region_item import RegionItem, pooled_na
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import RegistryEntry, VersionFacts
-from demand_assets.forecasting.registry.pins_and_roll_backs import checked_act
+from demand_assets.forecasting.registry.promotions_pins_and_roll_backs import checked_act
 from demand_assets.forecasting.registry.region_item_tags import iso_now
-from demand_assets.forecasting.registry.registry import Page, RegisteredPage, RegisteredVersion
+from demand_assets.forecasting.registry.registered_models import Page, RegisteredPage, RegisteredVersion
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from demand_assets.forecasting.registry.version_files import VersionFiles, check, seal
 from webapp.dagster_client import CarrierState, DagsterDownError, DagsterRefusedError, DagsterUnsureError, Sent

@@ -14,8 +14,9 @@ from demand_assets.forecasting.gate.gate import Decision
 from demand_assets.forecasting.model.serving.own_model import ForecastModel, pooled_version
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.registry.entry import RegistryEntry
-from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError
-from demand_assets.forecasting.registry.registry import Page, Registry
+from demand_assets.forecasting.registry.promotions_pins_and_roll_backs import ActRefusedError
+from demand_assets.forecasting.registry.registered_models import Page
+from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError, ask_once
 from tests.webapp.conftest import KETTLE, ODD
 from tests.webapp.fakes import FakeDagster, FakeRegistry

@@ -13,7 +13,7 @@ from webapp.administration.app_settings import app_settings
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one, locked_rows
-from webapp.tables import ApiToken, RoleName, User
+from webapp.tables import ApiToken, RoleName, ScimToken, User
 
 PREFIX = "demand_"
 """So that tools which look for leaked secrets can know one."""
@@ -31,11 +31,7 @@ def make_token(owner: User, name: str, role: RoleName, expires_at: datetime | No
 
     Raises: ValueError: it would be allowed more than its owner, or last longer than the settings allow.
     """
-    longest = app_settings().token_days
-    if expires_at is None and not app_settings().endless_tokens:
-        raise ValueError("a token has an end here: give the day until which it is to work")
-    if longest and expires_at and expires_at > now() + timedelta(days=longest):
-        raise ValueError(f"a token lasts at most {longest} days here, not until {expires_at:%Y-%m-%d}")
+    check_end(expires_at)
     if ROLES.index(role) > ROLES.index(role_of(owner)):
         raise ValueError(f"{owner.email} is {role_of(owner)}, so their token cannot be {role}")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -100,16 +96,19 @@ def actor_of(secret: str, address: str) -> Actor | None:
     role = min(token.role, role_of(token.user), key=ROLES.index)
     found = Actor(token.user.email, role, f"token {token.name}", address,  # type: ignore[arg-type]  # kept as text
                   sees_of(token.user))
-    if token.used_at is None or abs(now() - token.used_at) > timedelta(seconds=USE_NOTED_SECONDS):
-        _note_use(token.id, address)
+    note_use(token, address)
     return found
 
 
-def _note_use(token_id: int, address: str) -> None:
-    """Note that a token was just used. Never waits for whoever changes the token meanwhile, or notes the same."""
+def note_use(token: ApiToken | ScimToken, address: str) -> None:
+    """Note that a token was just used, once a minute. Never waits for whoever changes the token meanwhile, or notes the
+    same."""
+    if token.used_at is not None and abs(now() - token.used_at) <= timedelta(seconds=USE_NOTED_SECONDS):
+        return
+    kind, token_id = type(token), token.id
     with writing():
-        free = select(ApiToken.id).where(ApiToken.id == token_id).with_for_update(key_share=True, skip_locked=True)
-        db.session.execute(update(ApiToken).where(ApiToken.id.in_(free.scalar_subquery())).values(
+        free = select(kind.id).where(kind.id == token_id).with_for_update(key_share=True, skip_locked=True)
+        db.session.execute(update(kind).where(kind.id.in_(free.scalar_subquery())).values(
             used_at=now(), used_from=address))
 
 
@@ -119,7 +118,19 @@ def is_valid(token: ApiToken) -> bool:
     return token.revoked_at is None and token.user.active and (ends is None or ends > now())
 
 
-def ends_at(token: ApiToken) -> datetime | None:
+def check_end(expires_at: datetime | None) -> None:
+    """Nothing, where the settings allow a new token with this end; None for a token without one.
+
+    Raises: ValueError: they do not.
+    """
+    longest = app_settings().token_days
+    if expires_at is None and not app_settings().endless_tokens:
+        raise ValueError("a token has an end here: give the day until which it is to work")
+    if longest and expires_at and expires_at > now() + timedelta(days=longest):
+        raise ValueError(f"a token lasts at most {longest} days here, not until {expires_at:%Y-%m-%d}")
+
+
+def ends_at(token: ApiToken | ScimToken) -> datetime | None:
     """When a token stops by itself: as it was made, or as the settings allow, whichever is first; None for never."""
     longest = app_settings().token_days
     ends = [token.expires_at, token.made_at + timedelta(days=longest) if longest else None]

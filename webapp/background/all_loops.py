@@ -29,11 +29,10 @@ from webapp.background.loops import (
 from webapp.background.loops.dagster import SECONDS as DAGSTER_SECONDS
 from webapp.background.loops.dagster import DagsterLoop
 from webapp.background.loops.registry import SECONDS as REGISTRY_SECONDS
-from webapp.background.loops.registry import RegistryLoop
+from webapp.background.loops.registry import Registry, RegistryLoop
 from webapp.background.supervision import Loop, supervise
 from webapp.dagster_client import Dagster
 from webapp.db.written_since import files_of
-from webapp.models.new_versions import Registry
 from webapp.services import Services
 from webapp.stored_forecasts.worker_process import AppFactory
 

@@ -55,7 +55,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "data_quality/show.html", rules=rules, refused=quarantine.refused_counts(),
         drifted=drift.drift_counts(dataset.retraining.drift), fresh=freshness.counts(dataset, date.today()),
-        states=freshness.STATES, unused=quarantine.unused(), contradicted=quarantine.contradicted_defaults(),
+        unused=quarantine.unused(), contradicted=quarantine.contradicted_defaults(),
         notes=services().store.read_source_notes() if sees_everything() else SourceNotes(),
         carrying_on=carrying_on(CARRYING_ON_SHOWN))
 

@@ -18,7 +18,7 @@ from webapp.db.database import now
 from webapp.forecasts.in_money import in_money_of
 from webapp.forecasts.period_table import PeriodTable, table_of
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
-from webapp.forecasts.views import answer_to
+from webapp.forecasts.what_if import what_if_of
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
 from webapp.overrides.applied import Overridden, overridden, override_words
@@ -83,10 +83,10 @@ class _Found:
             return cls(forecast_query, group_of(forecast_query.keys, services().dataset, forecast_query.horizon,
                                                 forecast_query.coverage / 100),
                        ScenarioForm([], [], ()))
-        _plan, answer, form, status = answer_to(forecast_query, request.args)
-        if status != 200:
+        what_if = what_if_of(forecast_query, request.args)
+        if what_if.status != 200:
             abort(422, _("The scenario of this address cannot be computed; open the page to see why."))
-        return cls(forecast_query, answer, form)
+        return cls(forecast_query, what_if.answer, what_if.form)
 
     @property
     def is_empty(self) -> bool:

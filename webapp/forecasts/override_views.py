@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from webapp.access import needs
 from webapp.db.database import db
+from webapp.forecasts.page import page_with_override
 from webapp.forecasts.query import ForecastQuery, parse_forecast_query
-from webapp.forecasts.views import shown_again
 from webapp.language.translations import gettext as _
 from webapp.language.translations import ngettext as _n
 from webapp.overrides.applied import override_words, parts_ahead
@@ -48,12 +48,12 @@ def make() -> ResponseReturnValue:
         abort(422, _("Choose at least one region-item first."))
     form, wanted = parse_override(request.form)
     if wanted is None:
-        return shown_again(forecast_query, form)
+        return page_with_override(forecast_query, form)
     try:
         made = place(wanted, parts_ahead(forecast_query.keys))
     except OverrideError as error:
         form.errors.append(str(error))
-        return shown_again(forecast_query, form)
+        return page_with_override(forecast_query, form)
     count = number(made.count)
     if made.is_new and made.replaced:
         replaced = _n("%(num)s earlier override", "%(num)s earlier overrides", made.replaced,

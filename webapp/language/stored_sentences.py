@@ -15,9 +15,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("demand_assets/forecasting", "demand_assets/pipeline", "demand_assets/sources")
 """What runs of the pipeline say, and what is forecast with."""
 MODULES = ("webapp/background/supervision.py", "webapp/retrains/failure_causes.py", "webapp/notices/sending.py",
-           "webapp/notices/letters.py", "webapp/notices/receivers.py", "webapp/notices/webhook_requests.py",
+           "webapp/notices/letters.py", "webapp/notices/refused_addresses.py", "webapp/notices/webhook_requests.py",
            "webapp/scenarios/compute.py", "webapp/scenarios/states.py",
-           "webapp/models/new_versions.py", "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
+           "webapp/models/registry_follower.py", "webapp/models/new_versions.py",
+           "webapp/models/new_pooled_versions.py", "webapp/models/actions.py",
            "webapp/region_items/catalogue.py", "webapp/work_list/states.py")
 """What the app stores for a page in English, beside what it says through the catalogue."""
 EARLIER = ("v%(version)s, which was in production, was not compared with: its files are gone from MLflow",
@@ -32,7 +33,7 @@ UNSEEN = {
     "demand_assets/forecasting/contract/quarantine.py": "the names of rules, which pages say by themselves",
     **{f"demand_assets/forecasting/dataset/{name}.py": "a dataset file that is wrong ends the start" for name in (
         "attributes", "calendar", "dataset_file", "demand/column_entries", "demand/source_entries", "driver_kinds",
-        "drivers", "models/gate_entries", "order_up_to", "prices_and_costs")},
+        "drivers", "models/gate_margins", "order_up_to", "prices_and_costs")},
     "demand_assets/forecasting/forecast/scoring.py": "answers to who loads a model with MLflow",
     "demand_assets/forecasting/registry/guarded_server.py": "answers of MLflow's own server",
     "demand_assets/forecasting/registry/loadable": "answers to who loads a model with MLflow",
@@ -49,6 +50,7 @@ UNSEEN = {
     "demand_assets/pipeline/carried_over.py": "lines of commands",
     "demand_assets/pipeline/expiry.py": "lines of logs",
     "demand_assets/pipeline/monitor.py": "lines of logs",
+    "demand_assets/pipeline/unusable_demand.py": "lines of commands",
     "demand_assets/pipeline/unused_rows.py": "lines of commands",
     "demand_assets/sources/column_names.py": "what columns are called, which is looked for",
     "demand_assets/sources/environment.py": "a run that cannot reach its source ends; Dagster has its words",

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.model_files import ModelFilesError
-from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError
+from demand_assets.forecasting.registry.promotions_pins_and_roll_backs import ActRefusedError
 from demand_assets.forecasting.registry.session import NotRegisteredError
 from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.access import Actor

@@ -11,9 +11,9 @@ from typing import Literal, Protocol
 
 from sqlalchemy import exists, select
 
-from demand_assets.forecasting.registry.registry import RegisteredPage
+from demand_assets.forecasting.registry.registered_models import RegisteredPage
 from webapp.db.database import db, now, writing
-from webapp.models.new_versions import JOURNAL_LAG
+from webapp.models.registry_follower import JOURNAL_LAG
 from webapp.models.versions import EVENTS
 from webapp.retrains import request_and_item_states as states
 from webapp.tables import RUN, Retrain, RetrainItem

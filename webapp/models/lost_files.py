@@ -22,7 +22,7 @@ VERIFIED = 5
 """Of those, how many are read and hashed, the next ones each time: a disk changes files without a word."""
 
 
-class CacheWatch:
+class LostFiles:
     """Goes through the cached versions in production again and again, some at a time."""
 
     def __init__(self, services: Services) -> None:

@@ -39,7 +39,7 @@ class PooledRegistry(Protocol):
         told."""
 
 
-class PooledWatch:
+class NewPooledVersions:
     """Follows the pooled model; one in the whole app."""
 
     def __init__(self, registry: PooledRegistry, services: Services, files: ModelFiles) -> None:

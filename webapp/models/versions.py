@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import delete, func, or_, select, tuple_
 
 from demand_assets.forecasting.registry.entry import RegistryEntry, VersionFacts
-from demand_assets.forecasting.registry.registry import RegisteredVersion
+from demand_assets.forecasting.registry.registered_models import RegisteredVersion
 from demand_assets.forecasting.store.journal import Entry
 from webapp.db.chunked import chunked
 from webapp.db.database import db, now

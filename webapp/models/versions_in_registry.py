@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Protocol
 
-from demand_assets.forecasting.registry.registry import RegisteredPage
+from demand_assets.forecasting.registry.registered_models import RegisteredPage
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked
 from webapp.models.versions import forget_unregistered, note_registered

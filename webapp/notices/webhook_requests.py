@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from webapp.db.database import db
 from webapp.notices.not_sent import NotSentError
-from webapp.notices.receivers import connect
+from webapp.notices.refused_addresses import connect
 from webapp.services import services
 from webapp.tables import Delivery, Webhook
 

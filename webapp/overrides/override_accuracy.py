@@ -1,4 +1,4 @@
-"""Did it help: what planners' overrides got right, beside the model and seasonal naive, on periods that became known.
+"""The accuracy of overrides, beside that of the model and of seasonal naive, on periods that became known.
 
 Judged is the last forecast from before the period: forecast and naive are those archived from its origin, the override
 is the one that held when that forecast was last made.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select, tuple_
 
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
 from demand_assets.forecasting.model.serving.own_model import data_hash
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel

@@ -10,7 +10,7 @@ from demand_assets.forecasting.store.stored_files import NotInStoreError
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
 from webapp.region_items.rows import pooled_row, rows_by_key
-from webapp.scenarios.applying.situation import applied_by
+from webapp.scenarios.applying.wanted_overrides import applied_by
 from webapp.scenarios.comparison import actual_of, chart_of, sold_by_date
 from webapp.scenarios.repository import by_token, original_of
 from webapp.scenarios.request import ScenarioRequest

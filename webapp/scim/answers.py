@@ -85,8 +85,8 @@ def _users(asked: Any) -> Response:
 def make_user(body: dict[str, Any]) -> Response:
     """A new user."""
     wanted = User.model_validate(body, scim_ctx=Context.RESOURCE_CREATION_REQUEST, scim_policy=POLICY)
-    made = _response_parameters(User)
-    return _one(users.find(users.create(wanted)), Context.RESOURCE_CREATION_RESPONSE, made, 201)
+    asked = _response_parameters(User)
+    return _one(users.find(users.create(wanted)), Context.RESOURCE_CREATION_RESPONSE, asked, 201)
 
 
 @_answers
@@ -150,8 +150,7 @@ def make_group(body: dict[str, Any]) -> Response:
     wanted = Group.model_validate(body, scim_ctx=Context.RESOURCE_CREATION_REQUEST, scim_policy=POLICY)
     asked = _response_parameters(Group)
     made = groups.create(wanted)
-    return _one(groups.find(made, _wants_members(asked)), Context.RESOURCE_CREATION_RESPONSE, asked,
-                201)
+    return _one(groups.find(made, _wants_members(asked)), Context.RESOURCE_CREATION_RESPONSE, asked, 201)
 
 
 @_answers
@@ -271,7 +270,7 @@ def _wants_members(asked: Any) -> bool:
 
 def _list(kind: type[Any], asked: Any, total: int, found: list[Any]) -> Response:
     answer: Any = _of(ListResponse, kind)(total_results=total, start_index=_part(asked)[0], items_per_page=len(found),
-                                     resources=found)
+                                          resources=found)
     return _json(answer.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE, response_parameters=asked))
 
 

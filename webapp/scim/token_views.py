@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 
 from webapp.access import needs, role_of
 from webapp.accounts.token_views import MakesAToken, has_just_signed_in
+from webapp.accounts.tokens import ends_at
 from webapp.db.database import db, now
 from webapp.language.translations import gettext as _
 from webapp.scim.addresses import address_of
-from webapp.scim.tokens import all_tokens, ends_at, is_valid, make_token, revoke_token
+from webapp.scim.tokens import all_tokens, is_valid, make_token, revoke_token
 from webapp.tables import ScimToken, ScimUser, User, UserGroup
 
 bp = Blueprint("scim_tokens", __name__, url_prefix="/admin/scim")

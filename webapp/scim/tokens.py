@@ -3,13 +3,12 @@
 import hmac
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from webapp.access import Actor, actor
-from webapp.accounts.tokens import USE_NOTED_SECONDS, digest_of
-from webapp.administration.app_settings import app_settings
+from webapp.accounts.tokens import check_end, digest_of, ends_at, note_use
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
 from webapp.db.locks import locked_one
@@ -25,11 +24,7 @@ def make_token(name: str, expires_at: datetime | None = None) -> tuple[ScimToken
 
     Raises: ValueError: it would last longer than the settings allow.
     """
-    longest = app_settings().token_days
-    if expires_at is None and not app_settings().endless_tokens:
-        raise ValueError("a token has an end here: give the day until which it is to work")
-    if longest and expires_at and expires_at > now() + timedelta(days=longest):
-        raise ValueError(f"a token lasts at most {longest} days here, not until {expires_at:%Y-%m-%d}")
+    check_end(expires_at)
     secret = PREFIX + secrets.token_urlsafe(32)
     with writing():
         token = ScimToken(name=name, digest=digest_of(secret), starts_with=secret[:SHOWN], made_by=actor().email,
@@ -69,10 +64,9 @@ def found_by(secret: str) -> ScimToken | None:
 
 
 def actor_of(token: ScimToken, address: str) -> Actor:
-    """Who what is done with a token is recorded of. Its use is noted, once a minute."""
+    """Whom the audit log names for what is done with a token. Its use is noted, once a minute."""
     found = Actor(f"SCIM token {token.name}", "viewer", "SCIM", address)
-    if token.used_at is None or abs(now() - token.used_at) > timedelta(seconds=USE_NOTED_SECONDS):
-        _note_use(token.id, address)
+    note_use(token, address)
     return found
 
 
@@ -80,21 +74,6 @@ def is_valid(token: ScimToken) -> bool:
     """Whether it opens anything: not revoked, not expired. Who made it may have left."""
     ends = ends_at(token)
     return token.revoked_at is None and (ends is None or ends > now())
-
-
-def ends_at(token: ScimToken) -> datetime | None:
-    """When a token stops by itself: as it was made, or as the settings allow, whichever is first; None for never."""
-    longest = app_settings().token_days
-    ends = [token.expires_at, token.made_at + timedelta(days=longest) if longest else None]
-    return min((each for each in ends if each is not None), default=None)
-
-
-def _note_use(token_id: int, address: str) -> None:
-    """Note that a token was just used. Never waits for whoever changes the token meanwhile, or notes the same."""
-    with writing():
-        free = select(ScimToken.id).where(ScimToken.id == token_id).with_for_update(key_share=True, skip_locked=True)
-        db.session.execute(update(ScimToken).where(ScimToken.id.in_(free.scalar_subquery())).values(
-            used_at=now(), used_from=address))
 
 
 def _subject(token: ScimToken) -> str:

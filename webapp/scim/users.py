@@ -22,7 +22,7 @@ from webapp.accounts.users import (
 )
 from webapp.audit.record import record
 from webapp.db.database import db, now, writing
-from webapp.db.locks import locked, once_more
+from webapp.db.locks import locked, locked_one, once_more
 from webapp.groups.changes import leave_all
 from webapp.scim.addresses import address_of
 from webapp.scim.ids import id_of, number_of
@@ -79,17 +79,17 @@ def create(wanted: User) -> str:
             row = db.session.get(ScimUser, person.id)
             if row is None or row.removed_at is None or person.active:
                 raise _taken(f"{said['email']} belongs to a user of this app already.")
-            person = locked(Person, person.id) or person
+            person = locked_one(Person, person.id)
             before = facts(person)
-            person.active, row.removed_at = active, None
+            person.active = active
             end_sessions(person)
         else:
-            before, row = None, None
+            before = None
             person = Person(email=said["email"], roles=[role_row("viewer")], active=active)
             db.session.add(person)
             db.session.flush()
         _keep(person.id, said)
-        record("created" if before is None else "created again", "user", _email(person), before=before,
+        record("created" if before is None else "created again", "user", person.email, before=before,
                after=facts(person) | _told(said))
         return id_of("user", person.id)
 
@@ -128,7 +128,7 @@ def change(user_id: str, make: Callable[[User], User]) -> None:
         _keep(person.id, said)
         after = facts(person) | _told(said)
         if row is None or facts_before != after:
-            record(act, "user", _email(person), before=facts_before, after=after,
+            record(act, "user", person.email, before=facts_before, after=after,
                    reason="" if row is not None else "taken over by the identity provider")
 
 
@@ -152,7 +152,7 @@ def remove(user_id: str) -> None:
         leave_all(person, actor())
         row = _keep(person.id, said)
         row.removed_at, row.user_name_key, row.external_id = now(), None, None
-        record("removed", "user", _email(person), before=before | _told(said), after=facts(person))
+        record("removed", "user", person.email, before=before | _told(said), after=facts(person))
 
 
 def _switch(person: Person, active: bool) -> None:
@@ -255,10 +255,6 @@ def _groups_of(person: Person) -> list[GroupOfUser] | None:
 def _told(said: dict[str, Any]) -> dict[str, Any]:
     """What of it stands in the audit log."""
     return {name.replace("_", " "): value for name, value in said.items() if value is not None}
-
-
-def _email(person: Person) -> str:
-    return person.email
 
 
 def shown() -> Sequence[ColumnElement[bool]]:

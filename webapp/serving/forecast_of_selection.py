@@ -12,6 +12,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.series.known_history import KnownHistory
+from demand_assets.forecasting.series.planned_drivers import NotPlanned
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.language.translations import gettext as _
@@ -115,6 +116,11 @@ class Answer:
     def assumed(self) -> dict[str, list[RegionItem]]:
         """What was assumed -> of which region-items."""
         return _grouped((sentence, line.row.region_item) for line in self.lines for sentence in line.plan.assumed)
+
+    @property
+    def not_planned(self) -> dict[str, list[RegionItem]]:
+        """Those of ``assumed`` on drivers of which periods are not planned -> of which region-items."""
+        return {sentence: its for sentence, its in self.assumed.items() if isinstance(sentence, NotPlanned)}
 
     @property
     def warnings(self) -> dict[str, dict[str, list[RegionItem]]]:

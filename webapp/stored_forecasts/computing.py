@@ -46,7 +46,7 @@ from webapp.serving.history import windows_of
 from webapp.serving.line_item import LineItem, lines_of
 from webapp.stored_forecasts.by_period import UnitsByPeriod
 from webapp.stored_forecasts.histories import pack
-from webapp.stored_forecasts.overview_facts import (
+from webapp.stored_forecasts.last_year_accuracy_and_moves import (
     last_year_of,
     tell_accuracy,
     tell_demand,

@@ -10,7 +10,7 @@ from typing import Any
 import redis
 from celery import Celery
 
-from demand_assets.dagster_instance.code_version import code_version
+from demand_assets.dagster_instance.runs.code_of_workers import code_version
 from demand_assets.settings import Settings
 
 SILENT_SECONDS = 30

@@ -3,8 +3,6 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-CODE_VERSION = "15"
-"""Raised whenever the same data and recipe would give another model."""
 Scale = Literal["log", "tweedie", "mix"]
 Drivers = Literal["log_linear", "boosted", "mean"]
 QUICK_STEPS: dict[str, Any] = {"rounds": 85, "learning_rate": 0.15}

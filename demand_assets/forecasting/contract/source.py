@@ -34,6 +34,12 @@ class Catalogue:
     """Files and sheets beside those that are read: name, and why it is not."""
     notices: tuple[str, ...] = ()
     """What somebody has to know of the source as a whole, as sentences."""
+    totals: frozenset[tuple[str, str]] = frozenset()
+    """``region`` or ``item``, and the name of each whose demand seems to be the sum of others'."""
+    nameless: tuple[str, ...] = ()
+    """Those of the notices on most rows being without a region or an item."""
+    overlap: tuple[int, str] | None = None
+    """How many rows stand in several files alike, and the names of two of the files; None where none do."""
     long_names: Mapping[str, str] = field(default_factory=dict)
     """Short name -> the region's or item's own name that it stands for."""
     events: EventTables = field(default_factory=dict)

@@ -26,7 +26,7 @@ from demand_assets.forecasting.dataset.demand.validation_thresholds import Rules
 from demand_assets.forecasting.dataset.driver_kinds import reading_of
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
-from demand_assets.forecasting.dataset.models.gate_entries import Gate
+from demand_assets.forecasting.dataset.models.gate_margins import Gate
 from demand_assets.forecasting.dataset.models.retraining_thresholds import Retraining
 from demand_assets.forecasting.dataset.order_up_to import OrderUpTo
 from demand_assets.forecasting.dataset.predecessors import Predecessor, faults

@@ -8,7 +8,7 @@ import numpy as np
 from demand_assets.forecasting.challengers.model_classes import model_class
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
-from demand_assets.forecasting.dataset.models.gate_entries import Gate
+from demand_assets.forecasting.dataset.models.gate_margins import Gate
 from demand_assets.forecasting.gate.contest import contestant
 from demand_assets.forecasting.gate.gate import judge
 from demand_assets.forecasting.model.serving.challenger import BLEND, BOOSTERS

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
-from demand_assets.forecasting.dataset.models.gate_entries import Gate
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
+from demand_assets.forecasting.dataset.models.gate_margins import Gate
 from demand_assets.forecasting.gate.nothing_new import LearnedFrom, is_nothing_new
 from demand_assets.forecasting.series.demand_class import demand_class
 from demand_assets.forecasting.series.gapped import Floats

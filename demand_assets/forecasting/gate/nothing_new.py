@@ -12,7 +12,7 @@ class LearnedFrom:
     pooled_version: int | None
     """What it stands on, which also says how it is fitted."""
     code_version: str
-    """``recipes.CODE_VERSION`` of its training."""
+    """``CODE_VERSION`` of its training."""
 
 
 def is_nothing_new(now: LearnedFrom, before: LearnedFrom) -> bool:

@@ -11,7 +11,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.plugins import GATE_RULES, Plugin, PluginError, plugin
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
-from demand_assets.forecasting.dataset.models.gate_entries import GateRule
+from demand_assets.forecasting.dataset.models.gate_margins import GateRule
 from demand_assets.forecasting.gate.gate import Contestant, Decision
 from demand_assets.forecasting.series.gapped import Floats
 

@@ -17,6 +17,10 @@ Values = npt.NDArray[Any]
 """Numbers, or texts of a category driver; NaN where unknown."""
 
 
+class NotPlanned(str):
+    """A sentence on a driver of which periods of the future are not known, so that people may plan it."""
+
+
 def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Demand with its drivers completed for ``horizon`` periods beyond the last that is the past.
 
@@ -32,14 +36,15 @@ def future_drivers(demand: pd.DataFrame, dataset: Dataset, horizon: int) -> tupl
     for name in (ADJUSTED, CARRIED, PAST, AT_LEAST):
         if name in demand:
             columns[name] = _stretched(demand[name].to_numpy(dtype=np.float64), known + horizon)
-    sentences = []
+    sentences: list[str] = []
     for driver in dataset.drivers:
         values = _stretched(demand[driver.name].to_numpy(dtype=driver.of_kind.dtype), known + horizon)
         missing = pd.isna(values[known:])
         if driver.future in ("known", "calendar") and missing.any():
             rule = ("“no” is assumed" if driver.kind == "yes_no" else "0 is assumed" if driver.future == "calendar"
                     else "the last known value is repeated")
-            sentences.append(f"{driver.title} is not known for {int(missing.sum())} of {horizon} periods: {rule}.")
+            sentences.append(NotPlanned(
+                f"{driver.title} is not known for {int(missing.sum())} of {horizon} periods: {rule}."))
         if words := contradicted_default(values[:known], driver, dataset.frequency, dataset.year_length):
             sentences.append(f"{driver.title}: {in_quotes(driver.default, driver)} is planned unless a scenario says "
                              f"otherwise, but {words}.")

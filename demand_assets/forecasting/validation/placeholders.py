@@ -1,4 +1,5 @@
-"""Numbers that look as if they meant "not known": nines far above all others, and -1 where nothing else is negative."""
+"""Numbers that look as if they meant "not known": nines far above all others, and -1, -9 or negative nines where
+nothing else is negative."""
 
 import numpy as np
 
@@ -14,7 +15,8 @@ _DIFFERENT = 3
 _ENOUGH_TO_TELL = 5
 """Periods with and without demand from which on a zero in the latter may be told to be a placeholder."""
 _NEARLY_ALL, _HARDLY_ANY = 0.95, 0.01
-_STRANGE = np.array(sorted({-1.0, *_NINES, *(-value for value in _NINES)}))
+_BELOW_ZERO = frozenset({-1.0, -9.0, *(-value for value in _NINES)})
+_STRANGE = np.array(sorted(_NINES | _BELOW_ZERO))
 
 
 def look_strange(values: Floats) -> Mask:
@@ -36,16 +38,16 @@ def is_zero_where_unsold(demand: Floats, values: Floats) -> bool:
 
 
 def placeholders_among(values: Floats) -> list[tuple[float, int]]:
-    """The values that look like "not known" and how often they stand: nines far above all others, and a -1 or
+    """The values that look like "not known" and how often they stand: nines far above all others, and a -1, a -9 or
     negative nines where nothing else is below zero."""
     if not ((values >= min(_NINES)) | (values <= -1.0)).any():
         return []
     known, often = np.unique(values[np.isfinite(values)], return_counts=True)
     counts = dict(zip(known.tolist(), often.tolist(), strict=True))
-    others = [value for value in counts if value not in _NINES and -value not in (*_NINES, 1.0)]
+    others = [value for value in counts if value not in _NINES and value not in _BELOW_ZERO]
     if len(others) < _DIFFERENT:
         return []
     largest, smallest = max(others), min(others)
     return [(value, count) for value, count in counts.items()
             if (value in _NINES and value >= largest * (_FAR_ABOVE if value < _MANY_NINES or count == 1 else _ABOVE))
-            or (-value in (*_NINES, 1.0) and smallest >= 0 and count > 1)]
+            or (value in _BELOW_ZERO and smallest >= 0 and count > 1)]

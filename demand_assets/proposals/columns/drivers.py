@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.periods import weekdays
 from demand_assets.forecasting.contract.source import as_text
 from demand_assets.forecasting.dataset.drivers import RESERVED_COLUMNS
 from demand_assets.forecasting.series.driver_values import EDGES, ENOUGH, MOSTLY
-from demand_assets.forecasting.validation.placeholders import is_zero_where_unsold
+from demand_assets.forecasting.validation.placeholders import is_zero_where_unsold, placeholders_among
 from demand_assets.proposals.columns.attributes import ProposedAttribute, attribute_of, name_attributes
 from demand_assets.proposals.columns.demand_rows import DemandRows
 from demand_assets.proposals.columns.facts import Column, Facts
@@ -34,7 +34,8 @@ MOST_DRIVERS = 16
 _MOST_CATEGORIES = 40
 _TELLS_DEMAND = 0.9
 """A correlation with demand beyond which a column is a result of it."""
-_SENTINELS = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0)
+_OFTEN = 3
+"""Rows in which a number stands that may mean "not known"."""
 _YEAR = 365
 _FEW_ROWS, _NEARLY_ALL = 20, 0.97
 """Of rows in which columns add up to the demand."""
@@ -295,15 +296,11 @@ def _note_placeholders(made: ProposedDriver, column: Column, table: DemandRows,
     elif column.says("price") and (known == 0).any():
         made.placeholders = [0.0]
         made.placeholders_why = f"a price of 0 is none ({int((known == 0).sum())} rows): not known"
-    for sentinel in _SENTINELS:
-        its = values == sentinel
-        rest = known[known != sentinel]
-        if its.sum() >= 3 and len(rest) > 10 and (
-                (sentinel > 0 and sentinel > 5 * np.abs(rest).max()) or sentinel < 0 <= rest.min()):
-            made.placeholders.append(sentinel)
+    for value, rows in placeholders_among(known):
+        if rows >= _OFTEN:
+            made.placeholders.append(value)
             made.placeholders_why = "; ".join(filter(None, [
-                made.placeholders_why, f"{as_text(sentinel)} lies far from all others ({int(its.sum())} rows): "
-                                       "not known"]))
+                made.placeholders_why, f"{as_text(value)} lies far from all others ({rows} rows): not known"]))
 
 
 def _note_effect(made: ProposedDriver, column: Column, table: DemandRows, values: npt.NDArray[np.float64]) -> None:

@@ -16,7 +16,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import BROKEN_LINE, SourceError, as_text
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
-from demand_assets.forecasting.validation.written.values import percent_of, read_numbers, read_yes_no
+from demand_assets.forecasting.validation.written.values import MISSING, percent_of, read_numbers, read_yes_no
 from demand_assets.proposals.cannot_propose import one_line
 from demand_assets.sources import open_source
 from demand_assets.sources.column_names import called, free_name
@@ -27,7 +27,8 @@ LOOKED_AT_ROWS = 250_000
 MOST_COLUMNS = 520
 """Columns that are looked at; of more, the first."""
 _MOSTLY, _MOSTLY_BROKEN = 0.9, 0.5
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "nat", "<na>", "-", "?"}
+_NOTHING = MISSING | {"-", "?"}
+"""What says of a column neither that it is of numbers nor that it is none; the last two are read as no number."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Column:
                                       for one in one_by_one])
             numbers = np.concatenate([numbers, np.full(len(self.distinct) - len(numbers), np.nan)])
         often = np.bincount(self.codes[0][self.codes[0] >= 0], minlength=len(self.distinct))
-        counted = np.array([value.strip().lower() not in _MISSING for value in self.distinct])
+        counted = np.array([value.strip().lower() not in _NOTHING for value in self.distinct])
         whole = often[counted].sum()
         is_plain = np.isfinite(numbers) & np.array([percent_of(value) is None for value in self.distinct])
         share = float(often[counted & is_plain].sum() / whole) if whole else 0.0
@@ -109,7 +110,7 @@ class Column:
     @cached_property
     def is_percent(self) -> bool:
         """Whether all values are percents, as in 5 %; 0 may stand alone."""
-        known = [value.strip() for value in self.distinct if value.strip().lower() not in _MISSING]
+        known = [value.strip() for value in self.distinct if value.strip().lower() not in _NOTHING]
         return any(percent_of(value) is not None for value in known) and all(
             percent_of(value) is not None or value in ("0", "0.0", "0,0") for value in known)
 

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.contract.periods import WEEKDAYS, WORDS, Frequency, ordinals, period_dates, weekdays
-from demand_assets.forecasting.contract.source import Catalogue
 from demand_assets.proposals.cannot_propose import CannotProposeError
 from demand_assets.proposals.columns.facts import Column, Facts
 from demand_assets.proposals.columns.found_roles import Roles
@@ -24,7 +23,6 @@ from demand_assets.proposals.rows.told_apart import (
 )
 from demand_assets.proposals.terminal_questions import Ask
 from demand_assets.sources.column_names import called
-from demand_assets.sources.doubts.totals import COUNTS_TWICE
 
 _LONGEST_GAP = {"D": 62, "W": 10, "M": 4, "Q": 3}
 """Periods; what is longer is an end and a new beginning, or lies between the parts of a sample."""
@@ -199,16 +197,3 @@ def _closed(frame: pd.DataFrame, steps: npt.NDArray[np.int64]) -> tuple[str, ...
     if not closed or len(closed) > 4 or of_absent[closed].sum() < 0.8 * len(absent):
         return ()
     return tuple(f"{WEEKDAYS[day]}s" for day in closed)
-
-
-def totals(catalogue: Catalogue) -> dict[str, list[str]]:
-    """The entries that leave out what the catalogue found to be totals over the others."""
-    found: dict[str, list[str]] = {}
-    for kind in ("region", "item"):
-        names = sorted({getattr(one, kind) for one in catalogue.region_items})
-        its = [name for name in names
-               if any(notice.startswith(f"The {kind} {name!r} ") and COUNTS_TWICE in notice
-                      for notice in catalogue.notices)]
-        if its and len(its) < len(names):
-            found[f"leave_out_{kind}s"] = its
-    return found

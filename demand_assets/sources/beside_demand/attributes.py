@@ -41,7 +41,7 @@ _KINDS = {"text": f"a text of at most {LONGEST_TEXT} characters", "yes_no": "yes
 
 
 @dataclass
-class _Told:
+class _Faults:
     """What is wrong with the values of one attribute."""
 
     wrong: dict[str, str] = field(default_factory=dict)
@@ -119,20 +119,20 @@ class AttributeReader:
                            f"known.")
         found: dict[str, dict[str, Value]] = {}
         for attribute in attributes:
-            told = _Told()
+            faults = _Faults()
             values, wrong = _read(rows[attribute.name], attribute)
             several: dict[str, dict[Value, None]] = {}
             for name, value, raw, is_wrong in zip(ids, values, rows[attribute.name], wrong, strict=True):
                 if is_wrong:
-                    told.wrong.setdefault(name, as_text(raw, 40))
+                    faults.wrong.setdefault(name, as_text(raw, 40))
                 elif value is not None:
                     several.setdefault(name, {})[value] = None
             for name, distinct in several.items():
                 if len(distinct) > 1:
-                    told.differing[name] = [str(value) for value in distinct]
+                    faults.differing[name] = [str(value) for value in distinct]
                 elif is_known(name):
                     found.setdefault(name, {})[attribute.name] = next(iter(distinct))
-            notices += _words(where, attribute, told, "stands there more than once with different values; it is not "
+            notices += _words(where, attribute, faults, "stands there more than once with different values; it is not "
                                                       "known. Leave one row")
         return found
 
@@ -140,7 +140,7 @@ class AttributeReader:
                      notices: list[str]) -> dict[str, dict[str, Value]]:
         """Id -> attributes as the newest rows of demand that know them say."""
         opened = self._rows_of_demand(axis)
-        told = {attribute.name: _Told() for attribute in attributes}
+        faults_of = {attribute.name: _Faults() for attribute in attributes}
         newest: dict[tuple[str, str], tuple[int, Value]] = {}
         for rows in _in_parts(opened, catalogue.region_items):
             days = read_dates(rows["date"], self._dataset.frequency, self._dataset.columns.date_format,
@@ -150,7 +150,7 @@ class AttributeReader:
             for attribute in attributes:
                 column = rows[attribute.name].iloc[order]
                 values, wrong = _read(column, attribute)
-                own = told[attribute.name]
+                own = faults_of[attribute.name]
                 for name, raw in dict(zip(ids[wrong], column[wrong], strict=True)).items():
                     own.wrong.setdefault(name, as_text(raw, 40))
                 there = np.array([value is not None for value in values], dtype=bool)
@@ -167,7 +167,7 @@ class AttributeReader:
         for (name, attribute_name), (_, value) in sorted(newest.items(), key=lambda one: one[0]):
             found.setdefault(name, {})[attribute_name] = value
         for attribute in attributes:
-            own = told[attribute.name]
+            own = faults_of[attribute.name]
             own.differing = {name: values for name, values in own.differing.items() if len(values) > 1}
             notices += _words("attributes in the demand", attribute, own, "is not the same in all rows; the newest "
                                                                           "counts. Correct the source")
@@ -276,17 +276,17 @@ def _merge(into: dict[str, dict[str, Value]], more: Mapping[str, Mapping[str, Va
         into.setdefault(name, {}).update(values)
 
 
-def _words(where: str, attribute: Attribute, told: _Told, differing: str) -> list[str]:
+def _words(where: str, attribute: Attribute, faults: _Faults, differing: str) -> list[str]:
     """What is wrong with the values of an attribute, as sentences."""
     found = []
-    if told.wrong:
-        each = ", ".join(f"{value!r} of {name!r}" for name, value in sorted(told.wrong.items())[:EXAMPLES])
-        found.append(f"{where}: {attribute.title} is {_KINDS[attribute.kind]}, and of {len(told.wrong)} "
-                     f"{_plural(attribute.of, len(told.wrong))} it is not ({each}); there it is not known.")
-    if told.differing:
+    if faults.wrong:
+        each = ", ".join(f"{value!r} of {name!r}" for name, value in sorted(faults.wrong.items())[:EXAMPLES])
+        found.append(f"{where}: {attribute.title} is {_KINDS[attribute.kind]}, and of {len(faults.wrong)} "
+                     f"{_plural(attribute.of, len(faults.wrong))} it is not ({each}); there it is not known.")
+    if faults.differing:
         each = ", ".join(f"{name!r}: {' and '.join(map(repr, values[:EXAMPLES]))}"
-                         for name, values in sorted(told.differing.items())[:EXAMPLES])
-        found.append(f"{where}: of {len(told.differing)} {_plural(attribute.of, len(told.differing))} "
+                         for name, values in sorted(faults.differing.items())[:EXAMPLES])
+        found.append(f"{where}: of {len(faults.differing)} {_plural(attribute.of, len(faults.differing))} "
                      f"{attribute.title} {differing} ({each}).")
     return found
 

@@ -1,6 +1,7 @@
 """Rows that stand in several files, as in exports that overlap, and would count several times where rows add up."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -17,7 +18,34 @@ _NEARLY_ALL = 0.98
 _FEWEST_VALUES = 5
 _FEWEST_OF_COPIES, _FEWEST_VALUES_OF_COPIES = 4, 3
 """Of two files all of whose rows are the same."""
-STANDS_TWICE = "with the same names, date and demand, as in exports that overlap"
+_STANDS_TWICE = "with the same names, date and demand, as in exports that overlap"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Rows that stand in several files alike."""
+
+    rows: int
+    files: tuple[str, ...]
+    """Two of the files."""
+    are_copies: bool
+    """Whether these two have the same rows throughout."""
+
+    @property
+    def names(self) -> str:
+        """The names of the two files, in words."""
+        return " and ".join(repr(PurePosixPath(name).name) for name in self.files)
+
+    @property
+    def notice(self) -> str:
+        """What somebody has to know of it, with the cure."""
+        again, shown = self.rows, self.names
+        if self.are_copies:
+            return (f"{again:,} rows stand in several files, {shown} in all of their rows, {_STANDS_TWICE}, and each "
+                    "counts. Leave out one of the two, or take rules.several_rows out, so that rows that are alike "
+                    "count once.")
+        return (f"{again:,} rows stand in several files, as in {shown}, {_STANDS_TWICE}, and each counts. Leave out "
+                "what an earlier file has, or take rules.several_rows out, so that rows that are alike count once.")
 
 
 class RowMarks:
@@ -51,10 +79,14 @@ class RowMarks:
                 pd.util.hash_array(days.astype(np.int64)) * np.uint64(3)))
             self._values.append(demand)
 
-    def told(self, files: Sequence[str], sizes: Sequence[int]) -> list[str]:
-        """Words where rows of one file stand in another; ``sizes`` says how many rows each file has, in order."""
+    def overlap(self, files: Sequence[str], sizes: Sequence[int]) -> Overlap | None:
+        """Rows of one file that stand in another; None where there are none.
+
+        Args:
+            sizes: how many rows each file has, in order.
+        """
         if len(set(files)) < 2 or self._rows > MOST_ROWS or not self._keys:
-            return []
+            return None
         rows = pd.DataFrame({"file": np.repeat(pd.factorize(np.array(files))[0], sizes),
                              "key": np.concatenate(self._keys), "value": np.concatenate(self._values)})
         rows = rows.dropna().drop_duplicates()
@@ -63,17 +95,10 @@ class RowMarks:
         alike = shared[often > 1]
         again = len(alike) - len(alike[["key", "value"]].drop_duplicates())
         if again < _FEWEST and (same := _whole_copies(rows)) is not None:
-            names = pd.unique(np.array(files))[list(same)]
-            shown = " and ".join(repr(PurePosixPath(name).name) for name in names)
-            return [f"{again:,} rows stand in several files, {shown} in all of their rows, {STANDS_TWICE}, and each "
-                    "counts. Leave out one of the two, or take rules.several_rows out, so that rows that are alike "
-                    "count once."]
+            return Overlap(again, tuple(pd.unique(np.array(files))[list(same)]), are_copies=True)
         if again < _FEWEST or len(alike) < _NEARLY_ALL * len(shared) or alike["value"].nunique() < _FEWEST_VALUES:
-            return []
-        names = pd.unique(np.array(files))[pd.unique(alike["file"])[:2]]
-        shown = " and ".join(repr(PurePosixPath(name).name) for name in names)
-        return [f"{again:,} rows stand in several files, as in {shown}, {STANDS_TWICE}, and each counts. Leave out "
-                "what an earlier file has, or take rules.several_rows out, so that rows that are alike count once."]
+            return None
+        return Overlap(again, tuple(pd.unique(np.array(files))[pd.unique(alike["file"])[:2]]), are_copies=False)
 
 
 def _whole_copies(rows: pd.DataFrame) -> tuple[int, int] | None:

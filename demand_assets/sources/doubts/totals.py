@@ -34,7 +34,6 @@ _ENOUGH_OTHERS = 4
 """Others whose sum a row hits exactly by no chance, whatever it is called."""
 
 COUNTS_TWICE = "so its demand counts twice in totals"
-"""What is told of a total, and of nothing else."""
 
 
 def is_called_a_total(name: str) -> bool:

@@ -1,14 +1,12 @@
 """CSV files as tables whose rows are fetched by their numbers."""
 
-import codecs
 import contextlib
 import csv
 import gzip
 import lzma
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from io import BytesIO, StringIO
 from typing import Any
 
@@ -25,6 +23,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 from demand_assets.sources.catalogue import CatalogueBuilder, Numbers
 from demand_assets.sources.columns import ColumnPlan
+from demand_assets.sources.file_formats.csv_headers import Head, beginning_of, head_of
 from demand_assets.sources.file_formats.distinct_values import (
     CODED,
     coded,
@@ -32,19 +31,11 @@ from demand_assets.sources.file_formats.distinct_values import (
     is_text,
     written_out,
 )
-from demand_assets.sources.file_formats.file_table import MOST_COLUMNS, ROWS_A_PIECE, Positions, check_columns
+from demand_assets.sources.file_formats.file_table import ROWS_A_PIECE, Positions
 from demand_assets.sources.file_formats.filled_down import columns_to_fill, filled_down
-from demand_assets.sources.file_formats.headers import (
-    LOOKED_THROUGH,
-    check_other_header,
-    fits,
-    header_line,
-    held,
-    layout_of,
-    put_together,
-)
+from demand_assets.sources.file_formats.headers import check_other_header, fits, layout_of
 from demand_assets.sources.file_formats.spread_columns import unpivoted
-from demand_assets.sources.file_formats.text_encodings import is_utf_8, nearly_utf_8, readings_of, stray_zeros
+from demand_assets.sources.file_formats.text_encodings import encoding_of, wrong_encoding
 from demand_assets.sources.file_formats.unpacking import opened
 from demand_assets.sources.written_numbers import (
     Evidence,
@@ -55,16 +46,8 @@ from demand_assets.sources.written_numbers import (
     text,
 )
 
-DELIMITERS = ",;\t|"
-LONGEST_HEADER = 2_000_000
-"""Bytes of a CSV file's first line."""
-_HEAD_BYTES = 1 << 18
-"""In which the header is looked for."""
-_COMPRESSED = (b"\x1f\x8b", b"BZh9", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-_ZIP = b"PK\x03\x04"
 _ENOUGH_TO_TELL = 50_000
 """Rows that mostly show which mark stands before decimals."""
-SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 _BROKEN_QUOTE = f"{BROKEN_LINE} ({STRAY_QUOTE})"
 _FEW_COLUMNS = 2
@@ -92,9 +75,11 @@ class CsvTable:
         self._plain: dict[str, pa.ChunkedArray] = {}
         """Of columns that are numbers as they stand, the distinct ones, until they are settled."""
         try:
-            head = self._head(plan, dataset)
+            begin = beginning_of(filesystem, path, source)
+            self._encoding = encoding_of(begin, source, path, self._content)
+            head = head_of(begin, self._encoding, source, plan, fits(plan, dataset, list(self._constant)), path)
             layout = self._layout = layout_of(head.names, plan, dataset, path, list(self._constant))
-            self._delimiter, self._width, self._skipped = head.delimiter, len(layout.names), head.skipped
+            self._delimiter, self._width = head.delimiter, len(layout.names)
             self._extra = head.extra
             self._wanted = [*layout.wanted, *layout.spread.columns]
             self._places = {name: str(layout.names.index(name)) for name in self._wanted}
@@ -115,12 +100,12 @@ class CsvTable:
                 if lines != len(table) + len(broken):
                     swallowed = self._swallowed(head)
         except (UnicodeError, LookupError) as error:
-            raise self._wrong_encoding(error) from error
+            raise wrong_encoding(error, self._encoding, source, path, self._content) from error
         except (zlib.error, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
             raise SourceError(f"{path} is damaged: {error}. Write it again.") from error
         except (pa.ArrowInvalid, csv.Error) as error:
             if "UTF8" in str(error):
-                raise self._wrong_encoding(error) from error
+                raise wrong_encoding(error, self._encoding, source, path, self._content) from error
             if line := self._unended(head):
                 raise SourceError(f"{path}: a quotation mark in line {line} opens a value that does not end within "
                                   f"{_LINES_OF_A_VALUE} lines. Take it out, or write it twice inside quotation marks."
@@ -198,85 +183,12 @@ class CsvTable:
     def _number_columns(self) -> list[str]:
         return [name for name in self._columns if name not in self._names and name not in self._texts]
 
-    def _head(self, plan: ColumnPlan, dataset: Dataset) -> "_Head":
-        """Where the header is, what stands between its names, and where the rows begin."""
+    def _content(self) -> bytes:
+        """All bytes of the file, unpacked."""
         with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
-            begin = file.read(_HEAD_BYTES)
-            if b"\n" not in begin and b"\r" not in begin:
-                begin += file.read(LONGEST_HEADER + 1 - len(begin))
-        if len(begin) > LONGEST_HEADER:
-            raise SourceError(f"The first line of {self._path} has more than {LONGEST_HEADER:,} bytes; at most so many "
-                              "are read. Check that its lines end, and leave out columns that are not needed.")
-        if begin.startswith(_COMPRESSED):
-            raise SourceError(f"{self._path} is compressed, and its name does not say how. Call it .csv.gz, .csv.bz2, "
-                              ".csv.xz or .csv.zst.")
-        if begin.startswith(_ZIP):
-            raise SourceError(f"{self._path} is a zip or an Excel workbook, whatever its name says. Call it .zip, or "
-                              "set source.format to 'excel'.")
-        self._encoding = self._encoding_of(begin)
-        if b"\0" in begin and not self._encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
-            order = "be" if begin[::2].count(0) > begin[1::2].count(0) else "le"
-            if (stray := stray_zeros(begin)) is not None:
-                raise SourceError(f"{self._path} {stray}.")
-            raise SourceError(f"{self._path} holds bytes that are no text; it is no CSV file, or UTF-16 without a byte "
-                              f"order mark: set source.format to what it is, or source.encoding to 'utf-16-{order}'.")
-        mark = codecs.BOM_UTF8 if self._encoding == "utf-8" and begin.startswith(codecs.BOM_UTF8) else b""
-        written = codecs.getincrementaldecoder(self._encoding)().decode(begin[len(mark):])
-        written = written.removeprefix("\ufeff")
-        lines = StringIO(written, newline="").readlines()
-        skipped = self._source.skip_lines
-        delimiter = self._source.delimiter
-        if skipped < len(lines) and (declared := SEPARATOR_LINE.fullmatch(lines[skipped].strip('\r\n"'))):
-            delimiter = delimiter or declared[1]
-            skipped += 1
-        found: _Head | None = None
-        widest = 0
-        """Columns of what has too many of them to be looked at."""
-        for mark_between in [delimiter] if delimiter else DELIMITERS:
-            records = first_records(lines[skipped:], mark_between)
-            names = put_together([[name.strip() for name in record] for record, _ in records],
-                                 self._source.header_rows)
-            if (columns := max(map(len, names), default=0)) > MOST_COLUMNS:
-                widest = max(widest, columns)
-                continue
-            is_header = fits(plan, dataset, list(self._constant))
-            number = header_line(names, is_header, plan) if not self._source.skip_lines else header_line(names, any)
-            number = min(max(number, self._source.header_rows - 1), max(len(names) - 1, 0))
-            head = _Head(names[number] if names else [], mark_between, 0, len(mark), 0)
-            if names:
-                below = [record for record, _ in records[number + 1:number + 20] if any(record)]
-                while head.names and not head.names[-1] and len(head.names) > 1:
-                    head.names.pop()
-                extra = max((len(record) - len(head.names) for record in below), default=0)
-                is_trailing = below and all(not any(map(str.strip, record[len(head.names):])) for record in below)
-                taken = sum(count for _, count in records[:number + 1])
-                offset = sum(len(line) for line in lines[:skipped + taken])
-                head = _Head(head.names, mark_between, max(extra, 0) if is_trailing else 0, len(mark), offset,
-                             written[:offset], skipped + taken - 1)
-            if is_header(head.names):
-                return head
-            if found is None or held(head.names, plan) > held(found.names, plan):
-                found = head
-        check_columns(widest, self._path)
-        return found or _Head([], ",", 0, 0, 0)
+            return file.read()
 
-    def _encoding_of(self, begin: bytes) -> str:
-        """How the file is written; UTF-16 shows itself by its byte order mark, and UTF-8 beside files in the declared
-        encoding by its bytes."""
-        if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
-            return "utf-16"
-        if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
-            return "utf-32"
-        declared = codecs.lookup(self._source.encoding).name
-        if begin.startswith(codecs.BOM_UTF8) or declared in ("utf-8", "utf-8-sig"):
-            return "utf-8"
-        if declared.startswith(("utf-16", "utf-32", "utf-7")):
-            return self._source.encoding
-        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
-            whole = file.read()
-        return "utf-8" if is_utf_8(whole, declared) else self._source.encoding
-
-    def _read(self, head: "_Head", columns: Sequence[str], broken: list[pv.InvalidRow],
+    def _read(self, head: Head, columns: Sequence[str], broken: list[pv.InvalidRow],
               in_order: bool) -> tuple[pa.Table, int]:
         """Columns as text, each distinct one of a block once, and how many lines that are not blank the file has below
         its header; lines with too many or too few values are left out and collected.
@@ -310,7 +222,7 @@ class CsvTable:
                     raise content.problem
             return table, content.lines
 
-    def _swallowed(self, head: "_Head") -> list[tuple[int, list[str]]]:
+    def _swallowed(self, head: Head) -> list[tuple[int, list[str]]]:
         """Places of the records, from 0, in which a value holds lines of the table, which a quotation mark without its
         twin does; and the lines of each."""
         broken: list[pv.InvalidRow] = []
@@ -413,10 +325,9 @@ class CsvTable:
     def _split(self, line: str) -> list[str]:
         return next(csv.reader([line], delimiter=self._delimiter), [])
 
-    def _unended(self, head: "_Head") -> int:
+    def _unended(self, head: Head) -> int:
         """The line, from 1, in which a value of very many lines begins; 0 where there is none."""
-        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
-            lines = StringIO(file.read().decode(self._encoding, errors="replace"), newline="").readlines()
+        lines = StringIO(self._content().decode(self._encoding, errors="replace"), newline="").readlines()
         del lines[:head.skipped]
         before = taken = 0
         reader = csv.reader(lines, delimiter=self._delimiter)
@@ -437,41 +348,6 @@ class CsvTable:
             place, values = table.column_names.index(name), pa.array(column.where(column.notna(), ""), pa.string())
             table = table.set_column(place, name, pa.chunked_array([values]).cast(table[name].type))
         return table
-
-    def _wrong_encoding(self, error: Exception) -> SourceError:
-        if self._encoding == "utf-16" and "BOM" not in str(error):
-            return SourceError(f"{self._path} begins as utf-16 text and is damaged: {error}. Write it again.")
-        if "BOM" in str(error):
-            return SourceError(f"{self._path} has no byte order mark. Set source.encoding to 'utf-16-le' or "
-                               "'utf-16-be', or to 'utf-8' if it is no UTF-16.")
-        if self._source.encoding not in ("utf-8", "utf-8-sig"):
-            return SourceError(f"{self._path} is no {self._source.encoding} text: {error}. Set source.encoding, as in "
-                               "'utf-8'.")
-        with opened(self._filesystem, self._path, self._source.most_unpacked_gb) as file:
-            content = file.read()
-        if spoilt := nearly_utf_8(content):
-            return SourceError(f"{self._path} {spoilt}.")
-        readings = readings_of(content)
-        return SourceError(f"{self._path} is no utf-8 text: {error}. Set source.encoding, as in {readings}; files in "
-                           "UTF-8 beside it are read as such.")
-
-
-@dataclass(frozen=True)
-class _Head:
-    """The beginning of a CSV file."""
-
-    names: list[str]
-    delimiter: str
-    extra: int
-    """Values of each row beyond the header, all of them empty."""
-    mark: int
-    """Bytes of the byte order mark."""
-    offset: int
-    """Characters up to the first row."""
-    above: str = ""
-    """The text up to the first row."""
-    skipped: int = 0
-    """Lines above the header."""
 
 
 class _Counted:
@@ -519,26 +395,3 @@ class _Counted:
 def _shape(value: str) -> str:
     """A value with the same sign for all digits and for all letters."""
     return re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "9", value.strip()))
-
-
-def first_records(lines: Sequence[str], delimiter: str) -> list[tuple[list[str], int]]:
-    """The first records of a CSV file with the number of lines that each takes; one that does not end, or that is too
-    long, is left out with all that follow."""
-    taken = 0
-
-    def counted() -> Iterator[str]:
-        nonlocal taken
-        for line in lines:
-            taken += 1
-            yield line
-
-    reader, found, before = csv.reader(counted(), delimiter=delimiter), list[tuple[list[str], int]](), 0
-    try:
-        for record in reader:
-            found.append((record, taken - before))
-            before = taken
-            if len(found) > 2 * LOOKED_THROUGH:
-                break
-    except csv.Error:
-        pass
-    return found

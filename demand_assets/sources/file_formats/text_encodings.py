@@ -4,14 +4,21 @@ import codecs
 import contextlib
 import re
 import unicodedata
+from collections.abc import Callable
+
+from demand_assets.forecasting.contract.source import SourceError
+from demand_assets.forecasting.dataset.demand.source_entries import FileSource
 
 _FEW_WRONG = 0.1
 """Of the letters beyond ASCII; in a text of another encoding nearly all are wrong."""
 _FEW_ZEROS = 0.01
 """Of the bytes; as many and more make no text."""
 _WESTERN = ("cp1252", "cp1250")
-_ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "cp949", "cp1255", "cp1256", "cp874", "cp1254",
-              "mac_roman", "cp850", "cp852", "cp857", "iso8859_2", "koi8_r", "cp866", "cp737")
+ENCODINGS = (*_WESTERN, "cp1251", "cp1253", "cp932", "gb18030", "euc_jp", "big5", "cp949", "cp1255", "cp1256", "cp874",
+             "cp1254", "iso8859_2", "mac_roman", "cp850", "cp852", "cp857", "koi8_r", "cp866", "cp737")
+"""In which text is looked at that is no UTF-8; of equally good ones the first counts."""
+BEFORE_WINDOWS = ENCODINGS.index("mac_roman")
+"""From which on they are those of Mac and DOS, which are told by how seldom their letters are."""
 _BYTES_LOOKED_AT = 1 << 18
 _WORDS_LOOKED_AT = 200
 _READINGS = 5
@@ -32,6 +39,60 @@ _NOT_IN_ONE_WORD = {"HALFWIDTH", "CJK"}
 def _is_letter(letter: str) -> bool:
     """Whether it is a letter, or a vowel that stands on one."""
     return letter.isalpha() or unicodedata.category(letter).startswith("M")
+
+
+def encoding_of(begin: bytes, source: FileSource, path: str, content: Callable[[], bytes]) -> str:
+    """How the file is written; UTF-16 shows itself by its byte order mark, and UTF-8 beside files in the declared
+    encoding by its bytes.
+
+    Args:
+        content: all of the file.
+    Raises: SourceError: it holds bytes that are no text. LookupError: there is no such encoding as is declared.
+    """
+    encoding = _encoding_of(begin, source.encoding, content)
+    if b"\0" in begin and not encoding.lower().startswith(("utf-16", "utf_16", "utf16", "utf-32")):
+        order = "be" if begin[::2].count(0) > begin[1::2].count(0) else "le"
+        if (stray := stray_zeros(begin)) is not None:
+            raise SourceError(f"{path} {stray}.")
+        raise SourceError(f"{path} holds bytes that are no text; it is no CSV file, or UTF-16 without a byte "
+                          f"order mark: set source.format to what it is, or source.encoding to 'utf-16-{order}'.")
+    return encoding
+
+
+def _encoding_of(begin: bytes, declared: str, content: Callable[[], bytes]) -> str:
+    if begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not begin.startswith(codecs.BOM_UTF32_LE):
+        return "utf-16"
+    if begin.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    name = codecs.lookup(declared).name
+    if begin.startswith(codecs.BOM_UTF8) or name in ("utf-8", "utf-8-sig"):
+        return "utf-8"
+    if name.startswith(("utf-16", "utf-32", "utf-7")):
+        return declared
+    return "utf-8" if is_utf_8(content(), name) else declared
+
+
+def wrong_encoding(error: Exception, read_as: str, source: FileSource, path: str,
+                   content: Callable[[], bytes]) -> SourceError:
+    """What is told of a file that could not be read in an encoding, with what to do.
+
+    Args:
+        content: all of the file.
+    """
+    if read_as == "utf-16" and "BOM" not in str(error):
+        return SourceError(f"{path} begins as utf-16 text and is damaged: {error}. Write it again.")
+    if "BOM" in str(error):
+        return SourceError(f"{path} has no byte order mark. Set source.encoding to 'utf-16-le' or "
+                           "'utf-16-be', or to 'utf-8' if it is no UTF-16.")
+    if source.encoding not in ("utf-8", "utf-8-sig"):
+        return SourceError(f"{path} is no {source.encoding} text: {error}. Set source.encoding, as in "
+                           "'utf-8'.")
+    found = content()
+    if spoilt := nearly_utf_8(found):
+        return SourceError(f"{path} {spoilt}.")
+    readings = readings_of(found)
+    return SourceError(f"{path} is no utf-8 text: {error}. Set source.encoding, as in {readings}; files in "
+                       "UTF-8 beside it are read as such.")
 
 
 def plausible(text: str) -> float:
@@ -78,7 +139,7 @@ def readings_of(content: bytes) -> str:
     word = max(words or [b"\x80"], key=lambda one: sum(byte > 127 for byte in one))
     is_foreign = sum(byte > 127 for byte in word) > len(word) / 2  # in the west few letters of a word have accents
     found = []
-    for encoding in _ENCODINGS:
+    for encoding in ENCODINGS:
         try:
             whole = content.decode(encoding)
             found.append((encoding, word.decode(encoding), plausible(whole), _dos_or_mac(encoding, whole)))

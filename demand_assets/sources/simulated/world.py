@@ -105,22 +105,18 @@ class World:
 
     def demand(self, region_item: RegionItem, first: int, last: int) -> Floats:
         """Units sold in each period from the number ``first`` to ``last``: counts, zero while out of stock."""
-        numbers = np.arange(first, last + 1, dtype=np.int64)
-        years = period_dates(numbers, self._frequency).astype("datetime64[Y]").astype(np.int64) + 1970
-        return np.concatenate([self._demand_of_year(region_item, int(year)) for year in np.unique(years)])[
-            self._position_in_year(int(first)):][:len(numbers)]
+        years, span = self._years(first, last)
+        return np.concatenate([self._demand_of_year(region_item, year) for year in years])[span]
 
-    def stocked(self, region_item: RegionItem, first: int, last: int, share: float) -> "Stocked":
+    def stocked(self, region_item: RegionItem, first: int, last: int, share: float) -> Stocked:
         """What was wanted, sold and left in each period from the number ``first`` to ``last``, where deliveries are
         made for what is usually sold, so that items run out when more is wanted: before holidays, during promos.
 
         Args:
             share: of the periods of a year, so many end out of stock for want of a delivery.
         """
-        numbers = np.arange(first, last + 1, dtype=np.int64)
-        years = np.unique(period_dates(numbers, self._frequency).astype("datetime64[Y]").astype(np.int64) + 1970)
-        parts = [self._stocked_in_year(region_item, int(year), share) for year in years]
-        span = slice(start := self._position_in_year(int(first)), start + len(numbers))
+        years, span = self._years(first, last)
+        parts = [self._stocked_in_year(region_item, year, share) for year in years]
         return Stocked(*(np.concatenate(values)[span] for values in zip(*parts, strict=True)))
 
     def climate(self, region: str, dates: Dates) -> Floats:
@@ -192,9 +188,12 @@ class World:
                                     6 if self._frequency == "D" else 1)
         return wanted, out_of_stock == 1
 
-    def _position_in_year(self, number: int) -> int:
-        year = int(period_dates(np.array([number]), self._frequency).astype("datetime64[Y]").astype(np.int64)[0]) + 1970
-        return number - int(_numbers_of_year(year, self._frequency)[0])
+    def _years(self, first: int, last: int) -> tuple[list[int], slice]:
+        """The years that have the periods from one number to another, and where in all of their periods these are."""
+        dates = period_dates(np.array([first, last], dtype=np.int64), self._frequency)
+        begin, end = (dates.astype("datetime64[Y]").astype(np.int64) + 1970).tolist()
+        start = first - int(_numbers_of_year(begin, self._frequency)[0])
+        return list(range(begin, end + 1)), slice(start, start + last - first + 1)
 
     def _year_season(self, traits: Traits, dates: Dates) -> Floats:
         return 1 + traits.year_size * np.sin(2 * np.pi * (_day_of_year(dates) / 365.25 - traits.year_phase))

@@ -18,7 +18,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem, pooled_na
 from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import Attributes
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset
-from demand_assets.forecasting.dataset.models.gate_entries import Gate, GateRule
+from demand_assets.forecasting.dataset.models.gate_margins import Gate, GateRule
 from demand_assets.forecasting.store.demand_store import ATTRIBUTES
 from demand_assets.forecasting.store.journal import Journal
 from demand_assets.pipeline.outcomes import RequestedBy

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.sources import open_source
 from tests.demand_assets.sources.shop import file_dataset, write_items
 
@@ -27,8 +28,10 @@ def catalogue(path, rows, **rules):
 
 @pytest.mark.parametrize("name", ["Total", "TOTAL", "Gesamt", "Grand total", "All items"])
 def test_a_total_over_items_is_told(tmp_path, name):
-    notices = catalogue(tmp_path, table(["a", "b"], ["x", "y"], total_item=name)).notices
+    found = catalogue(tmp_path, table(["a", "b"], ["x", "y"], total_item=name))
 
+    notices = found.notices
+    assert found.totals == {("item", name)}
     assert len(notices) == 1
     assert f"The item {name!r} is the sum of the others" in notices[0]
     assert f"rules.leave_out_items = [{name!r}]" in notices[0]
@@ -53,6 +56,11 @@ def test_the_advice_leaves_it_out(tmp_path):
 
     assert found.notices == ()
     assert [one.key for one in found.region_items] == ["a|x", "a|y", "b|x", "b|y"]
+
+
+def test_rules_that_leave_out_every_item_are_said(tmp_path):
+    with pytest.raises(SourceError, match=r"no region-item left: rules\.leave_out_regions and"):
+        catalogue(tmp_path, table(["a"], ["x", "y"]), leave_out_items=("x", "y"))
 
 
 def test_names_to_leave_out_have_one_form_and_those_that_are_none_are_told(tmp_path):

@@ -62,6 +62,14 @@ def test_a_query_and_an_expression(url):
     assert source.read([NORTH_7])["demand"].tolist()[:3] == [10, 20, 30]
 
 
+def test_a_table_without_a_region_item_that_can_be_used_is_refused(tmp_path):
+    url = f"sqlite:///{tmp_path}/nameless.db"
+    fill(url, sales().assign(article=""))
+
+    with pytest.raises(SourceError, match="no region-item that can be used; the first is region"):
+        source_of(url).catalogue()
+
+
 def test_names_that_are_numbers(tmp_path):
     url = f"sqlite:///{tmp_path}/numbers.db"
     fill(url, sales().assign(shop=1, article=[7, 8] * 8))

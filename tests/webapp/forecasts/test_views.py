@@ -85,6 +85,15 @@ def test_a_class_that_is_not_installed_leaves_the_boosters_and_the_page_says_so(
     assert "20.0 %" not in words
 
 
+def test_a_driver_whose_plan_is_missing_is_named_under_the_chart_and_other_assumptions_are_not(
+        client: FlaskClient) -> None:
+    soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=7"))
+
+    told = text_of(soup.select_one("#not-planned"))
+    assert "is not known for" in told
+    assert "is planned unless a scenario says otherwise" not in told
+
+
 def test_the_chart_has_history_and_forecast_and_the_table_the_same_numbers(client: FlaskClient,
                                                                            promoted: FakeRegistry) -> None:
     soup = page(client.get(f"/forecasts?ri={KETTLE.key}&horizon=3"))

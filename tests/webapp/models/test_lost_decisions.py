@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
-from demand_assets.forecasting.registry.registry import RegisteredVersion
+from demand_assets.forecasting.registry.registered_models import RegisteredVersion
 from demand_assets.forecasting.registry.session import RegistryDownError
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.conftest import KETTLE, ODD, REGION_ITEMS, Background, ask_for_retrain, page, post, text_of

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
 from tests.webapp.api.conftest import Program, problem_of, token_for

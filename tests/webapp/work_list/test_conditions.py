@@ -20,7 +20,7 @@ from webapp.accuracy.judged_forecasts import Judged
 from webapp.accuracy.past_forecasts import Standing, keep_forecasts
 from webapp.db.database import db, now, writing
 from webapp.retrains.requests import store
-from webapp.stored_forecasts.overview_facts import outside_in_a_row, tell_demand
+from webapp.stored_forecasts.last_year_accuracy_and_moves import outside_in_a_row, tell_demand
 from webapp.tables import Override, RegionItemRow, Retrain, RetrainItem, SavedScenario
 
 ANOTHER = RegionItem("south", "kettle")

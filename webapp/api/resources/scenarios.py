@@ -32,7 +32,7 @@ from webapp.http.problems import PREFIX, problem
 from webapp.overrides.wanted_override import OverrideError
 from webapp.pages.long_names import in_full
 from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, UndecidedError, apply
-from webapp.scenarios.applying.situation import OnChanged, OnOverrides
+from webapp.scenarios.applying.wanted_overrides import OnChanged, OnOverrides
 from webapp.scenarios.editor.driver_changes import MOST_CHANGES
 from webapp.scenarios.editor.form import check_complete, parse_editor
 from webapp.scenarios.queue import compute_or_want

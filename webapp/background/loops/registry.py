@@ -1,15 +1,18 @@
 """The model registry and the app's rows: new production versions come in, roll backs and pins go out."""
 
+from typing import Protocol
+
 from demand_assets.forecasting.registry.session import RegistryDownError
 from webapp.background.pacing import QUIET, Paced
 from webapp.db.written_since import rest_of
-from webapp.models.actions import carry_out
-from webapp.models.lost_decisions import LostDecisions
-from webapp.models.lost_files import CacheWatch
-from webapp.models.new_pooled_versions import PooledWatch
-from webapp.models.new_versions import Registry, Watch
-from webapp.models.registry_changes import ChangeSign
-from webapp.models.versions_in_registry import RegisteredVersions
+from webapp.models.actions import ActingRegistry, carry_out
+from webapp.models.lost_decisions import ListsVersionsOfRequest, LostDecisions
+from webapp.models.lost_files import LostFiles
+from webapp.models.new_pooled_versions import NewPooledVersions, PooledRegistry
+from webapp.models.new_versions import NewVersions
+from webapp.models.registry_change_sign import ChangeSign
+from webapp.models.registry_follower import ListsModels, RegistryFollower
+from webapp.models.versions_in_registry import ListsVersions, RegisteredVersions
 from webapp.services import Services
 from webapp.serving.model_files import ModelFiles
 from webapp.systems.signs_of_life import Heard
@@ -33,6 +36,10 @@ ACT_SECONDS = 0.5
 """How often is looked for a roll back or a pin that a person asked for."""
 
 
+class Registry(ListsModels, PooledRegistry, ListsVersions, ListsVersionsOfRequest, ActingRegistry, Protocol):
+    """What the app asks of the model registry; every method raises RegistryDownError when it does not answer."""
+
+
 class RegistryLoop:
     """Production versions of the registry -> announced versions."""
 
@@ -42,11 +49,12 @@ class RegistryLoop:
         self._acts = Paced(ACT_SECONDS)
         self._heard = Heard("mlflow")
         self._rest_of_acts, self._rest = (rest_of(services.settings.database_url, RETRY_SECONDS) for _ in range(2))
-        self._watch = Watch(registry, services, files)
-        self._pooled_watch = PooledWatch(registry, services, files)
+        self._follower = RegistryFollower(registry, services.models)
+        self._new_versions = NewVersions(services, files)
+        self._new_pooled_versions = NewPooledVersions(registry, services, files)
         self._registered = RegisteredVersions(registry)
         self._lost_decisions = LostDecisions(registry)
-        self._cache_watch = CacheWatch(services)
+        self._lost_files = LostFiles(services)
         self._cache = Paced(CACHE_SECONDS)
         self._look = Paced(LOOK_SECONDS)
         self._sign = ChangeSign(services.settings.mlflow_database_file)
@@ -64,9 +72,9 @@ class RegistryLoop:
         try:
             self._carry_out_acts()
             if self._cache.is_due():
-                self._cache_watch.look()
+                self._lost_files.look()
                 self._is_announcing = True
-            if (self._look.seconds_left < LOOK_SECONDS - EARLY_SECONDS and not self._watch.is_busy
+            if (self._look.seconds_left < LOOK_SECONDS - EARLY_SECONDS and not self._follower.is_busy
                     and self._sign.has_changed):
                 self._look.again()
             if looked := self._look.is_due():
@@ -97,18 +105,18 @@ class RegistryLoop:
             self._look.again()  # what it changed is seen at once
 
     def _may_have_changed(self) -> bool:
-        if not self._watch.is_settled:
+        if not self._follower.is_settled:
             self._sign.forget()
         return self._sign.must_be_asked()
 
     def _look_or_begin(self) -> None:
         """Look for what changed; as long as not everything was seen once, see the next part of it instead."""
-        if self._watch.is_new_here:
-            if self._watch.sweep():
+        if self._follower.is_new_here:
+            if self._follower.sweep():
                 self.sweep.start()
-        elif not self._watch.look():
+        elif not self._follower.look():
             self.sweep.again()
-        if self._watch.is_busy:
+        if self._follower.is_busy:
             self._look.start(BUSY_LOOK_SECONDS)
 
     def _announce(self, is_anything_new: bool) -> None:
@@ -116,15 +124,15 @@ class RegistryLoop:
         seconds = self._look.seconds_left or LOOK_SECONDS / 2
         if is_anything_new or self._is_announcing:
             self._is_announcing = False
-            self._pooled_watch.announce_wanted()
-            self._is_announcing = self._watch.announce_wanted(seconds)
+            self._new_pooled_versions.announce_wanted()
+            self._is_announcing = self._new_versions.announce_wanted(seconds)
         if not self._is_announcing:
-            self._watch.note_swept(seconds)
+            self._follower.note_swept(seconds)
 
     def ask_something_else(self) -> bool:
         """Whether the registry was asked one thing besides what changed: all versions, those of a retrain that was
         closed here, the pooled model, models that a sweep missed, a sweep."""
-        if not self._watch.is_new_here and self._registered.is_due():
+        if not self._follower.is_new_here and self._registered.is_due():
             self._registered.read_some()
             return True
         if self._lost_decisions.is_due():
@@ -132,19 +140,19 @@ class RegistryLoop:
             return True
         if self.pooled.is_due() and self._pooled_sign.must_be_asked():
             try:
-                self._pooled_watch.look()
+                self._new_pooled_versions.look()
             except RegistryDownError:
                 self.pooled.again()
                 self._pooled_sign.forget()
                 raise
             return True
-        if self._watch.is_any_missing and not self._sweeping:
-            self._watch.ask_for_missing()
+        if self._follower.is_any_missing and not self._sweeping:
+            self._follower.ask_for_missing()
             return True
-        if self._sweeping or (not self._watch.is_new_here and self.sweep.is_due()):
+        if self._sweeping or (not self._follower.is_new_here and self.sweep.is_due()):
             self._sweeping = True
-            if self._watch.sweep():
+            if self._follower.sweep():
                 self._sweeping = False
-                self._pooled_watch.forget_others()
+                self._new_pooled_versions.forget_others()
             return True
         return False

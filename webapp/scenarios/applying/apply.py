@@ -14,7 +14,7 @@ from webapp.overrides.wanted_override import LONGEST_COMMENT, OverrideError
 from webapp.pages.reader_locale import number
 from webapp.region_items.rows import locked_region_items
 from webapp.scenarios import states
-from webapp.scenarios.applying.situation import ON_CHANGED, ON_OVERRIDES, OnChanged, OnOverrides, situation_of
+from webapp.scenarios.applying.wanted_overrides import ON_CHANGED, ON_OVERRIDES, OnChanged, OnOverrides, situation_of
 from webapp.scenarios.repository import recorded_name
 from webapp.tables import Override, SavedScenario
 

@@ -14,7 +14,7 @@ from webapp.language.translations import ngettext as _n
 from webapp.overrides.wanted_override import OverrideError
 from webapp.pages.reader_locale import number
 from webapp.scenarios.applying.apply import ChangedSinceSeenError, Decided, apply
-from webapp.scenarios.applying.situation import (
+from webapp.scenarios.applying.wanted_overrides import (
     ON_CHANGED,
     ON_OVERRIDES,
     OnChanged,

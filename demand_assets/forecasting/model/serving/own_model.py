@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from demand_assets.forecasting.challengers.model_classes import ChallengerError
-from demand_assets.forecasting.contract.recipes import CODE_VERSION, Recipe
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
+from demand_assets.forecasting.contract.recipes import Recipe
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demand_assets.forecasting.contract.recipes import CODE_VERSION
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.stored_drivers import drivers_in, with_every_driver

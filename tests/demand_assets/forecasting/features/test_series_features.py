@@ -8,7 +8,7 @@ from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.features.inspected_features import features_columns
 from demand_assets.forecasting.features.series_features import series_features
-from demand_assets.forecasting.series.planned_drivers import future_drivers
+from demand_assets.forecasting.series.planned_drivers import NotPlanned, future_drivers
 from demand_assets.forecasting.validation.schemas import DemandFeatures
 from tests.demand_assets.forecasting.conftest import HERE, KETTLES, daily_demand, weekly_demand
 
@@ -114,6 +114,7 @@ class TestFutureDrivers:
         assert completed["promo"].iloc[130:132].tolist() == demand["promo"].iloc[130:132].tolist()
         assert completed["promo"].iloc[132:].tolist() == [0.0, 0.0]
         assert sentences == ("promo is not known for 2 of 4 periods: “no” is assumed.",)
+        assert isinstance(sentences[0], NotPlanned)
 
     def test_repeat_last_goes_on_from_the_last_known(self, weekly: Dataset) -> None:
         completed, _ = future_drivers(weekly_demand(130), weekly, horizon=4)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from demand_assets.forecasting.dataset.models.gate_entries import Gate
+from demand_assets.forecasting.dataset.models.gate_margins import Gate
 from demand_assets.forecasting.gate.gate import Contestant, judge
 from demand_assets.forecasting.series.metrics import in_percent
 

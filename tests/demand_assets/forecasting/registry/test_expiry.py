@@ -21,7 +21,7 @@ from demand_assets.forecasting.registry.expiry import (
     remove_runs,
     spare,
 )
-from demand_assets.forecasting.registry.pins_and_roll_backs import ActRefusedError
+from demand_assets.forecasting.registry.promotions_pins_and_roll_backs import ActRefusedError
 from demand_assets.forecasting.registry.registry import Registry
 from demand_assets.forecasting.registry.session import NotRegisteredError, RegistryDownError
 from demand_assets.forecasting.registry.version_files import local_path

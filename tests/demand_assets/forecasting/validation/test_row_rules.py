@@ -303,7 +303,7 @@ class TestOddStamps:
 class TestNumbersThatStandForUnknown:
     DEMAND = (*[5.0, 7.0, 9.0, 11.0] * 10, 9999.0, 9999.0)
 
-    @pytest.mark.parametrize("value", [999.0, 9999.0, 99999.99, 9999999.0, 999999999.0, -1.0, -999.0])
+    @pytest.mark.parametrize("value", [999.0, 9999.0, 99999.99, 9999999.0, 999999999.0, -1.0, -9.0, -999.0])
     def test_in_demand_are_told_and_the_advice_works(self, value):
         rows = raw(days(42), [*self.DEMAND[:40], value, value])
         notice = next(one for one in validate(rows).notices if "looks like" in one)
@@ -316,7 +316,7 @@ class TestNumbersThatStandForUnknown:
         assert declared.quarantine.empty
         assert not [one for one in declared.notices if "looks like" in one]
 
-    @pytest.mark.parametrize("value", [9999.0, 9999999.0, -1.0])
+    @pytest.mark.parametrize("value", [9999.0, 9999999.0, -1.0, -9.0])
     def test_in_drivers_are_told_and_the_advice_works(self, value):
         visits = [*range(100, 140), value, value]
         rows = raw(days(42), visits=visits)

@@ -113,6 +113,17 @@ def test_a_column_of_percents_is_a_driver_of_numbers(tmp_path: Path, written: Ca
     assert validated.demand["discount"].max() == pytest.approx(80.5 if delimiter == ";" else 80)
 
 
+@pytest.mark.parametrize("value", [-9, 9999])
+def test_a_number_of_a_driver_that_means_not_known_is_declared_as_the_validation_would_advise(tmp_path: Path,
+                                                                                              value: int) -> None:
+    draft = proposed(tmp_path, temperature=lambda place, which, units: value if place in (5, 33) else 10 + place % 9)
+
+    (driver,) = draft.drivers
+    placeholders, why = driver["placeholders"]
+    assert placeholders == [value]
+    assert "lies far from all others (4 rows)" in why
+
+
 def test_texts_with_a_percent_among_them_stay_texts(tmp_path: Path) -> None:
     draft = proposed(tmp_path, tier=lambda place, which, units: ["5 %", "gold", "20 %"][(place + which) % 3])
 

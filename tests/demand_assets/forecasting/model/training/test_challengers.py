@@ -187,8 +187,10 @@ def test_a_class_that_cannot_be_stored_is_out_before_it_costs_the_training(train
 
 @pytest.mark.parametrize(("code", "words"), [
     (plugin(fit="raise RuntimeError('no licence')"), "failed to fit: RuntimeError: no licence"),
-    (plugin(fit="raise SystemExit('no licence')"), "failed to fit: it would have ended the program (SystemExit: no licence)"),
-    (plugin("raise SystemExit('no licence')"), "failed to forecast: it would have ended the program (SystemExit: no licence)"),
+    (plugin(fit="raise SystemExit('no licence')"),
+     "failed to fit: it would have ended the program (SystemExit: no licence)"),
+    (plugin("raise SystemExit('no licence')"),
+     "failed to forecast: it would have ended the program (SystemExit: no licence)"),
     (plugin("raise KeyError('x')"), "failed to forecast: KeyError: 'x'"),
     (plugin("return np.full(history.horizon, np.nan)"), "answered 4 forecasts that are no numbers"),
     (plugin("return np.full(history.horizon, np.inf)"), "answered 4 forecasts that are no numbers"),

@@ -14,7 +14,7 @@ from tests.webapp.conftest import KETTLE, LAST_DAY, Background, demand_of
 from tests.webapp.fakes import FakeRegistry
 from webapp.accuracy.past_forecasts import past_forecasts
 from webapp.db.database import db
-from webapp.stored_forecasts.overview_facts import tell_errors_in_money
+from webapp.stored_forecasts.last_year_accuracy_and_moves import tell_errors_in_money
 from webapp.tables import RegionItemRow
 
 

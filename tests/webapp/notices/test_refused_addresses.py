@@ -8,7 +8,7 @@ from flask import Flask
 
 from tests.webapp.conftest import EMAIL
 from tests.webapp.notices.builders import Receiver, deliveries, hook, say, send
-from webapp.notices.receivers import REFUSED, is_refused
+from webapp.notices.refused_addresses import REFUSED, is_refused
 
 
 @pytest.mark.parametrize(("address", "refused"), [

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from webapp.models import registry_changes as change_sign
-from webapp.models.registry_changes import ChangeSign
+from webapp.models import registry_change_sign as change_sign
+from webapp.models.registry_change_sign import ChangeSign
 
 
 @pytest.fixture

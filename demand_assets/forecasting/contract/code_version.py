@@ -1,0 +1,3 @@
+"""The version of the code that trains: raised whenever the same data and recipe would give another model."""
+
+CODE_VERSION = "15"
