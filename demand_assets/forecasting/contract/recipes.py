@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-CODE_VERSION = "14"
+CODE_VERSION = "15"
 """Raised whenever the same data and recipe would give another model."""
 Scale = Literal["log", "tweedie", "mix"]
 Drivers = Literal["log_linear", "boosted", "mean"]
