@@ -485,8 +485,7 @@ class SummedParts:
         return cls(header["size"], header["inflation"], ahead, errors, sizes, header["size"])
 
     def take_spread(self, header: Mapping[str, Any], take: Callable[[int, int], Floats]) -> None:
-        """Read what ``packed_spread`` gave; of what an earlier release stored, nothing. Arguments as for ``unpacked``.
-        """
+        """Read what ``packed_spread`` gave; what earlier releases stored has none. Arguments as for ``unpacked``."""
         if "lacking" in header:
             for rows in self.ahead.values():
                 rows[_BOUND_ROWS:] = take(_SPREAD_ROWS, rows.shape[1])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -247,7 +248,7 @@ class TestDeciles:
             actuals.append(actual)
         return errors, actuals
 
-    DRAWS = {
+    DRAWS: ClassVar[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]]] = {
         "heavy tails": lambda rng, mean: mean * np.exp(0.5 * rng.standard_t(4, len(mean))) / 1.2,
         "counts": lambda rng, mean: rng.poisson(mean).astype(float),
         "sparse": lambda rng, mean: (rng.random(len(mean)) < 0.3) * rng.gamma(1.5, mean / 0.45),
