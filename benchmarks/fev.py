@@ -3,8 +3,7 @@
     python -m benchmarks.fev [--tasks rossmann_1D,rossmann_1W,walmart,m5_1D] [--every 10] [--json out.json]
 
 Seasonal naive is forecast for all series first: how near it comes to its published error says how exactly the task is
-rebuilt. The product forecasts every k-th series, as served: pooled model and own share. Its point forecast stands for
-the median, and the other deciles are read between the bounds of its intervals.
+rebuilt. The product forecasts every k-th series, as served: pooled model and own share, with its nine deciles.
 """
 
 import argparse
@@ -12,7 +11,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from statistics import NormalDist
 from time import perf_counter
 from typing import Any
 
@@ -21,14 +19,15 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support.decile_shares import shares_at_deciles
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import cpu_seconds
 from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SetError
-from benchmarks.support.sets.fev_tasks import DECILES, TASKS, Series, mase_of, shown, sql_of, wape_of
+from benchmarks.support.sets.fev_tasks import TASKS, Series, mase_of, shown, sql_of, wape_of
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.model.backtest import judged_origins
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
-from demand_assets.forecasting.model.intervals import LEVELS, Calibration
+from demand_assets.forecasting.model.intervals import Calibration
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.training.own_model import judged_windows, train_with_windows
 from demand_assets.forecasting.model.training.pooled_model import train_pooled
@@ -73,7 +72,8 @@ def measured(series: Series, every: int, cores: int = 1) -> dict[str, Any]:
     """Seasonal naive of all series, and the product's errors on every k-th, as JSON; None where nothing is forecast.
 
     ``naive_wape, naive_mase`` are of all series, ``naive_wape_of_sample`` of those that the product forecasts, as are
-    ``wape``, ``wape_pooled`` (without the own share), ``sql`` and ``coverage_80``. Errors are means over windows.
+    ``wape``, ``wape_pooled`` (without the own share), ``sql`` and ``between_p10_and_p90``; ``deciles`` has the shares
+    of actuals strictly below each decile, and at or below it. Errors are means over windows.
 
     Args:
         every: one series in so many is forecast; 0 for none.
@@ -82,8 +82,8 @@ def measured(series: Series, every: int, cores: int = 1) -> dict[str, Any]:
     actual, naive, scales = series.actual, series.seasonal_naive, series.scales
     found = {"naive_wape": _rounded(wape_of(actual, naive).mean(), 6),
              "naive_mase": _rounded(mase_of(actual, naive, scales).mean(), 6), "series": len(series.region_items),
-             "naive_wape_of_sample": None, "wape": None, "wape_pooled": None, "sql": None, "coverage_80": None,
-             "every": every, "sample": 0, "left_out": {}, "wape_by_window": [], "cpu_seconds": None,
+             "naive_wape_of_sample": None, "wape": None, "wape_pooled": None, "sql": None, "between_p10_and_p90": None,
+             "every": every, "sample": 0, "left_out": {}, "wape_by_window": [], "cpu_seconds": None, "deciles": {},
              **shown(series.task)}
     if not every:
         return found
@@ -97,12 +97,14 @@ def measured(series: Series, every: int, cores: int = 1) -> dict[str, Any]:
     actual, naive, scales = (values[:, kept] for values in (actual, naive, scales))
     of_windows = wape_of(actual, point)
     known = ~np.isnan(actual)
+    shares = shares_at_deciles(actual[known], deciles[known])
     inside = (actual >= deciles[..., 0]) & (actual <= deciles[..., -1])
     return {**found, "naive_wape_of_sample": _rounded(wape_of(actual, naive).mean()),
             "wape": _rounded(of_windows.mean()), "wape_pooled": _rounded(wape_of(actual, pooled).mean()),
-            "sql": _rounded(sql_of(actual, deciles, scales).mean()), "coverage_80": _rounded(inside[known].mean()),
-            "sample": len(kept), "left_out": {str(one): why for one, why in left_out.items()},
-            "wape_by_window": [_rounded(value) for value in of_windows],
+            "sql": _rounded(sql_of(actual, deciles, scales).mean()),
+            "between_p10_and_p90": _rounded(inside[known].mean()), "deciles": shares, "sample": len(kept),
+            "left_out": {str(one): why for one, why in left_out.items()}, "wape_by_window": [
+                _rounded(value) for value in of_windows],
             "cpu_seconds": _rounded(spent / len(kept) / series.task.windows)}
 
 
@@ -140,9 +142,8 @@ def _told(table: pd.DataFrame, series: Series, pooled: PooledModel, one: RegionI
         trained = train_with_windows(table, series.dataset, pooled, one)
         judged = judged_windows(trained.series.as_planned, trained.windows, int(origins[0]))
         for place, origin in enumerate(judged.origins):
-            bounds = {level: (judged.lower[level][place], judged.upper[level][place]) for level in LEVELS}
-            units = judged.forecast[place]
-            served[int(origin)] = units, judged.pooled[place], deciles_of(units, bounds)
+            assert judged.deciles is not None  # every model that is trained now has them
+            served[int(origin)] = judged.forecast[place], judged.pooled[place], judged.deciles[place]
     except NotEnoughHistoryError:
         pass  # the pooled model serves all of it
     for origin in map(int, origins):
@@ -153,39 +154,20 @@ def _told(table: pd.DataFrame, series: Series, pooled: PooledModel, one: RegionI
         assert fit.calibration is not None  # every fit of a finished pooled model is calibrated
         calibration = Calibration.of(fit.calibration, None, demand_class(features.demand[: origin + 1]))
         level = np.full(horizon, features.level[origin])
-        served[origin] = units, units, deciles_of(
-            units, {share: calibration.interval(units, level, leads, share) for share in LEVELS})
+        deciles = calibration.deciles(units, level, leads)
+        assert deciles is not None  # as above
+        served[origin] = units, units, deciles
     if len(served) < windows:
         raise NotEnoughHistoryError(f"it has {len(served)} of {windows} windows")
     parts = [served[origin] for origin in sorted(served)]
     return tuple(np.stack([part[place] for part in parts]) for place in range(3))
 
 
-def deciles_of(forecast: Floats, bounds: dict[float, tuple[Floats, Floats]]) -> Floats:
-    """The nine deciles of forecasts, shape (n, 9): the forecast is the median, others lie on straight lines between the
-    bounds of intervals over normal scores.
-
-    Args:
-        forecast: shape (n,), in units.
-        bounds: of each of ``LEVELS``, lower and upper bounds of shape (n,).
-    """
-    normal = NormalDist()
-    lower = [(share, bounds[share][0]) for share in sorted(LEVELS, reverse=True)]
-    upper = [(share, bounds[share][1]) for share in sorted(LEVELS)]
-    places = [normal.inv_cdf((1 - share) / 2) for share, _ in lower] + [0.0] + [
-        normal.inv_cdf((1 + share) / 2) for share, _ in upper]
-    values = np.stack([*(value for _, value in lower), forecast, *(value for _, value in upper)])
-    asked = [normal.inv_cdf(decile) for decile in DECILES]
-    # what each of the known quantiles weighs in each decile
-    weights = np.stack([np.interp(asked, places, unit) for unit in np.eye(len(places))])
-    return values.T @ weights
-
-
 def _table(found: dict[str, dict[str, Any]]) -> Table:
     table = Table(title="Tasks of fev-bench, means over windows")
     table.add_column("task", no_wrap=True)
     for column in ("naive WAPE (published)", "naive MASE (published)", "naive WAPE of the sample", "WAPE, pooled alone",
-                   "WAPE (goal)", "quantile loss (goal)", "80 % covers", "series", "CPU s"):
+                   "WAPE (goal)", "quantile loss (goal)", "p10 to p90 holds", "series", "CPU s"):
         table.add_column(column, justify="right")
     for name, its in found.items():
         goal = its["goal_wape"]
@@ -195,7 +177,7 @@ def _table(found: dict[str, dict[str, Any]]) -> Table:
                       f"{_shown(its['naive_mase'])} ({_shown(its['published_naive_mase'])})",
                       _shown(its["naive_wape_of_sample"]), _shown(its["wape_pooled"]),
                       f"{_shown(its['wape'])} ({_shown(goal)})", f"{_shown(its['sql'])} ({_shown(its['goal_sql'], 3)})",
-                      _shown(its["coverage_80"], 3), f"{its['sample']} of {its['series']}",
+                      _shown(its["between_p10_and_p90"], 3), f"{its['sample']} of {its['series']}",
                       _shown(its["cpu_seconds"], 2))
     return table
 

@@ -4,7 +4,8 @@
 
 The last horizon is cut from each set's source; models are trained on what is left and forecast it by the plan that the
 product makes of drivers by their declared rules. That is compared with what came, beside what the backtest reported,
-beside the same models given the drivers that came, and beside seasonal naive.
+beside the same models given the drivers that came, and beside seasonal naive. Of the nine deciles that are delivered it
+tells which share of what came lies below each, and at or below it.
 """
 
 import argparse
@@ -15,12 +16,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.support.decile_shares import farthest_off, quantile_loss, shares_at_deciles
 from benchmarks.support.machine import described
 from benchmarks.support.panel_forecasts import cpu_seconds
 from benchmarks.support.sets.accuracy_sets import DATA_FOLDER, SETS, SetError, data_folder, is_there
@@ -31,6 +34,7 @@ from demand_assets.forecasting.forecast.forecaster import Forecaster
 from demand_assets.forecasting.gate.contest import contest
 from demand_assets.forecasting.model.backtest import REALISED
 from demand_assets.forecasting.model.enough_history import NotEnoughHistoryError
+from demand_assets.forecasting.model.intervals import DECILE_NAMES, DECILES
 from demand_assets.forecasting.model.serving.baseline import BASELINE, is_clearly_better
 from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.model.serving.serving_model import ServingModel
@@ -41,7 +45,7 @@ from demand_assets.forecasting.series.metrics import bias, coverage, wape
 from demand_assets.forecasting.store.demand_store import DemandStore
 
 RESAMPLES = 1000
-Numbers = dict[str, float | None]
+Numbers = dict[str, Any]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
                       f"{one.dataset.horizon} {one.dataset.frequency}, {perf_counter() - started:.0f} s", markup=False)
     if found:
         console.print(_table(found))
+        console.print(_deciles_table(found))
     if given.json:
         given.json.write_text(json.dumps({"machine": described(), "sets": found}, indent=2) + "\n")
     for problem in problems:
@@ -82,11 +87,14 @@ class Window:
     upper: Floats
     realised: Floats
     naive: Floats
+    deciles: Floats
+    """Shape (periods, 9)."""
 
 
 def judged(one: LiveSet, cores: int = 1) -> Numbers:
     """What is reported of a set and what came, as JSON: each WAPE over everything, and the shares inside the 80 %
-    intervals; None where nothing tells."""
+    intervals; None where nothing tells. ``deciles`` has the shares of what came below each, and at or below it,
+    ``deciles_off`` how far what a decile says lies outside of these, at most, and ``quantile_loss`` is of them all."""
     dataset, started = one.dataset, cpu_seconds()
     pooled = train_pooled(list(one.known), lambda region_item: one.known[region_item], dataset,
                           cores).with_version(1)
@@ -111,7 +119,11 @@ def judged(one: LiveSet, cores: int = 1) -> Numbers:
         "live_wape_from": low, "live_wape_to": high, "region_items": len(one.known),
         "own_models": sum(model.served_by == "production" for model in served.values()),
         "cpu_seconds": spent / len(one.known)}
-    return {name: None if np.isnan(value) else round(float(value), 4) for name, value in numbers.items()}
+    known = ~np.isnan(came.deciles[:, 0])
+    shares = shares_at_deciles(came.actual[known], came.deciles[known]) if known.any() else {}
+    return {name: None if np.isnan(value) else round(float(value), 4) for name, value in numbers.items()} | {
+        "deciles": shares, "deciles_off": round(farthest_off(shares), 4) if shares else None,
+        "quantile_loss": round(quantile_loss(came.actual[known], came.deciles[known]), 4) if shares else None}
 
 
 def _served(demand: pd.DataFrame, dataset: Dataset, pooled: PooledModel,
@@ -151,10 +163,11 @@ def _windows(one: LiveSet, served: dict[RegionItem, ServingModel]) -> list[Windo
             forecast = by_plan.forecast(region_item, model)
             columns = forecast.columns
             came = one.came[region_item].set_index("date")["demand"].reindex(columns["date"]).to_numpy(dtype=float)
-            known = ~np.isnan(came)
+            known, deciles = ~np.isnan(came), forecast.part.deciles()
             tables = [came, columns["forecast"], columns["lower_80"], columns["upper_80"],
                       by_what_came.forecast(region_item, model).columns["forecast"],
-                      by_plan.forecast(region_item, BASELINE).columns["forecast"]]
+                      by_plan.forecast(region_item, BASELINE).columns["forecast"],
+                      np.full((len(came), len(DECILES)), np.nan) if deciles is None else deciles]
             found.append(Window(*(table[known] for table in tables)))
     return found
 
@@ -180,6 +193,18 @@ def _table(found: dict[str, Numbers]) -> Table:
     for name, its in found.items():
         table.add_row(name, *(_shown(its[key]) if key else f"{_shown(its['live_wape_from'])} to "
                               f"{_shown(its['live_wape_to'])}" for key in columns.values()))
+    return table
+
+
+def _deciles_table(found: dict[str, Numbers]) -> Table:
+    table = Table(title="Share of what came live below each decile, and at or below it, in %")
+    table.add_column("set", no_wrap=True)
+    for column in (*DECILE_NAMES, "off by"):
+        table.add_column(column, justify="right")
+    for name, its in found.items():
+        if its["deciles"]:
+            table.add_row(name, *(f"{100 * low:.0f}" if low == high else f"{100 * low:.0f} to {100 * high:.0f}"
+                                  for low, high in its["deciles"].values()), f"{100 * its['deciles_off']:.1f}")
     return table
 
 

@@ -1,10 +1,12 @@
-"""When a retrain renews the pooled model first: once a horizon of new demand has come for most of the dataset."""
+"""When a retrain renews the pooled model first: where a horizon of new demand has come for most of the dataset, or it
+has no deciles yet."""
 
 import logging
 from collections.abc import Sequence
 
 import numpy as np
 
+from demand_assets.forecasting.contract.code_version import CODE_VERSION
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.contract.source import Source
 from demand_assets.forecasting.dataset.dataset_file import Dataset
@@ -25,16 +27,30 @@ ASKED_FOR_NEW = 20
 
 def pays_to_renew(model: PooledModel, region_items: Sequence[RegionItem], dataset: Dataset, source: Source,
                   store: DemandStore, registry: Registry) -> bool:
-    """Whether a horizon of demand of these region-items, and of most of the dataset's, is newer than the model, and
-    no version that learned from it was judged and found worse."""
+    """Whether a horizon of demand of these region-items, and of most of the dataset's, is newer than the model, or it
+    was trained before there were deciles; and no version that made this good was judged and found worse."""
+    if _is_of_before_deciles(model):
+        tried = _tried_since(model, registry)
+        if tried is None or _is_of_before_deciles(tried):
+            return True
     if not any(_is_horizon_behind(model, one, dataset, store) for one in evenly_chosen(region_items, ASKED_FOR_NEW)):
         return False
     sample = evenly_chosen(store.stored("demand", source.catalogue().region_items), ASKED_FOR_NEW)
     if 2 * sum(_is_horizon_behind(model, one, dataset, store) for one in sample) <= len(sample):
         return False
-    newest = registry.pooled_candidate()
-    tried = pooled_or_none(registry, newest) if newest not in (None, model.version) else None
+    tried = _tried_since(model, registry)
     return tried is None or any(_is_horizon_behind(tried, one, dataset, store) for one in sample)
+
+
+def _tried_since(model: PooledModel, registry: Registry) -> PooledModel | None:
+    """The newest version of the pooled model; None where that is this one, or it cannot be read."""
+    newest = registry.pooled_candidate()
+    return None if newest is None or newest == model.version else pooled_or_none(registry, newest)
+
+
+def _is_of_before_deciles(model: PooledModel) -> bool:
+    """Whether earlier code trained it, and it has no deciles; without any errors to tell them by, none has."""
+    return not model.has_deciles and model.card.get("code_version") != CODE_VERSION
 
 
 def pooled_or_none(registry: Registry, version: int) -> PooledModel | None:

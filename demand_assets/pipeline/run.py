@@ -369,9 +369,9 @@ class Pipeline:
     def _pooled_to_stand_on(self, region_items: Sequence[RegionItem], asked: RequestedBy) -> int:
         """The version of the pooled model in production; a new one where there is none that can forecast the dataset.
 
-        One that is a horizon or more behind is renewed first, with the choices of before; it stays where the renewed
-        one is worse. One that merely does not know all drivers goes on: what stands on it does not know them either,
-        and says so.
+        One that is a horizon or more behind, or has no deciles, is renewed first, with the choices of before; it stays
+        where the renewed one is worse. One that merely does not know all drivers goes on: what stands on it does not
+        know them either, and says so.
         """
         version = self.registry.pooled_production()
         if version is None:
@@ -385,7 +385,7 @@ class Pipeline:
         if not pays_to_renew(model, region_items, self.dataset, self.source, self.store, self.registry):
             return version
         made = tried_until_there_is_room(lambda: self._pool(asked, like=model))
-        log.info("v%s of the pooled model is a horizon behind; v%s: %s: %s", version, made.version,
+        log.info("v%s of the pooled model is a horizon behind, or has no deciles; v%s: %s: %s", version, made.version,
                  made.decision.verdict, made.decision.reason)
         return made.version if made.decision.verdict == "promote" else version
 

@@ -12,9 +12,14 @@ OF_THE_PIPELINE = {
                   "[challengers](challengers.md).",
     "dataset file": "What says where demand is, what it is called and how it is forecast: "
                     "[dataset files](datasets.md).",
+    "decile": "So many tenths of what comes should lie at it or below: of `p10` one tenth, of `p90` nine. `p10` and "
+              "`p90` are no bounds of the 80 % interval: that holds 80 % together, and where it begins at zero, up to "
+              "20 % lie above it.",
     "demand store": "Checked demand, known drivers, the catalogue and the journal; a folder or a bucket.",
     "driver": "What moves demand and is known or planned ahead: price, promotion, holiday, weather.",
     "journal": "What happened to each region-item, as the pipeline tells it: [journal](reference/journal.md).",
+    "median": "The decile `p50`: as much of what comes lies below as above. The forecast is what is expected on "
+              "average: more than the median where few periods sell much, and what adds up to totals.",
     "partition": "Dagster's word for a region-item.",
     "period": "A day, week, month or quarter, as the dataset file says.",
     "registry": "MLflow's list of models, their versions and which of them forecasts: "

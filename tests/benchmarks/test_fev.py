@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import fev
+from benchmarks.support.decile_shares import farthest_off, quantile_loss, shares_at_deciles
 from benchmarks.support.sets.fev_tasks import (
     TASKS,
     Goals,
@@ -71,17 +72,16 @@ def test_scaled_quantile_loss_of_a_point_is_its_scaled_error() -> None:
         np.arange(0.1, 1, 0.1), np.linspace(8, 12, 9), strict=True)) / 9 / 4])
 
 
-def test_deciles_lie_between_the_bounds() -> None:
-    bounds = {0.5: (np.array([8.0]), np.array([13.0])), 0.8: (np.array([6.0]), np.array([16.0])),
-              0.95: (np.array([4.0]), np.array([20.0]))}
+def test_the_shares_below_a_decile_and_at_or_below_it() -> None:
+    """Of four actuals two are zero, and so is the lowest decile."""
+    actual, deciles = np.array([0.0, 0, 2, 9]), np.tile(np.arange(9.0), (4, 1))
 
-    deciles = fev.deciles_of(np.array([10.0]), bounds)
+    shares = shares_at_deciles(actual, deciles)
 
-    assert deciles.shape == (1, 9)
-    assert deciles[0, [0, 4, 8]] == pytest.approx([6, 10, 16])
-    assert (np.diff(deciles[0]) > 0).all()
-    assert 6 < deciles[0, 1] < 8 < deciles[0, 2] < 10
-    assert deciles[0, 3] - 8 == pytest.approx(2 * (1 - 0.2533 / 0.6745), abs=1e-3)
+    assert (shares["p10"], shares["p20"], shares["p30"]) == ([0.0, 0.5], [0.5, 0.5], [0.5, 0.75])
+    assert shares["p90"] == [0.75, 0.75]
+    assert farthest_off(shares) == pytest.approx(0.3)  # p20: half lie below
+    assert quantile_loss(actual, np.full((4, 9), 2.0)) == pytest.approx((2 + 2 + 0 + 7) / 11)
 
 
 @pytest.fixture
@@ -133,6 +133,8 @@ def test_the_product_is_measured_on_every_kth(chemists) -> None:
     assert (task["series"], task["sample"], task["every"], task["left_out"]) == (3, 2, 2, {})
     assert 0 < task["wape"] < task["naive_wape_of_sample"]
     assert 0 < task["sql"] < 1
+    assert list(task["deciles"]) == [f"p{tenth}0" for tenth in range(1, 10)]
+    assert task["deciles"]["p10"][1] < task["deciles"]["p90"][0]
     assert len(task["wape_by_window"]) == 8
     assert np.mean(task["wape_by_window"]) == pytest.approx(task["wape"], abs=1e-5)
     assert task["published_naive_wape"] == pytest.approx(0.2192445789)

@@ -112,6 +112,10 @@ def test_json(shop, tmp_path):
     assert code == 0
     assert {"reported_wape", "live_wape", "live_wape_realised", "naive_wape", "reported_coverage_80",
             "live_coverage_80"} <= set(found)
+    assert len(found["deciles"]) == 9
+    assert all(0 <= below <= at_or_below <= 1 for below, at_or_below in found["deciles"].values())
+    assert 0 <= found["deciles_off"] < 1
+    assert found["quantile_loss"] > 0
     assert found["live_wape"] > 2 * found["live_wape_realised"]  # nobody planned the promos of the last week
 
 

@@ -11,7 +11,8 @@ from demand_assets.forecasting.contract.periods import WORDS
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, in_money
-from demand_assets.forecasting.forecast.totals import Bounds, Part
+from demand_assets.forecasting.forecast.totals import Bounds, Deciles, Part
+from demand_assets.forecasting.model.intervals import DECILE_NAMES
 from demand_assets.forecasting.series.gapped import Floats
 from webapp.access import needs
 from webapp.db.database import now
@@ -96,6 +97,10 @@ class _Found:
     def dates(self) -> list[date]:
         return [period.date for period in self.answer.periods]
 
+    @property
+    def _has_scenario(self) -> bool:
+        return isinstance(self.answer, Answer) and self.answer.has_scenario
+
     def file_name(self) -> str:
         selection = re.sub(r"\W+", "-", self.forecast_query.title, flags=re.UNICODE).strip("-")
         whether = "with-overrides" if self.included else "without-overrides"
@@ -121,7 +126,42 @@ class _Found:
         unit = self.dataset.unit
         titles = [self._driver_title(measure.title) if measure.kind == "driver" else measure.title if (
             measure.kind in ("price", "money")) else f"{measure.title}, {unit}" for measure in table.measures]
-        return Sheet("By period", ["Date", *titles], _cells(table))
+        return Sheet("By period", ["Date", *titles, *self._decile_titles()], (
+            (*cells, *more) for cells, more in zip(_cells(table), self._deciles_of_sum(table.dates), strict=True)))
+
+    def _decile_titles(self) -> list[str]:
+        """Of the columns that are asked for: of what is called Forecast, Model or Plan, and of the scenario."""
+        if not self.forecast_query.deciles:
+            return []
+        return [f"{prefix}{name}, {self.dataset.unit}" for prefix in (["", "Scenario "] if self._has_scenario else [""])
+                for name in DECILE_NAMES]
+
+    def _deciles_of_sum(self, dates: Sequence[date]) -> list[list[Cell]]:
+        """For each of the dates the cells of ``_decile_titles``; none of periods of the history."""
+        found: list[list[Cell]] = [[] for _ in dates]
+        for deciles in self._sums_deciles():
+            on = {} if deciles is None else {row["date"].date(): row for row in deciles.by_date.to_dict("records")}
+            for cells, at in zip(found, dates, strict=True):
+                cells += [rounded(on[at][name]) if at in on else None for name in DECILE_NAMES]
+        return found
+
+    def _sums_deciles(self) -> list[Deciles | None]:
+        """What is shown of the sum, and of the scenario where there is one; nothing where it is not asked for."""
+        if not self.forecast_query.deciles:
+            return []
+        shown = [(self.included or self.answer).deciles]
+        if isinstance(self.answer, Answer) and self.answer.has_scenario:
+            shown.append(self.answer.scenario_deciles)
+        return shown
+
+    def _decile_cells(self, *parts: Part) -> list[list[Cell]]:
+        """Of each period of a region-item, the cells of ``_decile_titles``."""
+        found: list[list[Cell]] = [[] for _ in parts[0].dates]
+        for part in parts if self.forecast_query.deciles else ():
+            known = part.deciles()
+            for place, cells in enumerate(found):
+                cells += [None] * len(DECILE_NAMES) if known is None else [rounded(each) for each in known[place]]
+        return found
 
     def _driver_title(self, title: str) -> str:
         """A driver with its unit."""
@@ -131,7 +171,7 @@ class _Found:
 
     def by_region_item(self) -> Sheet:
         unit, words = self.dataset.unit, f"{self.forecast_query.coverage} %"
-        has_scenario = isinstance(self.answer, Answer) and self.answer.has_scenario
+        has_scenario = self._has_scenario
         name = "Forecast" if self.included else "Plan" if has_scenario else "Model"
         columns = ["Region", "Item", "Date", f"{name}, {unit}", f"{words} from, {unit}", f"{words} to, {unit}",
                    "Forecast by"]
@@ -143,6 +183,7 @@ class _Found:
         columns += [one.title[:1].upper() + one.title[1:] for one in declared().values()]
         if self.in_money:
             columns += [in_currency(title) for title in self._money_titles(has_scenario)]
+        columns += self._decile_titles()
         return Sheet("By region-item and period", columns, self._each())
 
     def _money_titles(self, has_scenario: bool) -> list[str]:
@@ -180,19 +221,22 @@ class _Found:
             for key, kept in self.answer.kept.items():
                 more = self._overrides_of(key, kept.part)
                 money = self._money_cells(key, kept.part, None)
+                deciles = self._decile_cells(self._final(key, kept.part))
                 for place, (at, *units) in enumerate(_units(self._final(key, kept.part), coverage)):
                     yield (rows[key].region, rows[key].item, at, *units, version_words(kept.served_by),
-                           *more[place], *attributes[rows[key].region_item], *money[place])
+                           *more[place], *attributes[rows[key].region_item], *money[place], *deciles[place])
             return
         attributes = _attributes([line.row.region_item for line in self.answer.lines])
         for line in self.answer.lines:
             changed = [units for _at, *units in _units(line.scenario.part, coverage)] if line.scenario else None
             more = self._overrides_of(line.row.key, line.plan.part)
             money = self._money_cells(line.row.key, line.plan.part, line.scenario.part if line.scenario else None)
-            for place, (at, *units) in enumerate(_units(self._final(line.row.key, line.plan.part), coverage)):
+            shown = self._final(line.row.key, line.plan.part)
+            deciles = self._decile_cells(shown, *([line.scenario.part] if line.scenario else []))
+            for place, (at, *units) in enumerate(_units(shown, coverage)):
                 yield (line.row.region, line.row.item, at, *units, *(changed[place] if changed else ()),
                        version_words(mark_of(line.plan)), *more[place], *attributes[line.row.region_item],
-                       *money[place])
+                       *money[place], *deciles[place])
 
     def _final(self, key: str, model: Part) -> Part:
         """The region-item's forecast as the file has it."""
@@ -214,6 +258,17 @@ class _Found:
             return [("Overrides", "not included; every forecast is the model's")]
         return [("Overrides", f"{plural(self.included.count, 'override')} included in what is named Forecast; what is "
                               "named Model is without them"), *self._total("Model total", self._model_total)]
+
+    def _about_deciles(self) -> list[tuple[str, Cell]]:
+        if not self.forecast_query.deciles:
+            return []
+        lacking = sum(part.spread is None for part in self._parts().values())
+        told = ("p10 to p90: 10 % of what comes should lie at p10 or below, 20 % at p20 or below …; p50 is the "
+                "median, which is not the forecast")
+        if lacking:
+            told += (f". Not known of {plural(lacking, 'region-item')}, whose models were trained before there were "
+                     "deciles, nor of sums with them; a retrain adds them")
+        return [("Deciles", told)]
 
     def _about_money(self) -> list[tuple[str, Cell]]:
         found: list[tuple[str, Cell]] = []
@@ -266,6 +321,7 @@ class _Found:
                           ("Scenario total to", answer.scenario_total.upper)]
             served = [version_words(mark_of(line.plan)) for line in answer.lines]
         facts += self._about_overrides()
+        facts += self._about_deciles()
         facts += self._about_money()
         facts += [("Forecast by", f"{words}: {plural(served.count(words), 'region-item')}")
                   for words in sorted(set(served))]

@@ -61,6 +61,8 @@ class ForecastQuery:
     """The date of the period that a planner wants to adjust, as typed."""
     longest: int = field(default=0)
     """The dataset's horizon."""
+    deciles: bool = False
+    """Whether a file has the nine deciles; a page has none."""
 
     @property
     def is_large(self) -> bool:
@@ -121,7 +123,7 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     Arguments:
         fields: ``ri``, ``region``, ``item``, ``attribute`` (each repeatable), ``all`` and ``selection`` add
             region-items up; ``horizon``, ``coverage``, ``layout``, ``past``, ``page``, ``why``, ``overrides``,
-            ``tab``, ``adjust`` say how they are shown.
+            ``tab``, ``adjust`` say how they are shown; ``deciles``, what a file has.
     """
     longest = services().dataset.horizon
     horizon = _whole(fields, "horizon", longest, longest,
@@ -140,7 +142,8 @@ def parse_forecast_query(fields: MultiDict[str, str]) -> ForecastQuery:
     rows = rows_of(keys) if len(keys) <= MOST_REGION_ITEMS else []
     return ForecastQuery(keys, rows, selection, group, horizon, bool(fields.get("why", "0").strip("0")),
                     pooled_row() if rows else None, int(coverage), layout, bool(fields.get("past", "0").strip("0")),
-                    page, fields.get("overrides", "1") != "0", tab, fields.get("adjust", "")[:10], longest)
+                    page, fields.get("overrides", "1") != "0", tab, fields.get("adjust", "")[:10], longest,
+                    bool(fields.get("deciles", "0").strip("0")))
 
 
 def _whole(fields: MultiDict[str, str], name: str, plain: int, most: int, message: Callable[[str], str]) -> int:

@@ -82,6 +82,11 @@ class Overridden:
         """Over all region-items and periods, with overrides."""
         return totals.over_all(list(self.parts.values()), self.coverage)
 
+    @cached_property
+    def deciles(self) -> totals.Deciles | None:
+        """Of the sum, with overrides; None where those of a region-item are not known."""
+        return totals.total_deciles(list(self.parts.values()))
+
     def units_of(self, key: str) -> float:
         """Units of one region-item over the horizon, with overrides."""
         return float(self.parts[key].forecast.sum())
@@ -129,6 +134,11 @@ class OverriddenGroup(Overridden):
     def total(self) -> totals.Bounds:
         """Over all region-items and periods, with overrides."""
         return self.summed.over_all(self.coverage)
+
+    @cached_property
+    def deciles(self) -> totals.Deciles | None:
+        """Of the sum, with overrides; None where those of a region-item are not known."""
+        return self.summed.deciles()
 
 
 def overridden_group(answer: GroupAnswer) -> OverriddenGroup:

@@ -1,13 +1,14 @@
 """Computing a scenario: each region-item under the plan and under what it asks of it, then the sums."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import pandas as pd
 
 from demand_assets.forecasting.forecast.revenue_and_margin import prices_and_costs
-from demand_assets.forecasting.forecast.totals import Bounds, Part, by_date, over_all
+from demand_assets.forecasting.forecast.totals import Bounds, Deciles, Part, by_date, over_all, total_deciles
+from demand_assets.forecasting.model.intervals import DECILE_NAMES
 from demand_assets.forecasting.series.gapped import Floats
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.explanation import USUAL
@@ -176,9 +177,9 @@ def _result(services: Services, asked: ScenarioRequest, computed: Sequence[_Comp
     margins = [parts for one in computed if (parts := one.margin_parts) is not None]
     changed = sorted((one for one in computed if one.is_changed), key=_size, reverse=True)
     why = [one.why for one in changed if one.why is not None]
-    in_units, in_money = _by_period(pairs), _by_period(money)
+    (units, in_units), in_money = _in_units(pairs), _by_period(money)
     return Result(
-        units=_compared(pairs), revenue=_compared(money) if money else None,
+        units=units, revenue=_compared(money) if money else None,
         periods=tuple(PeriodResult(at, in_units[at], in_money.get(at)) for at in in_units),
         lines=tuple(_line(one) for one in computed), why=_summed(why),
         exact=len(changed) <= MOST_EXACT, unexplained=len(changed) - len(why),
@@ -199,14 +200,36 @@ def _compared(pairs: Sequence[tuple[Part, Part]], signed: bool = False) -> PlanA
                            over_all([scenario.minus(plan) for plan, scenario in pairs], signed=True))
 
 
-def _by_period(pairs: Sequence[tuple[Part, Part]]) -> dict[date, PlanAndScenario]:
+def _in_units(pairs: Sequence[tuple[Part, Part]]) -> tuple[PlanAndScenario, dict[date, PlanAndScenario]]:
+    """The sum and its periods, with deciles where those of all region-items are known."""
+    told = (total_deciles([plan for plan, _ in pairs]), total_deciles([scenario for _, scenario in pairs]),
+            total_deciles([scenario.minus(plan) for plan, scenario in pairs], signed=True))
+    known = [each for each in told if each is not None]
+    whole = _compared(pairs)
+    if len(known) < len(told):
+        return whole, _by_period(pairs)
+    sides = whole.plan, whole.scenario, whole.difference
+    return PlanAndScenario(*(replace(side, deciles=each.over_all) for side, each in zip(
+        sides, known, strict=True))), _by_period(pairs, known)
+
+
+def _by_period(pairs: Sequence[tuple[Part, Part]], deciles: Sequence[Deciles] = ()) -> dict[date, PlanAndScenario]:
+    """The sums by date.
+
+    Args:
+        deciles: of plan, scenario and difference, where they are told.
+    """
     if not pairs:
         return {}
-    tables = (by_date([plan for plan, _ in pairs]), by_date([scenario for _, scenario in pairs]),
-              by_date([scenario.minus(plan) for plan, scenario in pairs], signed=True))
+    tables = [by_date([plan for plan, _ in pairs]), by_date([scenario for _, scenario in pairs]),
+              by_date([scenario.minus(plan) for plan, scenario in pairs], signed=True)]
+    if deciles:
+        tables = [table.merge(each.by_date, on="date") for table, each in zip(tables, deciles, strict=True)]
     rows = [table.to_dict("records") for table in tables]
-    return {of_date[0]["date"].date(): of_period(*(Bounds(one["forecast"], one["lower"], one["upper"])
-                                                    for one in of_date)) for of_date in zip(*rows, strict=True)}
+    names = DECILE_NAMES if deciles else ()
+    return {of_date[0]["date"].date(): of_period(*(
+        Bounds(one["forecast"], one["lower"], one["upper"], tuple(one[name] for name in names)) for one in of_date))
+        for of_date in zip(*rows, strict=True)}
 
 
 def of_period(plan: Bounds, scenario: Bounds, difference: Bounds) -> PlanAndScenario:

@@ -102,6 +102,18 @@ class Answer:
         parts = [line.scenario.part for line in self.lines if line.scenario]
         return totals.over_all(parts, self.coverage) if parts else None
 
+    @cached_property
+    def deciles(self) -> totals.Deciles | None:
+        """Of the sum under the plan; None where those of a region-item are not known."""
+        return self.sums.plan.deciles() if self.sums else totals.total_deciles([line.plan.part for line in self.lines])
+
+    @cached_property
+    def scenario_deciles(self) -> totals.Deciles | None:
+        """The same under the scenario; None without one, too."""
+        if self.sums:
+            return self.sums.scenario.deciles() if self.sums.scenario else None
+        return totals.total_deciles([line.scenario.part for line in self.lines if line.scenario])
+
     @property
     def has_scenario(self) -> bool:
         """Whether a scenario stands beside the plan."""

@@ -101,6 +101,11 @@ class GroupAnswer:
         """Over all region-items and periods."""
         return self.ahead.over_all(self.coverage)
 
+    @cached_property
+    def deciles(self) -> totals.Deciles | None:
+        """Of the sum; None where those of a region-item are not known, or not stored yet."""
+        return self.ahead.deciles()
+
     def lines(self, page: int, size: int, final: Mapping[str, totals.Part] | None = None) -> list[GroupLineItem]:
         """One page of the region-items, the largest first.
 

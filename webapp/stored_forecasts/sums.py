@@ -49,7 +49,7 @@ class StoredSums:
         """A compact form; numbers in double precision."""
         headers, arrays = zip(*(each.packed() for each in (self.parts, self.money, self.histories)), strict=True)
         header = json.dumps(headers).encode()
-        numbers = [np.zeros(0), *(each.ravel() for some in arrays for each in some)]
+        numbers = [np.zeros(0), *(each.ravel() for some in (*arrays, self.parts.packed_spread()) for each in some)]
         return zlib.compress(len(header).to_bytes(4, "little") + header + np.concatenate(numbers).tobytes(), level=1)
 
     @classmethod
@@ -66,8 +66,10 @@ class StoredSums:
             return found
 
         of_parts, of_money, of_histories = json.loads(content[4:end])
-        return cls(SummedParts.unpacked(of_parts, take), SummedMoney.unpacked(of_money, take),
-                   SummedHistories.unpacked(of_histories, take))
+        found = cls(SummedParts.unpacked(of_parts, take), SummedMoney.unpacked(of_money, take),
+                    SummedHistories.unpacked(of_histories, take))
+        found.parts.take_spread(of_parts, take)
+        return found
 
 
 def sums_of(keys: Sequence[str], dataset: Dataset) -> StoredSums:

@@ -18,11 +18,11 @@ from benchmarks.support.sets.live_sets import REALISED
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.drivers import Driver
+from demand_assets.forecasting.model.intervals import DECILES
 from demand_assets.forecasting.series.gapped import Floats, Ints
 from demand_assets.forecasting.validation.rows_to_demand import validate_panel
 from demand_assets.sources import open_source
 
-DECILES = tuple(tenth / 10 for tenth in range(1, 10))
 EPSILON = 1.0
 """The mean actual that a WAPE is taken of at least, in units."""
 ENDED_LONG_AGO = 100_000

@@ -295,7 +295,7 @@ class Forecaster:
             version=model.version, served_by=model.served_by, in_short=unseen,
             assumed=(*asked.span.words_for(days, dataset.frequency), *asked.assumed), flags=flags, part=totals.Part(
                 days, units, scale, calibration.lower, calibration.upper, model.paths,
-                model.horizon_inflation),
+                model.horizon_inflation, calibration.spread),
             by_class=model.challenger.title if isinstance(model, ForecastModel) and model.challenger else "",
             without=model.without if isinstance(model, ForecastModel) else "")
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from demand_assets.forecasting.contract.region_item import BadNameError, RegionItem, known_as
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster, ForecastError
-from demand_assets.forecasting.model.intervals import LEVELS
+from demand_assets.forecasting.model.intervals import DECILE_NAMES, LEVELS
 from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.store.stored_files import DamagedFileError, NotInStoreError
 from demand_assets.forecasting.whatif.scenario import PLAN, Planned, Scenario, ScenarioError
@@ -49,7 +50,7 @@ class _Question:
 
 def score(frame: pd.DataFrame, dataset: Dataset, forecaster: Forecaster,
           model_of: Callable[[RegionItem], ServingModel], horizon: int | None = None,
-          coverage: float = 0.8) -> pd.DataFrame:
+          coverage: float = 0.8, deciles: bool = False) -> pd.DataFrame:
     """Region, item, date, forecast, lower and upper, in units: what the forecast page shows of the model's forecast.
 
     Args:
@@ -59,6 +60,8 @@ def score(frame: pd.DataFrame, dataset: Dataset, forecaster: Forecaster,
         model_of: what forecasts a region-item; raises BadFrameError where it forecasts another.
         horizon: periods ahead, the dataset's unless given; dates that are given lie within it.
         coverage: of the interval, one of ``intervals.LEVELS``.
+        deciles: whether columns p10 to p90 stand behind them; null where a model was trained before there were
+            deciles.
     Raises:
         BadFrameError: of the table or the parameters.
         NotInStoreError: a region-item has no stored demand.
@@ -71,9 +74,11 @@ def score(frame: pd.DataFrame, dataset: Dataset, forecaster: Forecaster,
     for start in range(0, len(questions), ANSWERED_TOGETHER):
         some = questions[start:start + ANSWERED_TOGETHER]
         answers = _answered(some, forecaster, model_of, horizon)
-        parts += [_table(question, forecast, coverage) for question, forecast in zip(some, answers, strict=True)]
+        parts += [_table(question, forecast, coverage, deciles)
+                  for question, forecast in zip(some, answers, strict=True)]
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in zip(COLUMNS, _KINDS, strict=True)})
+        kinds = dict(zip(COLUMNS, _KINDS, strict=True)) | dict.fromkeys(DECILE_NAMES if deciles else (), "float64")
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
     answer = pd.concat(parts, ignore_index=True)
     if not questions[0].dates:
         return answer
@@ -145,15 +150,19 @@ def _answered(questions: Sequence[_Question], forecaster: Forecaster,
     return forecaster.answer(asked)
 
 
-def _table(question: _Question, forecast: Forecast, coverage: float) -> pd.DataFrame:
+def _table(question: _Question, forecast: Forecast, coverage: float, deciles: bool) -> pd.DataFrame:
     table = totals.by_date([forecast.part], coverage)
+    table = table[["date", "forecast", "lower", "upper"]]
+    if deciles:
+        known = forecast.part.deciles()
+        values = np.full((len(table), len(DECILE_NAMES)), np.nan) if known is None else known
+        table = table.assign(**dict(zip(DECILE_NAMES, values.T, strict=True)))
     if question.dates:
         there = {at.date() for at in table["date"]}
         if strange := [day for day in question.dates if day not in there]:
             raise BadFrameError(f"{question.region_item}: {strange[0]} is no period of the forecast, which has "
                                 f"{len(there)}, from {min(there)} to {max(there)}")
         table = table[table["date"].isin([pd.Timestamp(day) for day in question.dates])]
-    table = table[["date", "forecast", "lower", "upper"]]
     table.insert(0, "item", [question.item] * len(table))
     table.insert(0, "region", [question.region] * len(table))
     return table

@@ -104,7 +104,8 @@ def _production_contestant(demand: pd.DataFrame, dataset: Dataset, candidate: Fo
                       data_hash=production.card.data_hash, recipe=_identity(production), origins=tuple(dates),
                       code_version=production.card.code_version, sold_hash=production.card.sold_hash,
                       adjustments=production.card.adjustments, is_same=is_same,
-                      has_same_interval=has_same_interval, interval_growth=interval_growth, incomparable=problem)
+                      has_same_interval=has_same_interval, interval_growth=interval_growth, incomparable=problem,
+                      lacks_deciles=production.calibration.spread is None and candidate.calibration.spread is not None)
 
 
 def same_forecasts(demand: pd.DataFrame, dataset: Dataset, candidate: ForecastModel, production: ForecastModel,

@@ -51,6 +51,8 @@ class Contestant:
     """Of production: whether it forecasts exactly what the candidate does, in the windows and ahead."""
     has_same_interval: bool = False
     """Whether the intervals are exactly the same as well."""
+    lacks_deciles: bool = False
+    """Whether it has no deciles, while the candidate has."""
     interval_growth: float = 0.0
     """By how much wider the candidate's 80 % interval is where production is the same; relative, negative: narrower."""
     realised: Floats | None = None
@@ -183,11 +185,14 @@ class _Contest:
         return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
 
     def _of_the_same(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
-        """The verdict where no forecast would move: only an interval that newer demand has measured is promoted."""
+        """The verdict where no forecast would move: only the first deciles are promoted, or an interval that newer
+        demand has measured."""
         candidate = self._candidate
         same = "the same forecasts: the candidate forecasts exactly what the model in production does"
         if production.has_same_interval:
             return "keep", f"{same}, in the backtest and ahead"
+        if production.lacks_deciles and candidate.trained_to >= production.trained_to:
+            return "promote", f"{same}; it adds deciles, which that one does not have"
         if candidate.data_hash == production.data_hash or candidate.trained_to < production.trained_to:
             return "keep", f"{same}, and its other interval comes from no newer demand"
         width = in_percent(abs(production.interval_growth))

@@ -27,7 +27,8 @@ def judge_pooled(candidate: PooledModel, production: PooledModel | None, region_
 
     The first is promoted as it is: what stands on it passes the gate by itself. So is one that replaces a model which
     cannot forecast the dataset any more. Where both cannot be compared the newer one must be no worse than the
-    baseline. Where no forecast would move, none is promoted but for intervals that newer demand has measured.
+    baseline. Where no forecast would move, none is promoted but for intervals that newer demand has measured, or for
+    deciles where there were none.
     """
     numbers = {name: candidate.card.get(name) for name in ("wape", "wape_seasonal_naive", "bias")}
     if production is None:
@@ -60,6 +61,8 @@ def _of_the_same(candidate: PooledModel, production: PooledModel, numbers: dict[
     if (candidate.latest.calibration, candidate.horizon_inflation) == (
             production.latest.calibration, production.horizon_inflation):
         return Decision("keep", words, numbers)
+    if candidate.has_deciles and not production.has_deciles and candidate.latest.seen >= production.latest.seen:
+        return Decision("promote", f"{words}; it adds deciles, which that one does not have", numbers)
     if candidate.latest.seen <= production.latest.seen:
         return Decision("keep", f"{words}, and its other intervals come from no newer demand", numbers)
     return Decision("promote", f"{words}; only its intervals are other ones, measured on newer demand (to "

@@ -53,6 +53,9 @@ class Backtest:
     upper: Mapping[float, Floats]
     realised: Floats | None = None
     """``forecast`` as it would have been with the drivers that came; None where those are what was planned."""
+    deciles: Floats | None = None
+    """As the bounds, shape (windows, horizon, 9); None where those of a window are not known. Not stored with a model:
+    they follow from its forecasts and its calibration."""
 
     def to_json(self, series: SeriesFeatures) -> dict[str, Any]:
         """As JSON types, with dates for origins."""

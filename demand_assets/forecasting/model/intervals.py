@@ -3,6 +3,8 @@
 An error is measured in multiples of the scale of its forecast, which grows with a power of the forecast and with the
 lead (``Scaling``). The shape of such errors is learned from all region-items of one class of demand, their size from
 the region-item's own.
+
+Beside the intervals, each of which holds so much of what comes, stand the nine deciles of each forecast (``Spread``).
 """
 
 import math
@@ -17,6 +19,9 @@ import numpy.typing as npt
 from demand_assets.forecasting.series.gapped import Floats, Ints
 
 LEVELS = (0.5, 0.8, 0.95)
+DECILES = tuple(tenth / 10 for tenth in range(1, 10))
+DECILE_NAMES = tuple(f"p{100 * share:.0f}" for share in DECILES)
+"""Of columns and fields."""
 ENOUGH_ERRORS = 150
 """Errors that a class of demand needs for a shape of its own."""
 ENOUGH_AT_LEAD = 60
@@ -26,6 +31,8 @@ SIZE_WEIGHT = 8.0
 ERRORS_OF_UNKNOWN = 20_000
 """Errors of a class at most, drawn by chance, always the same, by which those of region-items without errors of their
 own are told."""
+ERRORS_OF_SPREAD = 100_000
+"""As many tell the deciles of a class, drawn by chance, always the same: more make them no truer and cost a sort."""
 FARTHEST_OFF = 20.0
 """An error counts as so many times the usual size, or the median, at most: those of one forecast of a level that was
 next to nothing, which no later one is like, would make intervals hundreds of times too wide."""
@@ -47,6 +54,10 @@ NEXT_TO_NOTHING = 0.05
 EVERYONE = "all"
 BISECTIONS = 16
 ROUNDING = 1e-12
+OUTERMOST = 0.005
+"""Of the errors at either end, which count no farther than the others in what sums of many need."""
+DIGITS = 6
+"""Decimals of what is stored of a spread, in multiples of a size of error."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,74 @@ class Scaling:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """How errors are spread, quantile by quantile, and what sums of many need of them; in multiples of a scale."""
+
+    deciles: tuple[float, ...]
+    """For each of DECILES; none is below the one before."""
+    deviation: float
+    """Root of their mean square."""
+    skew: float
+    """Cube root of the mean cube of what they are off their mean."""
+    zeros: float
+    """Share of the periods in which nothing was sold."""
+
+    @classmethod
+    def of(cls, errors: Floats, is_zero: npt.NDArray[np.bool_], independent: float) -> Self:
+        """The spread of these errors.
+
+        Where nothing was sold, an error is only known to be as low as that or lower: a forecast cannot be missed by
+        more than all of it. So it is weighed among those that are higher (Kaplan and Meier, 1958, from above), and
+        decides nothing of quantiles below it, which lie at zero there.
+
+        Args:
+            errors: in multiples of the scale, shape (n,), at least one.
+            is_zero: those of periods in which nothing was sold.
+            independent: how many independent ones say as much.
+        """
+        # among equals, those where nothing was sold stand first
+        first = np.concatenate([np.flatnonzero(is_zero), np.flatnonzero(~is_zero)])
+        order = first[np.argsort(errors[first], kind="stable")]
+        ordered, place = errors[order], np.arange(1, len(errors) + 1)
+        with np.errstate(divide="ignore"):
+            steps = np.where(is_zero[order], 0.0, np.log((place - 1) / place))
+        below = np.exp(np.append(np.cumsum(steps[::-1])[::-1], 0.0))  # the share below each, and below one farther up
+        is_seen = ~is_zero[order]
+        asked = np.array(DECILES)
+        asked = np.clip(asked + (asked - 0.5) / (independent + 1), 0.0, 1.0)
+        found = np.full(len(asked), ordered[0])
+        if is_seen.any():
+            middle = (below[:-1] + below[1:])[is_seen] / 2
+            quantiles = np.interp(asked, middle, ordered[is_seen])
+            found = np.where(asked < below[:-1][is_seen][0], found, quantiles)
+        last = len(ordered) - 1
+        held = np.clip(ordered, ordered[math.floor(last * OUTERMOST)], ordered[math.ceil(last * (1 - OUTERMOST))])
+        told = (*np.maximum.accumulate(found), np.sqrt(np.mean(held**2)), np.cbrt(np.mean((held - held.mean()) ** 3)),
+                is_zero.mean())
+        return cls.of_numbers([round(float(value), DIGITS) for value in told])
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """What ``of_numbers`` reads."""
+        return (*self.deciles, self.deviation, self.skew, self.zeros)
+
+    @classmethod
+    def of_numbers(cls, numbers: Sequence[float]) -> Self:
+        """What ``numbers`` gave."""
+        *deciles, deviation, skew, zeros = numbers
+        return cls(tuple(deciles), deviation, skew, zeros)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any] | None) -> Self | None:
+        """What ``dataclasses.asdict`` gave, after JSON; None of models of before there were deciles."""
+        return cls(**{**fields, "deciles": tuple(fields["deciles"])}) if fields else None
+
+    def times(self, size: float) -> Self:
+        """The same in multiples of a scale that is so many times smaller."""
+        return self.of_numbers([*(size * value for value in self.numbers[:-1]), self.zeros])
+
+
+@dataclass(frozen=True)
 class Shape:
     """How scaled errors of one class of demand are spread, in multiples of a region-item's size of error."""
 
@@ -117,6 +196,10 @@ class Shape:
     """As ``lower``, in multiples of the usual size, of region-items whose own size is not known: most have a smaller
     one, and some a much larger one. None in models of before this was so, which take ``lower``."""
     upper_of_unknown: tuple[float, ...] = ()
+    spread: Spread | None = None
+    """What deciles need; None where there are no errors, and in models of before there were deciles."""
+    spread_of_unknown: Spread | None = None
+    """As ``lower_of_unknown``."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +214,9 @@ class Calibration:
     upper: tuple[float, ...]
     """For each of LEVELS, at least 0."""
     scaling: Scaling
+    spread: Spread | None = None
+    """What deciles need, in the same multiples; None where these are not known: without any errors, and of models of
+    before there were deciles."""
 
     @classmethod
     def from_errors(cls, errors: Errors, horizon: int) -> Self:
@@ -152,7 +238,9 @@ class Calibration:
         size = shape.size if own is None else panel.size(own, shape)
         lower, upper = ((shape.lower_of_unknown, shape.upper_of_unknown) if is_unknown and shape.lower_of_unknown
                         else (shape.lower, shape.upper))
-        return cls(tuple(size * value for value in lower), tuple(size * value for value in upper), panel.scaling)
+        spread = shape.spread_of_unknown if is_unknown else shape.spread
+        return cls(tuple(size * value for value in lower), tuple(size * value for value in upper), panel.scaling,
+                   spread.times(size) if spread else None)
 
     def interval(self, forecast: Floats, level: Floats, leads: Ints, coverage: float = 0.8) -> tuple[Floats, Floats]:
         """Lower and upper bound in units; the lower is never negative.
@@ -165,10 +253,16 @@ class Calibration:
         """
         return bounds(forecast, self.scaling.scale(forecast, level, leads), self.lower, self.upper, coverage)
 
+    def deciles(self, forecast: Floats, level: Floats, leads: Ints) -> Floats | None:
+        """As ``deciles_of``; arguments as for ``interval``. None where they are not known."""
+        scale = self.scaling.scale(forecast, level, leads)
+        return deciles_of(forecast, scale, self.spread) if self.spread else None
+
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """What ``dataclasses.asdict`` gave, after JSON."""
-        return cls(tuple(fields["lower"]), tuple(fields["upper"]), _scaling(fields["scaling"]))
+        return cls(tuple(fields["lower"]), tuple(fields["upper"]), _scaling(fields["scaling"]),
+                   Spread.from_json(fields.get("spread")))
 
 
 @dataclass(frozen=True)
@@ -201,6 +295,11 @@ class PanelCalibration:
         """The shape of that class, of all where it has none of its own."""
         return self.shapes.get(demand_class, self.shapes[EVERYONE])
 
+    @property
+    def has_deciles(self) -> bool:
+        """Whether it knows deciles of errors."""
+        return any(shape.spread for shape in self.shapes.values())
+
     def size(self, own: Errors, shape: Shape) -> float:
         """The size of a region-item's errors in multiples of the scale, drawn towards the usual one."""
         sizes = np.minimum(np.abs(self.scaling.scaled(own.known())), FARTHEST_OFF * shape.size)
@@ -214,7 +313,8 @@ class PanelCalibration:
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """What ``to_json`` gave, after JSON."""
         return cls({name: Shape(shape["size"], *(tuple(shape.get(bound, ())) for bound in (
-                        "lower", "upper", "lower_of_unknown", "upper_of_unknown")))
+                        "lower", "upper", "lower_of_unknown", "upper_of_unknown")), *(
+                        Spread.from_json(shape.get(name)) for name in ("spread", "spread_of_unknown")))
                     for name, shape in fields["shapes"].items()}, _scaling(fields["scaling"]))
 
 
@@ -234,6 +334,17 @@ def bounds(forecast: Floats, scale: Floats, lower: Sequence[float] | Floats, upp
     return np.where(low < NEXT_TO_NOTHING * forecast, 0.0, low), forecast + upper[index] * scale
 
 
+def deciles_of(forecast: Floats, scale: Floats, spread: Spread) -> Floats:
+    """The nine deciles of forecasts in units, shape (n, 9): never negative, and none below the one before.
+
+    A decile says which share of what comes lies at it or below. Where zero is frequent, several are zero, and more lies
+    there than each says; the share strictly below is then the smaller one.
+
+    Args: as for ``bounds``.
+    """
+    return np.maximum(forecast[:, None] + scale[:, None] * np.array(spread.deciles), 0.0)
+
+
 def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) -> Shape:
     """The spread of errors over their region-item's size, which each error has no part in."""
     if not errors:
@@ -250,6 +361,8 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     some = every if len(every) <= ERRORS_OF_UNKNOWN else np.random.default_rng(0).choice(
         every, ERRORS_OF_UNKNOWN, replace=False, shuffle=False)
     found = []
+    spreads = []
+    is_zero = joined.difference == -joined.forecast
     for unit, which, drawn in ((scale * others, every, 0), (scale * usual, some, len(errors))):
         relative, zero = (values[which] for values in (joined.difference / unit, -joined.forecast / unit))
         spread = np.sort(relative)
@@ -259,7 +372,10 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
         alone = max(float(np.clip(_independent(inside, period[which]), periods, most)), drawn)
         bounds = [_bounds(spread, relative, zero, min(level * (1 + 1 / (alone + 1)), 1.0)) for level in LEVELS]
         found += [tuple(low for low, _ in bounds), tuple(high for _, high in bounds)]
-    return Shape(usual, *found)
+        telling = (slice(None) if len(which) <= ERRORS_OF_SPREAD else np.random.default_rng(0).choice(
+            len(which), ERRORS_OF_SPREAD, replace=False, shuffle=False))
+        spreads.append(Spread.of(relative[telling], is_zero[which][telling], alone))
+    return Shape(usual, *found, *spreads)
 
 
 def _independent(inside: npt.NDArray[np.bool_], cluster: Ints) -> float:

@@ -74,6 +74,14 @@ def quick(dataset: Dataset) -> Dataset:
     return dataset.model_copy(update={"training": Pins(rounds=20)})
 
 
+def without_deciles(pooled: PooledModel) -> PooledModel:
+    """The model as code trained it that knew nothing of deciles."""
+    fits = tuple(fit if fit.calibration is None else replace(fit, calibration=replace(fit.calibration, shapes={
+        name: replace(shape, spread=None, spread_of_unknown=None) for name, shape in fit.calibration.shapes.items()}))
+        for fit in pooled.fits)
+    return replace(pooled, fits=fits, card={**pooled.card, "code_version": "14"})
+
+
 def as_trained_before(model: ForecastModel) -> ForecastModel:
     """The same model as version 3 of the code stored it: judged with the drivers that came."""
     backtest = {name: table for name, table in model.backtest.items() if name not in (REALISED, "judged_with")}

@@ -19,12 +19,15 @@ from demand_assets.forecasting.contract.source import SourceError
 from demand_assets.forecasting.dataset.attributes import Attributes
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins, load_dataset
 from demand_assets.forecasting.dataset.models.gate_margins import Gate, GateRule
+from demand_assets.forecasting.model.serving.pooled_model import PooledModel
 from demand_assets.forecasting.store.demand_store import ATTRIBUTES
 from demand_assets.forecasting.store.journal import Journal
 from demand_assets.pipeline.outcomes import RequestedBy
+from demand_assets.pipeline.renewal_of_pooled import pays_to_renew
 from demand_assets.pipeline.run import Pipeline
 from demand_assets.settings import Settings
 from demand_assets.sources import open_source
+from tests.demand_assets.forecasting.conftest import without_deciles
 
 
 def test_features_that_cannot_be_stored_keep_no_region_item_from_its_training(
@@ -260,6 +263,25 @@ def test_a_renewed_pooled_model_that_is_not_in_production_is_not_made_again(pipe
     assert retrained(later, ones[:1]) == [1]
 
     assert later.registry.pooled_candidate() == 2
+
+
+def test_a_pooled_model_of_before_deciles_is_renewed_once(pipeline: Pipeline) -> None:
+    """Else a retrain, which stands on it, could not add them. Not where a newer one was tried, or none knows any."""
+    pipeline = on(pipeline, "2026-06-01", scale="log", drivers="boosted", year_features=False)
+    ones = list(pipeline.source.catalogue().region_items)
+    take_in(pipeline, ones)
+    retrained(pipeline, ones[:1])
+    model = pipeline.registry.load_pooled(1)
+    before = without_deciles(model)
+
+    def is_renewed(one: PooledModel) -> bool:
+        return pays_to_renew(one, ones, pipeline.dataset, pipeline.source, pipeline.store, pipeline.registry)
+
+    assert model.has_deciles
+    assert not is_renewed(model)
+    assert is_renewed(before)
+    assert not is_renewed(replace(before, card=model.card))
+    assert not is_renewed(before.with_version(7))
 
 
 def test_what_the_dataset_file_pins_goes_before_what_was_chosen(pipeline: Pipeline) -> None:

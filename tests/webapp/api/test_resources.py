@@ -218,6 +218,14 @@ class TestScenarios:
         assert result["units"]["plan"]["forecast"] == pytest.approx(
             sum(one["units"]["plan"]["forecast"] for one in result["periods"]))
         assert planning.told("/scenarios?q=CHEAP")["scenarios"][0]["token"] == told["token"]
+        deciles = planning.told(f"/scenarios/{told['token']}/result?deciles=true")
+        first, *_, last = [one["units"] for one in deciles["periods"]]
+        total = planning.told(f"/totals?key={KETTLE.key}&deciles=true")
+        assert result["units"]["plan"]["deciles"] is None
+        assert deciles["units"]["plan"]["deciles"] == pytest.approx(total["total"]["deciles"])
+        assert first["plan"]["deciles"] == pytest.approx(total["periods"][0]["deciles"])
+        assert last["scenario"]["deciles"] == last["plan"]["deciles"]
+        assert set(last["difference"]["deciles"].values()) == {0.0}
 
     def test_it_is_archived_brought_back_and_duplicated(self, planning: Program) -> None:
         token = planning.post("/scenarios", {"keys": [KETTLE.key], "changes": [CUT]}).json["token"]

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from openpyxl import Workbook, load_workbook
 from werkzeug.test import TestResponse
@@ -133,3 +135,46 @@ def test_a_file_is_the_same_whatever_language_the_reader_speaks(client: FlaskCli
         assert csv_rows(files[0]) == csv_rows(files[1])
     shown = page(client.get("/forecasts", query_string=asked, headers=german))
     assert [text_of(head) for head in shown.select("#by-period thead th")][:3] == ["Datum", "Verkauft", "Prognose"]
+
+
+def test_deciles_are_in_files_that_are_asked_for_them(client: FlaskClient, background: Background,
+                                                      registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, model)
+    background.watch()
+    names = [f"p{tenth}0, units" for tenth in range(1, 10)]
+
+    plain, periods = csv_rows(get(client)), csv_rows(get(client, deciles="1"))
+    each = csv_rows(get(client, deciles="1", of="region-items"))
+
+    assert [{name: value for name, value in row.items() if name not in names} for row in periods] == plain
+    for row, alone in zip(periods, each, strict=True):
+        deciles = [float(row[name]) for name in names]
+        assert deciles == sorted(deciles)
+        assert deciles[0] < float(row["Forecast, units"]) < deciles[8]
+        assert [alone[name] for name in names] == [row[name] for name in names]
+    found = book(get(client, ri=[KETTLE.key, ODD.key], format="xlsx", deciles="1", **change(last="2026-07-02")))
+    heading, *rows = found["By period"].iter_rows(values_only=True)
+    assert heading[-18:] == (*names, *(f"Scenario {name}" for name in names))
+    assert rows[0][-10] != rows[0][-1]  # the scenario changes the first two days
+    assert facts(found)["Deciles"].startswith("p10 to p90: ")
+    assert "retrain" not in facts(found)["Deciles"]
+    assert "deciles=1" in text_of_links(page(client.get("/forecasts", query_string={"ri": KETTLE.key})))
+
+
+def test_deciles_that_are_not_known_are_empty_and_the_file_says_so(
+        client: FlaskClient, background: Background, registry: FakeRegistry, model: ForecastModel) -> None:
+    registry.promote(KETTLE, replace(model, calibration=replace(model.calibration, spread=None)))
+    background.watch()
+
+    found = book(get(client, format="xlsx", deciles="1"))
+
+    for sheet in ("By period", "By region-item and period"):
+        _, *rows = found[sheet].iter_rows(values_only=True)
+        assert {row[-9:] for row in rows} == {(None,) * 9}
+    assert facts(found)["Deciles"].endswith("Not known of 1 region-item, whose models were trained before there were "
+                                            "deciles, nor of sums with them; a retrain adds them")
+
+
+def text_of_links(found: BeautifulSoup) -> str:
+    """The addresses of the page's links."""
+    return " ".join(str(link["href"]) for link in found.find_all("a", href=True))

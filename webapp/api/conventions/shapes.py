@@ -1,6 +1,7 @@
 """What requests and answers of the API are made of."""
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from math import isfinite
 from typing import Annotated, Any, Literal
@@ -8,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from demand_assets.forecasting.contract.region_item import LONGEST_NAME
+from demand_assets.forecasting.model.intervals import DECILE_NAMES
 from webapp.db.database import LARGEST_ID
 from webapp.http.problems import PLACES
 
@@ -106,12 +108,40 @@ class Interval(ResponsePart):
     upper: float
 
 
+class DecilesResponse(ResponsePart):
+    """The nine deciles, in units: 10 % of what comes should lie at `p10` or below, 20 % at `p20` or below …"""
+
+    p10: float
+    p20: float
+    p30: float
+    p40: float
+    p50: float = Field(description="The median; `forecast` is what is expected on average, which is larger where a few "
+                                   "periods sell much")
+    p60: float
+    p70: float
+    p80: float
+    p90: float
+
+
+class WithDeciles(Interval):
+    """Units, with the bounds of the interval and the deciles."""
+
+    deciles: DecilesResponse | None = Field(
+        default=None, description="Null unless `deciles` is asked for, and where they are not known: a model that was "
+                                  "trained before there were deciles has none until a retrain adds them")
+
+
 class Named(ResponsePart):
     """A region-item."""
 
     key: str
     region: str
     item: str
+
+
+def deciles_told(values: Sequence[float]) -> DecilesResponse | None:
+    """The nine deciles of a forecast; None where there are none."""
+    return DecilesResponse(**dict(zip(DECILE_NAMES, values, strict=True))) if values else None
 
 
 def finite(value: Any) -> float | None:

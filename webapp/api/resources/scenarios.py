@@ -16,15 +16,17 @@ from webapp.api.conventions.paging import page_of
 from webapp.api.conventions.selections import Selected, keys_of
 from webapp.api.conventions.shapes import (
     Day,
-    Interval,
     Name,
     Named,
     PageQuery,
+    Query,
     RequestPart,
     ResponsePart,
     Text,
     TokenPath,
+    WithDeciles,
     Yes,
+    deciles_told,
 )
 from webapp.api.resources.forecasts.of_region_items import ChangeRequest, fields_of, refuse_changes
 from webapp.api.resources.overrides import OverridesResponse
@@ -85,6 +87,13 @@ class ScenariosQuery(PageQuery):
     q: Text = Field("", description="Part of name, description or creator, in any case")
     mine: Yes = Field("false", description="Only those that the token's owner created")
     archived: Yes = Field("false", description="The archived ones in place of the others")
+
+
+class ResultQuery(Query):
+    """What is told of a result."""
+
+    deciles: Yes = Field("false", description="Whether the nine deciles of the sums are told, by period and over all, "
+                                              "in units")
 
 
 class SummaryResponse(ResponsePart):
@@ -150,9 +159,9 @@ class ScenarioDetail(ScenarioResponse):
 class ComparedResponse(ResponsePart):
     """Plan, scenario, and their difference."""
 
-    plan: Interval
-    scenario: Interval
-    difference: Interval
+    plan: WithDeciles
+    scenario: WithDeciles
+    difference: WithDeciles
 
 
 class ResultPeriod(ResponsePart):
@@ -239,18 +248,18 @@ def get_scenario(path: TokenPath) -> ScenarioDetail:
 
 @bp.get("/scenarios/<token>/result", responses=answers(ResultResponse, 200, 404, 409))
 @needs("viewer")
-def get_result(path: TokenPath) -> ResultResponse | Response:
+def get_result(path: TokenPath, query: ResultQuery) -> ResultResponse | Response:
     """What it gave when it was computed last."""
     scenario = _scenario(path.token)
     if scenario.computed_at is None:
         return problem(409, "This scenario is not computed yet." + (f" {scenario.problem}" if scenario.problem else ""))
     result = Result.from_json(scenario.computed)
     return ResultResponse(
-        token=scenario.token, computed_at=scenario.computed_at, units=_required(result.units),
+        token=scenario.token, computed_at=scenario.computed_at, units=_required(result.units, query.deciles),
         revenue=_compared(result.revenue), without_price=result.without_price, margin=_compared(result.margin),
         without_cost=result.without_cost, why=result.why, in_words=result.in_words(services().dataset),
         notices=list(result.notices),
-        periods=[ResultPeriod(date=one.date, units=_required(one.units), revenue=_compared(one.revenue))
+        periods=[ResultPeriod(date=one.date, units=_required(one.units, query.deciles), revenue=_compared(one.revenue))
                  for one in result.periods],
         region_items=[ResultLineItem(key=one.key, region=in_full(one.region_item.region),
                                  item=in_full(one.region_item.item), origin=one.origin,
@@ -330,13 +339,14 @@ def _facts(scenario: SavedScenario, word: Word) -> dict[str, Any]:
                 difference_revenue=summary.difference_revenue, first=summary.first, last=summary.last)}
 
 
-def _compared(found: PlanAndScenario | None) -> ComparedResponse | None:
-    def told(bounds: Bounds) -> Interval:
-        return Interval(forecast=bounds.forecast, lower=bounds.lower, upper=bounds.upper)
+def _compared(found: PlanAndScenario | None, deciles: Yes = "false") -> ComparedResponse | None:
+    def told(bounds: Bounds) -> WithDeciles:
+        return WithDeciles(forecast=bounds.forecast, lower=bounds.lower, upper=bounds.upper,
+                           deciles=deciles_told(bounds.deciles) if deciles == "true" else None)
 
     return None if found is None else ComparedResponse(
         plan=told(found.plan), scenario=told(found.scenario), difference=told(found.difference))
 
 
-def _required(found: PlanAndScenario) -> ComparedResponse:
-    return cast(ComparedResponse, _compared(found))
+def _required(found: PlanAndScenario, deciles: Yes = "false") -> ComparedResponse:
+    return cast(ComparedResponse, _compared(found, deciles))

@@ -133,6 +133,11 @@ class PooledModel:
         return naive / own if own and naive else None
 
     @property
+    def has_deciles(self) -> bool:
+        """Whether it knows the deciles of its forecasts; models of before there were any do not."""
+        return self.latest.calibration is not None and self.latest.calibration.has_deciles
+
+    @property
     def latest(self) -> Fit:
         """The fit that has seen everything."""
         return self.fits[-1]

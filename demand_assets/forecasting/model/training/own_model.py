@@ -295,11 +295,13 @@ def judged_windows(series: SeriesFeatures, windows: list[Window], first: int) ->
     shown = [window for window in windows if window.origin >= first]
     forecast = np.stack([window.served[:horizon] for window in shown])
     bounds: dict[float, list[tuple[Floats, Floats]]] = {level: [] for level in LEVELS}
+    deciles: list[Floats | None] = []
     for window, units in zip(shown, forecast, strict=True):
         calibration = _calibration_at(series, windows, window)
         origin_level = np.full(horizon, series.level[window.origin])
         for level in LEVELS:
             bounds[level].append(calibration.interval(units, origin_level, leads, level))
+        deciles.append(calibration.deciles(units, origin_level, leads))
     return Backtest(
         origins=judged, actual=series.sold[pairs[0] + pairs[1]].reshape(shape), forecast=forecast,
         own=np.stack([window.own[:horizon] for window in shown]),
@@ -307,7 +309,8 @@ def judged_windows(series: SeriesFeatures, windows: list[Window], first: int) ->
         realised=np.stack([window.realised for window in shown]) if series.is_as_planned else None,
         seasonal_naive=seasonal_naive(series, *pairs).reshape(shape),
         lower={level: np.stack([low for low, _ in each]) for level, each in bounds.items()},
-        upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()})
+        upper={level: np.stack([high for _, high in each]) for level, each in bounds.items()},
+        deciles=np.stack(known) if len(known := [each for each in deciles if each is not None]) == len(shown) else None)
 
 
 def _questions(series: SeriesFeatures, rows: TrainingRows, pooled: PooledModel, judged: Ints) -> list[Question]:

@@ -50,14 +50,14 @@ class LoadedModel:
         """Region, item, date, forecast, lower and upper (``scoring.score``).
 
         Args:
-            params: ``horizon`` and ``coverage`` as of ``score``; ``model``: what forecasts, ``production`` (the
-                region-item's own), ``pooled`` or ``baseline``, this model itself unless given.
+            params: ``horizon``, ``coverage`` and ``deciles`` as of ``score``; ``model``: what forecasts, ``production``
+                (the region-item's own), ``pooled`` or ``baseline``, this model itself unless given.
         Raises: MlflowException: what is asked cannot be answered; a server answers 400 with these words.
         """
         asked = str(params.get("model", self.model.served_by))
         try:
             return score(frame, self.dataset, self.forecaster, lambda one: self._serving(one, asked),
-                         params.get("horizon"), params.get("coverage", 0.8))
+                         params.get("horizon"), params.get("coverage", 0.8), bool(params.get("deciles", False)))
         except NotInStoreError as error:
             raise MlflowException.invalid_parameter_value(
                 f"{error}. It was looked for in {self.store}; another place is given with "

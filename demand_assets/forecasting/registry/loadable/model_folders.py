@@ -21,6 +21,7 @@ import pandas as pd
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset
 from demand_assets.forecasting.dataset.driver_kinds import Kind
+from demand_assets.forecasting.model.intervals import DECILE_NAMES
 from demand_assets.forecasting.model.serving.own_model import BOOSTER_FILE
 from demand_assets.forecasting.model.serving.own_model import DETAILS_FILE as OWN_DETAILS
 from demand_assets.forecasting.model.serving.pooled_model import DETAILS_FILE as POOLED_DETAILS
@@ -133,13 +134,14 @@ def _signature(drivers: tuple[tuple[str, Kind], ...], horizon: int, served_by: S
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import AnyType
 
-    text, number, moment = DataType.string, DataType.double, DataType.datetime
+    text, number, moment, yes_no = DataType.string, DataType.double, DataType.datetime, DataType.boolean
     anything = AnyType()  # type: ignore[no-untyped-call]
     return ModelSignature(
         inputs=Schema([ColSpec(text, "region"), ColSpec(text, "item"), ColSpec(moment, "date", required=False),
                        *(ColSpec(text if kind == "category" else anything, name, required=False)
                          for name, kind in drivers)]),
         outputs=Schema([ColSpec(text, "region"), ColSpec(text, "item"), ColSpec(moment, "date"),
-                        *(ColSpec(number, name) for name in ("forecast", "lower", "upper"))]),
+                        *(ColSpec(number, name) for name in ("forecast", "lower", "upper")),
+                        *(ColSpec(number, name, required=False) for name in DECILE_NAMES)]),
         params=ParamSchema([ParamSpec("horizon", DataType.long, horizon), ParamSpec("coverage", number, 0.8),
-                            ParamSpec("model", text, served_by)]))
+                            ParamSpec("model", text, served_by), ParamSpec("deciles", yes_no, False)]))

@@ -23,7 +23,14 @@ from demand_assets.forecasting.model.training.own_model import OWN_ROWS, backtes
 from demand_assets.forecasting.model.unknown_drivers import OtherPastError
 from demand_assets.forecasting.series.carried_over_demand import CARRIED_FROM
 from demand_assets.forecasting.series.metrics import wape
-from tests.demand_assets.forecasting.conftest import KETTLES, as_trained_before, pooled_over, quick, weekly_demand
+from tests.demand_assets.forecasting.conftest import (
+    KETTLES,
+    as_trained_before,
+    pooled_over,
+    quick,
+    weekly_demand,
+    without_deciles,
+)
 
 EVENT = Driver(name="event", kind="category")
 CLOSED = Driver(name="closed", kind="yes_no")
@@ -248,6 +255,32 @@ def test_of_the_same_forecasts_only_intervals_that_newer_demand_measured_are_pro
     assert decision.verdict == verdict
     assert decision.reason.startswith("the same forecasts: ")
     assert words in decision.reason
+
+
+def test_of_the_same_forecasts_those_with_deciles_replace_those_without(weekly: Dataset) -> None:
+    candidate, table = on(weekly).pooled, demand()
+    before = without_deciles(candidate)
+
+    assert not before.has_deciles
+    decision = judged(candidate, before, weekly, table)
+    assert (decision.verdict, decision.reason) == (
+        "promote", "the same forecasts: the candidate forecasts exactly what the pooled model in production does; it "
+                   "adds deciles, which that one does not have")
+    assert judged(before, candidate, weekly, table).verdict == "keep"
+
+
+def test_a_retrain_that_forecasts_the_same_adds_deciles(weekly: Dataset) -> None:
+    candidate = replace(on(weekly), recipe=replace(on(weekly).recipe, own_share=0.0))
+    before = replace(candidate, calibration=replace(candidate.calibration, spread=None),
+                     card=replace(candidate.card, code_version="14"))
+
+    decision = contest(demand(), weekly, candidate, before, KETTLES)
+
+    assert decision.verdict == "promote"
+    assert decision.reason.endswith("; it adds deciles, which that one does not have")
+    assert contest(demand(), weekly, before, candidate, KETTLES).verdict == "keep"
+    older = replace(candidate, card=replace(candidate.card, trained_to="2020-01-01"))
+    assert contest(demand(), weekly, older, before, KETTLES).verdict == "keep"
 
 
 def test_a_pooled_model_that_forecasts_one_region_item_otherwise_is_judged_by_its_error(weekly: Dataset) -> None:

@@ -1,11 +1,23 @@
 """Intervals cover what they say: by class, by lead, at zero, and in totals."""
 
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.model.intervals import Calibration, ErrorPaths, Errors, PanelCalibration
+from demand_assets.forecasting.model.intervals import (
+    DECILES,
+    Calibration,
+    ErrorPaths,
+    Errors,
+    PanelCalibration,
+    Spread,
+)
 
 HORIZON = 10
 
@@ -206,3 +218,116 @@ def test_a_forecast_that_was_absurd_once_does_not_widen_intervals_hundreds_of_ti
     usual = Calibration.of(plain, ordinary[0], "smooth").upper[1]
     assert Calibration.of(panel, ordinary[0], "smooth").upper[1] == pytest.approx(usual, rel=0.1)
     assert usual < Calibration.of(panel, absurd, "smooth").upper[1] < 3 * usual
+
+
+class TestDeciles:
+    """Which share of fresh actuals lies at each decile or below; where zero is frequent, the told share lies between
+    what is strictly below and what is at or below."""
+
+    @staticmethod
+    def shares(calibration: Calibration, actual: np.ndarray, forecast: np.ndarray, level: np.ndarray,
+               leads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        deciles = calibration.deciles(forecast, level, leads)
+        assert deciles is not None
+        assert (deciles >= 0).all()
+        assert (np.diff(deciles, axis=1) >= 0).all()
+        return (actual[:, None] < deciles).mean(axis=0), (actual[:, None] <= deciles).mean(axis=0)
+
+    @staticmethod
+    def panel(draw: Callable[[np.random.Generator, np.ndarray], np.ndarray], seed: int, size: int = 40) -> tuple[
+            list[Errors], list[np.ndarray]]:
+        """Of each region-item, of another size, 200 forecasts that are right on average: errors and actuals."""
+        rng = np.random.default_rng(seed)
+        means = np.exp(np.random.default_rng(1).normal(0, 1, size))
+        errors, actuals = [], []
+        for mean in means:
+            forecast = mean * np.exp(rng.normal(0, 0.3, 200))
+            actual = draw(rng, forecast)
+            errors.append(Errors(actual - forecast, forecast, np.full(200, mean), np.tile(np.arange(1, 11), 20),
+                                 np.arange(200)))
+            actuals.append(actual)
+        return errors, actuals
+
+    DRAWS: ClassVar[dict[str, Callable[[np.random.Generator, np.ndarray], np.ndarray]]] = {
+        "heavy tails": lambda rng, mean: mean * np.exp(0.5 * rng.standard_t(4, len(mean))) / 1.2,
+        "counts": lambda rng, mean: rng.poisson(mean).astype(float),
+        "sparse": lambda rng, mean: (rng.random(len(mean)) < 0.3) * rng.gamma(1.5, mean / 0.45),
+        "closed one day in seven": lambda rng, mean: np.where(np.arange(len(mean)) % 7 == 0, 0.0,
+                                                              mean * rng.lognormal(-0.08, 0.4, len(mean))),
+    }
+
+    @pytest.mark.parametrize("draw", DRAWS)
+    @pytest.mark.parametrize("known", [True, False])
+    def test_fresh_actuals_lie_as_often_at_a_decile_or_below_as_it_says(self, draw: str, known: bool) -> None:
+        errors, _ = self.panel(self.DRAWS[draw], 2)
+        fresh, actuals = self.panel(self.DRAWS[draw], 3)
+        panel = PanelCalibration.from_errors(errors, ["any"] * len(errors), HORIZON)
+
+        below, at_or_below = (np.mean(each, axis=0) for each in zip(*(
+            self.shares(Calibration.of(panel, own if known else None, "any"), actual, new.forecast, new.level, new.lead)
+            for own, new, actual in zip(errors, fresh, actuals, strict=True)), strict=True))
+
+        told = np.array(DECILES)
+        assert (below - told).max() <= 0.02
+        assert (told - at_or_below).max() <= 0.02
+
+    def test_the_median_is_not_the_forecast_where_few_periods_sell_much(self) -> None:
+        errors, _ = self.panel(self.DRAWS["sparse"], 2)
+        calibration = Calibration.from_errors(Errors.joined(errors), HORIZON)
+
+        deciles = calibration.deciles(np.ones(1), np.ones(1), np.ones(1, dtype=np.int64))
+
+        assert deciles is not None
+        assert deciles[0, 4] == 0  # nothing is sold in seven periods of ten
+        assert deciles[0, 8] > 1
+
+    def test_a_region_item_has_no_part_in_its_own_spread(self) -> None:
+        """One whose errors are ten times as large has deciles ten times as far apart, not a shape of its own."""
+        rng = np.random.default_rng(0)
+        calm, noisy = errors_of(rng.normal(0, 2, 400)), errors_of(rng.normal(0, 20, 400))
+        panel = PanelCalibration.from_errors([calm, noisy], ["smooth"] * 2, HORIZON)
+
+        spreads = [Calibration.of(panel, own, "smooth").spread for own in (calm, noisy)]
+
+        assert spreads[0] is not None
+        assert spreads[1] is not None
+        ratios = np.array(spreads[1].numbers[:9]) / np.array(spreads[0].numbers[:9])
+        assert np.ptp(ratios) < 1e-6 * ratios[0]
+        assert ratios[0] == pytest.approx(10, rel=0.15)
+
+    def test_without_errors_deciles_are_not_known(self) -> None:
+        calibration = Calibration.from_errors(errors_of(np.full(HORIZON, np.nan)), HORIZON)
+
+        assert calibration.spread is None
+        assert calibration.deciles(np.ones(1), np.ones(1), np.ones(1, dtype=np.int64)) is None
+
+    def test_models_of_before_have_none_and_keep_their_intervals(self) -> None:
+        rng = np.random.default_rng(0)
+        errors = errors_of(rng.normal(0, 10, 200))
+        panel = PanelCalibration.from_errors([errors], ["smooth"], HORIZON)
+        own = Calibration.of(panel, errors, "smooth")
+        assert Calibration.from_json(json.loads(json.dumps(asdict(own)))) == own
+        assert PanelCalibration.from_json(json.loads(json.dumps(panel.to_json()))) == panel
+        fields, own_fields = panel.to_json(), asdict(own)
+        for shape in fields["shapes"].values():
+            del shape["spread"], shape["spread_of_unknown"]
+        del own_fields["spread"]
+
+        before, own_before = PanelCalibration.from_json(fields), Calibration.from_json(own_fields)
+
+        assert not before.has_deciles
+        assert own_before.spread is None
+        assert Calibration.of(before, None, "smooth").spread is None
+        assert (own_before.lower, own_before.upper, own_before.scaling) == (own.lower, own.upper, own.scaling)
+
+    def test_by_hand(self) -> None:
+        plain = Spread.of(np.arange(1.0, 5.0), np.zeros(4, dtype=bool), 1e9)
+        # two of four sold nothing, where all of a forecast was missed: nothing says what lies lower than that
+        half = Spread.of(np.array([-1.0, 4, -1, 2]), np.array([True, False, True, False]), 1e9)
+
+        assert plain.deciles == pytest.approx([1, 1.3, 1.7, 2.1, 2.5, 2.9, 3.3, 3.7, 4])
+        assert half.deciles[:4] == (-1, -1, -1, -1)
+        assert half.deciles[5:] == pytest.approx([2, 2.6, 3.4, 4])
+        assert half.deviation == pytest.approx(np.sqrt(22 / 4))
+        assert (plain.zeros, half.zeros) == (0.0, 0.5)
+        assert half.skew == pytest.approx(np.cbrt((-8 - 8 + 1 + 27) / 4))  # off their mean, which is 1

@@ -13,6 +13,7 @@ from demand_assets.forecasting.dataset.driver_kinds import Action
 from demand_assets.forecasting.forecast import totals
 from demand_assets.forecasting.forecast.forecaster import Forecast
 from demand_assets.forecasting.forecast.revenue_and_margin import NOTHING_KNOWN, MoneySum, UnitMoney
+from demand_assets.forecasting.forecast.totals import total_deciles
 from demand_assets.forecasting.whatif.scenario import Change, Scenario, ScenarioError
 from webapp.adjustments.adjustments import told_count
 from webapp.api.conventions.etags import unless_known
@@ -24,7 +25,6 @@ from webapp.api.conventions.shapes import (
     Cursor,
     Day,
     Horizon,
-    Interval,
     Key,
     Name,
     Named,
@@ -33,7 +33,9 @@ from webapp.api.conventions.shapes import (
     RequestPart,
     ResponsePart,
     Text,
+    WithDeciles,
     Yes,
+    deciles_told,
 )
 from webapp.api.resources.region_items import name_of
 from webapp.forecasts.in_words import line_in_words, scenario_in_words
@@ -68,6 +70,7 @@ class ForecastsQuery(Query):
     coverage: CoverageArgument = "80"
     overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
     explain: Yes = Field("false", description="Whether each forecast is explained in words, which takes longer")
+    deciles: Yes = Field("false", description="Whether the nine deciles of each period are told")
     limit: Annotated[int, Field(ge=1, le=MOST_KEYS, description="At most so many region-items on a page")] = 25
     cursor: Cursor = None
 
@@ -95,9 +98,11 @@ class ForecastRequest(RequestPart):
     changes: Changes = Field([], description="What differs from the plan; nothing unless given")
     explain: Annotated[bool, Field(strict=True)] = Field(
         False, description="Whether the difference is explained in words, which takes longer")
+    deciles: Annotated[bool, Field(strict=True)] = Field(
+        False, description="Whether the nine deciles of each period and of both sums are told")
 
 
-class ForecastPeriod(Interval):
+class ForecastPeriod(WithDeciles):
     """One period."""
 
     date: Day
@@ -160,8 +165,8 @@ class ScenarioForecast(ResponsePart):
     scenario: ForecastResponse
 
 
-class TotalResponse(Interval):
-    """Sum over the horizon, with the interval of the sum."""
+class TotalResponse(WithDeciles):
+    """Sum over the horizon, with the interval and the deciles of the sum."""
 
 
 class MoneyResponse(ResponsePart):
@@ -216,7 +221,8 @@ def list_forecasts(query: ForecastsQuery) -> ForecastPage:
     exact = len(plan.lines) <= MOST_EXACT
     return ForecastPage(**told, next=following, missing=missing_of(plan), forecasts=[
         forecast_told(line, line.plan, coverage, money, final,
-                      line_in_words(line, plan, final, exact) if query.explain == "true" else [])
+                      line_in_words(line, plan, final, exact) if query.explain == "true" else [],
+                      query.deciles == "true")
         for line in plan.lines])
 
 
@@ -238,18 +244,20 @@ def ask_what_if(body: ForecastRequest) -> ScenarioAnswer:
     coverage, planned = body.coverage / 100, {line.row.key: line.plan.part for line in found.lines}
     at_plan, at_scenario = (money_of(found.lines, found.past, services().dataset, of_scenario)
                             for of_scenario in (False, True))
+    planned_deciles, deciles = (total_deciles(list(each.values())) if body.deciles else None
+                                for each in (planned, parts))
     return ScenarioAnswer(
         in_words=scenario_in_words(found, explain_lines(services(), found.lines)) if (
             body.explain and found.has_scenario) else [],
         unit=services().dataset.unit, currency=services().dataset.currency, coverage=body.coverage,
-        missing=missing_of(plan), plan=bounds_told(plan.within(coverage).plan_total),
-        scenario=bounds_told(totals.over_all(list(parts.values()), coverage)),
+        missing=missing_of(plan), plan=bounds_told(plan.within(coverage).plan_total, planned_deciles),
+        scenario=bounds_told(totals.over_all(list(parts.values()), coverage), deciles),
         plan_money=money_told(summed_in_money(planned, at_plan, {})),
         scenario_money=money_told(summed_in_money(parts, at_scenario, {})),
-        region_items=[ScenarioForecast(plan=forecast_told(line, line.plan, body.coverage, at_plan),
-                                       scenario=forecast_told(line, line.scenario or line.plan, body.coverage,
-                                                              at_scenario))
-                      for line in found.lines])
+        region_items=[ScenarioForecast(
+            plan=forecast_told(line, line.plan, body.coverage, at_plan, deciles=body.deciles),
+            scenario=forecast_told(line, line.scenario or line.plan, body.coverage, at_scenario, deciles=body.deciles))
+            for line in found.lines])
 
 
 def horizon_of(given: int | None) -> int:
@@ -288,12 +296,14 @@ def refuse_changes(errors: Sequence[str], wrong: Sequence[tuple[int, str, str]])
 
 
 def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapping[str, UnitMoney],
-                  final: Overridden | None = None, in_words: Sequence[str] = ()) -> ForecastResponse:
+                  final: Overridden | None = None, in_words: Sequence[str] = (),
+                  deciles: bool = False) -> ForecastResponse:
     """One region-item's forecast; with its overrides where they are given.
 
     Args:
         money: as ``money_of`` gives it, of the plan or the scenario as the forecast is.
         in_words: sentences that explain it.
+        deciles: whether they are told of each period.
     """
     key, at = line.row.key, money.get(line.row.key, NOTHING_KNOWN)
     sums = summed_in_money({key: forecast.part}, money, final.open if final else {})
@@ -301,6 +311,8 @@ def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapp
                      for values in (at.price, at.cost))
     part = final.parts[line.row.key] if final else forecast.part
     lower, upper = part.interval(coverage / 100)
+    known = part.deciles() if deciles else None
+    told = [None] * len(lower) if known is None else [deciles_told(each) for each in known.tolist()]
     return ForecastResponse(
         **name_of(line.row), origin=forecast.origin.date(), served_by=forecast.served_by, model_class=forecast.by_class,
         version=forecast.version,
@@ -311,9 +323,9 @@ def forecast_told(line: LineItem, forecast: Forecast, coverage: int, money: Mapp
         periods=[PricedPeriod(date=at.date(), forecast=float(units), lower=float(low), upper=float(high),
                               model=float(own), price=rounded_price(price), cost=rounded_price(cost),
                               revenue=rounded_money(sums.revenue_on(at.date())),
-                              margin=rounded_money(sums.margin_on(at.date())))
-                 for at, units, low, high, own, price, cost in zip(
-                     forecast.table["date"], part.forecast, lower, upper, forecast.part.forecast, prices, costs,
+                              margin=rounded_money(sums.margin_on(at.date())), deciles=shares)
+                 for at, units, low, high, own, price, cost, shares in zip(
+                     forecast.table["date"], part.forecast, lower, upper, forecast.part.forecast, prices, costs, told,
                      strict=True)])
 
 
@@ -336,6 +348,7 @@ def money_told(found: MoneySum) -> MoneyResponse:
                          margin=rounded_money(found.margin_known), costed=found.costed)
 
 
-def bounds_told(found: totals.Bounds) -> TotalResponse:
+def bounds_told(found: totals.Bounds, deciles: totals.Deciles | None = None) -> TotalResponse:
     """A sum over the horizon."""
-    return TotalResponse(forecast=found.forecast, lower=found.lower, upper=found.upper)
+    return TotalResponse(forecast=found.forecast, lower=found.lower, upper=found.upper,
+                         deciles=deciles_told(deciles.over_all) if deciles else None)

@@ -1,7 +1,7 @@
 """Totals: the forecast of a sum, and of every region, item or value of an attribute."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from flask import abort
@@ -10,12 +10,14 @@ from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
 from demand_assets.forecasting.forecast.revenue_and_margin import MoneySum
-from demand_assets.forecasting.forecast.totals import Bounds
+from demand_assets.forecasting.forecast.totals import Bounds, Deciles
+from demand_assets.forecasting.model.intervals import DECILE_NAMES
 from webapp.api.conventions.operations import answers, costly, needs
 from webapp.api.conventions.paging import page_of, part_of
 from webapp.api.conventions.shapes import (
     AttributeFilter,
     CoverageArgument,
+    DecilesResponse,
     Horizon,
     Name,
     PageQuery,
@@ -23,6 +25,7 @@ from webapp.api.conventions.shapes import (
     ResponsePart,
     Text,
     Yes,
+    deciles_told,
 )
 from webapp.api.resources.forecasts import of_region_items
 from webapp.api.resources.forecasts.of_region_items import (
@@ -67,6 +70,7 @@ class TotalsQuery(Query):
     horizon: Horizon = None
     coverage: CoverageArgument = "80"
     overrides: Yes = Field("true", description="Whether planners' overrides are in the numbers")
+    deciles: Yes = Field("false", description="Whether the nine deciles of each period and of the sum are told")
 
 
 class GroupsQuery(PageQuery):
@@ -181,13 +185,15 @@ def _total(query: TotalsQuery) -> TotalsResponse:
     answer, total = _summed(forecast_query)
     final = overridden_answer(answer) if query.overrides == "true" else None
     money = answer_in_money(answer, final)
+    deciles = (final or answer).deciles if query.deciles == "true" else None
+    on = _by_date(deciles)
     return TotalsResponse(
         unit=services().dataset.unit, currency=services().dataset.currency, money=money_told(money),
         coverage=forecast_query.coverage, region_items=len(forecast_query.keys),
         missing=answer.missing if isinstance(answer, GroupAnswer) else len(answer.missing),
         includes_overrides=final is not None, overrides=final.count if final else 0,
-        total=bounds_told(final.total if final else total), model=total.forecast,
-        periods=[_period(period, money) for period in (final or answer).periods])
+        total=bounds_told(final.total if final else total, deciles), model=total.forecast,
+        periods=[_period(period, money, on.get(period.date)) for period in (final or answer).periods])
 
 
 def _summed(forecast_query: ForecastQuery) -> tuple[Answer | GroupAnswer, Bounds]:
@@ -203,8 +209,14 @@ def _summed(forecast_query: ForecastQuery) -> tuple[Answer | GroupAnswer, Bounds
     return plan, plan.plan_total
 
 
-def _period(period: Period, money: MoneySum) -> ForecastPeriod:
-    told: dict[str, Any] = {"date": period.date, "model": period.plan,
+def _by_date(deciles: Deciles | None) -> dict[date, DecilesResponse | None]:
+    """What is told of each period."""
+    return {} if deciles is None else {row["date"].date(): deciles_told([row[name] for name in DECILE_NAMES])
+                                       for row in deciles.by_date.to_dict("records")}
+
+
+def _period(period: Period, money: MoneySum, deciles: DecilesResponse | None) -> ForecastPeriod:
+    told: dict[str, Any] = {"date": period.date, "model": period.plan, "deciles": deciles,
                             "revenue": rounded_money(money.revenue_on(period.date)),
                             "margin": rounded_money(money.margin_on(period.date))}
     if period.final is None or period.final_lower is None or period.final_upper is None:

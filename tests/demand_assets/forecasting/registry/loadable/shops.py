@@ -13,7 +13,7 @@ from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.dataset.dataset_file import Dataset, Pins
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.forecast import totals
-from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.forecast.forecaster import Forecast, Forecaster
 from demand_assets.forecasting.model.serving.baseline import BASELINE
 from demand_assets.forecasting.model.serving.serving_model import ServingModel
 from demand_assets.forecasting.model.training.own_model import train
@@ -41,11 +41,14 @@ class Shop:
     def page(self, one: RegionItem, by: str, scenario: Scenario = PLAN, horizon: int = HORIZON,
              coverage: float = 0.8) -> pd.DataFrame:
         """What the forecast page shows: date, forecast, lower, upper; by the web app's own functions."""
+        return totals.by_date([self.forecast(one, by, scenario, horizon).part], coverage)
+
+    def forecast(self, one: RegionItem, by: str, scenario: Scenario = PLAN, horizon: int = HORIZON) -> Forecast:
+        """What the page makes of it."""
         models: dict[str, Callable[[], ServingModel]] = {
             "own": lambda: self.registry.load(one, 1), "pooled": lambda: self.registry.load_pooled(1),
             "baseline": lambda: BASELINE}
-        forecast = Forecaster(self.dataset, self.store).forecast(one, models[by](), horizon, scenario)
-        return totals.by_date([forecast.part], coverage)
+        return Forecaster(self.dataset, self.store).forecast(one, models[by](), horizon, scenario)
 
     def load(self, name: str, **config: str) -> PyFuncModel:
         """The model in production, as anybody loads it."""

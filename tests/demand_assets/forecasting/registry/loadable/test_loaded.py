@@ -27,6 +27,8 @@ from demand_assets.forecasting.dataset.demand.source_entries import AttributeTab
 from demand_assets.forecasting.dataset.drivers import Driver
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.forecast.forecaster import Forecaster
+from demand_assets.forecasting.forecast.scoring import score
+from demand_assets.forecasting.model.intervals import DECILE_NAMES
 from demand_assets.forecasting.model.serving.challenger import Challenger
 from demand_assets.forecasting.registry.loadable.model_folders import NEEDED
 from demand_assets.forecasting.registry.loadable.shipped_code import described, imported_names, shipped_sources
@@ -103,13 +105,42 @@ def test_an_odd_name_is_forecast_at_each_coverage(shop: Shop, by: str, coverage:
     assert list(answer.columns) == ["region", "item", "date", "forecast", "lower", "upper"]
 
 
+@pytest.mark.parametrize("by", ["own", "pooled", "baseline"])
+def test_deciles_are_those_of_the_page_to_the_last_bit(shop: Shop, by: str) -> None:
+    params = {"horizon": 3, "model": "production" if by == "own" else by}
+    frame, model = pd.DataFrame({"region": ["north"], "item": ["kettle"]}), shop.load("simulated.north.kettle")
+
+    answer = model.predict(frame, params={**params, "deciles": True})
+
+    part = shop.forecast(KETTLES, by, horizon=3).part
+    deciles = part.deciles()
+    assert deciles is not None
+    plain = ["region", "item", "date", "forecast", "lower", "upper"]
+    assert list(answer.columns) == [*plain, *DECILE_NAMES]
+    assert (answer[list(DECILE_NAMES)].to_numpy() == deciles).all()
+    pd.testing.assert_frame_equal(answer[plain], model.predict(frame, params=params))
+    dated = model.predict(answer[["region", "item", "date"]].iloc[[2, 0]], params={**params, "deciles": True})
+    assert (dated[list(DECILE_NAMES)].to_numpy() == deciles[[2, 0]]).all()
+
+
+def test_deciles_of_a_model_of_before_are_null(shop: Shop) -> None:
+    model = shop.registry.load(KETTLES, 1)
+    before = replace(model, calibration=replace(model.calibration, spread=None))
+
+    answer = score(pd.DataFrame({"region": ["north"], "item": ["kettle"]}), shop.dataset,
+                   Forecaster(shop.dataset, shop.store), lambda _: before, 3, deciles=True)
+
+    assert answer["forecast"].notna().all()
+    assert answer[list(DECILE_NAMES)].isna().all(axis=None)
+
+
 def test_its_example_and_signature_are_its_own(shop: Shop) -> None:
     model = shop.load(ODD.model_name("simulated"))
 
     assert model.input_example.to_dict("records") == [{"region": ODD.region, "item": ODD.item}]
     assert model.metadata.get_input_schema().input_names() == ["region", "item", "date", "price", "promo"]
     assert {spec.name: spec.default for spec in model.metadata.get_params_schema().params} == {
-        "horizon": HORIZON, "coverage": 0.8, "model": "production"}
+        "horizon": HORIZON, "coverage": 0.8, "model": "production", "deciles": False}
 
 
 def test_mlflow_itself_reads_every_model_folder(shop: Shop) -> None:
