@@ -217,6 +217,14 @@ def test_what_is_ticked_on_forecasts_before_the_scripts_are_there_is_counted_whe
     expect(page.locator("#panel-region input:checked")).to_have_count(1)
 
 
+def test_panels_that_are_opened_before_the_scripts_are_there_fill_when_they_come(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    scripts = hold_scripts(page, "/forecasts?ri=north%7Ckettle")
+    page.locator("#panels summary").click()
+    scripts.continue_()
+    expect(page.locator("#tick-region-north")).to_be_visible()
+
+
 def test_rows_that_are_ticked_before_the_scripts_are_there_are_selected_when_they_come(page: Page) -> None:
     scripts = hold_scripts(page, "/")
     rows = page.locator("#table tbody input[name=ri]")
