@@ -168,7 +168,8 @@ def _region_item(region: str, item: str, position: int, rng: np.random.Generator
         "live_wape": float(rng.uniform(0.1, 0.6)), "live_skill": float(rng.normal(0.2, 0.2)),
         "live_bias": float(rng.normal(0, 0.1)), "live_periods": 28, "live_from": "archive",
         "live_error": level * 28 * 0.3, "live_sold": level * 28,
-        "moved": float(rng.normal(0, level)), "missed": float(rng.normal(0, level)), "moved_at": at, "demand_at": at,
+        "moved": float(rng.normal(0, level)), "moved_of": bounds.forecast, "missed": float(rng.normal(0, level)),
+        "moved_at": at, "demand_at": at,
         "drift": float(rng.random() * 0.3), "drifted": "demand", "quarantined_rows": int(rng.random() < 0.03),
         "groups_due": 1, "step": "promoted", "step_at": at.isoformat(timespec="milliseconds"),
     }, part

@@ -1,13 +1,13 @@
 """Seasonal naive, the model, and the model with overrides on the same periods of one region-item, summed up by lead.
 
 Judged is what stood: a forecast made from demand that ended so many periods earlier or more, and the override that held
-when that forecast was last made. An override made later counts for nothing.
+when the next demand came. An override made later counts for nothing.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Self
 
 import numpy as np
@@ -81,10 +81,19 @@ def first_open_bucket(newest: date, horizon: int, frequency: Frequency) -> date:
     return whole
 
 
-def standing(made: Sequence[Override], past: PastForecast) -> Override | None:
-    """Which of the overrides of a period held when a forecast of it was last made; None where none did."""
-    held = [one for one in made if one.made_at <= past.made_at and (
-        one.removed_at is None or one.removed_at > past.made_at)]
+def ends_at(past: Sequence[PastForecast], place: int) -> datetime | None:
+    """When the demand after a past forecast came, so that another was the newest; None where it has only just come.
+
+    Args:
+        past: oldest origin first.
+    """
+    return past[place + 1].since if place + 1 < len(past) else None
+
+
+def standing(made: Sequence[Override], ended: datetime | None) -> Override | None:
+    """Which of the overrides of a period held until then, as ``ends_at`` gives it; None where none did."""
+    held = [one for one in made if one.removed_at is None] if ended is None else [
+        one for one in made if one.made_at < ended and (one.removed_at is None or one.removed_at >= ended)]
     return max(held, key=lambda one: (one.made_at, one.id), default=None)
 
 
@@ -156,12 +165,12 @@ def _planned(model: Floats, which: Ordinals, past: Sequence[PastForecast], dates
     for place, at in enumerate(dates.tolist()):
         if at not in by_date or np.isnan(model[place]):
             continue
-        of = past[int(which[place])]
-        held = standing(by_date[at], of)
+        ended = ends_at(past, int(which[place]))
+        held = standing(by_date[at], ended)
         if held is not None:
             plan[place], planners[place] = period_override(held).units(float(model[place])), held.made_by
         else:
-            too_late[place] = any(one.made_at > of.made_at for one in by_date[at])
+            too_late[place] = ended is not None and any(one.made_at >= ended for one in by_date[at])
     return plan, planners, too_late
 
 

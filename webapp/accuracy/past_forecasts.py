@@ -40,6 +40,8 @@ class PastForecast:
     upper: Floats
     naive: Floats
     """Seasonal naive from the same origin; NaN where it knew nothing."""
+    since: datetime
+    """When the first forecast from this origin was made, just after the origin's demand had come."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,11 @@ def keep_forecasts(standing: Sequence[Standing]) -> None:
             keys = [one.key for one in part]
             stood = {one.key: one for one in db.session.scalars(select(ArchivedForecast).where(
                 ArchivedForecast.key.in_(keys), ArchivedForecast.origin == str(origin)))}
+            at = now()
             for one in part:
-                new = ArchivedForecast(key=one.key, origin=str(origin), made_at=now(), served_by=one.served_by,
-                                       content=_packed(one))
+                since = (stood[one.key].since or stood[one.key].made_at) if one.key in stood else at
+                new = ArchivedForecast(key=one.key, origin=str(origin), made_at=at, since=since,
+                                       served_by=one.served_by, content=_packed(one))
                 if one.key in stood:
                     db.session.merge(new)
                 else:
@@ -94,18 +98,20 @@ def past_forecasts_of(keys: Sequence[str]) -> dict[str, list[PastForecast]]:
     found: dict[str, list[PastForecast]] = {key: [] for key in keys}
     for part in chunked(keys):
         rows = db.session.execute(select(
-            ArchivedForecast.key, ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.served_by,
-            ArchivedForecast.content).where(ArchivedForecast.key.in_(part)).order_by(ArchivedForecast.origin))
-        for key, origin, made_at, served_by, content in rows:
-            found[key].append(_read(origin, made_at, served_by, content, frequency))
+            ArchivedForecast.key, ArchivedForecast.origin, ArchivedForecast.made_at, ArchivedForecast.since,
+            ArchivedForecast.served_by, ArchivedForecast.content).where(ArchivedForecast.key.in_(part)).order_by(
+            ArchivedForecast.origin))
+        for key, origin, made_at, since, served_by, content in rows:
+            found[key].append(_read(origin, made_at, since or made_at, served_by, content, frequency))
     return found
 
 
-def _read(origin: str, made_at: datetime, served_by: str, content: bytes, frequency: Frequency) -> PastForecast:
+def _read(origin: str, made_at: datetime, since: datetime, served_by: str, content: bytes,
+          frequency: Frequency) -> PastForecast:
     forecast, lower, upper, naive = np.frombuffer(content, _PACKED).astype(float).reshape(4, -1)
     known = date.fromisoformat(origin)
     return PastForecast(known, made_at, served_by, _periods_after(known, np.arange(1, len(forecast) + 1), frequency),
-                        forecast, lower, upper, naive)
+                        forecast, lower, upper, naive, since)
 
 
 def _periods_after(origin: date, leads: np.ndarray, frequency: Frequency) -> Dates:

@@ -17,9 +17,11 @@ from webapp.audit.record import KINDS
 from webapp.db.database import db
 from webapp.language.translations import ENGLISH, in_language
 from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages.download_files import Cell
 from webapp.pages.listing import Kind, Query, View, parse_view
 from webapp.pages.numbers_and_dates import moment
+from webapp.pages.reader_locale import number
 from webapp.tables import AuditEntry
 
 COLUMNS = ("At (UTC)", "Who", "By way of", "Address", "What was done", "Kind", "Subject", "Before", "After", "Reason")
@@ -94,7 +96,8 @@ def _words(facts: Mapping[str, Any], name: str) -> str | None:
 
 def _told(value: Any) -> str:
     if isinstance(value, list):
-        more = [_("and %(count)s more", count=len(value) - MOST_TOLD)] if len(value) > MOST_TOLD else []
+        left = len(value) - MOST_TOLD
+        more = [_n("and %(num)s more", "and %(num)s more", left, num=number(left))] if left > 0 else []
         return Markup("; ").join([*map(_told, value[:MOST_TOLD]), *more]) or _("none")
     if isinstance(value, dict):
         return Markup(", ").join(Markup("{} {}").format(name, _told(one)) for name, one in value.items()) or _("none")

@@ -1,7 +1,7 @@
 """The accuracy of overrides, beside that of the model and of seasonal naive, on periods that became known.
 
 Judged is the last forecast from before the period: forecast and naive are those archived from its origin, the override
-is the one that held when that forecast was last made.
+is the one that held when the next demand came, which is that of the period.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from demand_assets.forecasting.contract.region_item import RegionItem
 from demand_assets.forecasting.series.metrics import bias, wape
 from demand_assets.forecasting.store.stored_files import NotInStoreError
-from webapp.accuracy.judged_sums import standing
+from webapp.accuracy.judged_sums import ends_at, standing
 from webapp.accuracy.past_forecasts import KEPT_ORIGINS, PastForecast, past_forecasts_of
 from webapp.db.chunked import chunked
 from webapp.db.database import db
@@ -33,7 +33,7 @@ GROUPS = {"planner": lazy_gettext("Planner"), "item": lazy_gettext("Item"), "reg
 
 @dataclass(frozen=True)
 class Judgement:
-    """One period of a region-item that was overridden when its last forecast was made."""
+    """One period of a region-item that was overridden when its demand came."""
 
     key: str
     date: date
@@ -72,8 +72,8 @@ class Judged:
     waiting: int
     """Overrides that hold, of periods ahead."""
     too_late: int
-    """Overridden periods whose first override was made after the forecast that is judged. Where demand comes in batches
-    of several periods, that may be before the period began."""
+    """Overridden periods whose first override was made when demand newer than that of the forecast that is judged had
+    come."""
     unknown: int
     """Those of which no forecast is kept from that many periods before, or whose demand is not known."""
     left_out: int
@@ -140,10 +140,11 @@ def _judged(services: Services, keys: Sequence[str], planner: str, lead: int, fo
             if stood is None or np.isnan(units):
                 unknown += 1
                 continue
-            past, place = stood
-            held = standing(made[key][at], past)
+            which, place = stood
+            past, ended = archived[key][which], ends_at(archived[key], which)
+            held = standing(made[key][at], ended)
             if held is None:
-                too_late += any(one.made_at > past.made_at for one in made[key][at])
+                too_late += ended is not None and any(one.made_at >= ended for one in made[key][at])
                 continue
             model = float(past.forecast[place])
             rows.append(Judgement(key, at, held.made_by, units, model, period_override(held).units(model),
@@ -161,13 +162,14 @@ def _made_of(keys: Sequence[str], planner: str) -> dict[str, dict[date, list[Ove
     return found
 
 
-def _stood(archived: Sequence[PastForecast], at: date, lead: int) -> tuple[PastForecast, int] | None:
-    """The newest forecast of a period from at least that many periods before, and its place there."""
+def _stood(archived: Sequence[PastForecast], at: date, lead: int) -> tuple[int, int] | None:
+    """Which of the forecasts is the newest of a period from at least that many periods before, and its place there."""
     day = np.datetime64(at)
-    for past in reversed(archived):
+    for which in reversed(range(len(archived))):
+        past = archived[which]
         place = int(np.searchsorted(past.dates, day))
         if past.origin < at and lead - 1 <= place < len(past.dates) and past.dates[place] == day:
-            return past, place
+            return which, place
     return None
 
 

@@ -98,11 +98,15 @@ def note_demand(row: RegionItemRow, last_year: float | None, last: float | None,
     row.last_year_out_of_stock, row.out_of_stock = last_year_out_of_stock, out_of_stock
 
 
-def note_moves(row: RegionItemRow, moved: float | None, missed: float | None) -> None:
-    """Note how far the forecast moved, and by how much the one before missed. The move before stays told."""
+def note_moves(row: RegionItemRow, moved: float | None, of: float | None, missed: float | None) -> None:
+    """Note how far the forecast moved, and by how much the one before missed. The move before stays told.
+
+    Args:
+        of: units that were forecast of the same periods before.
+    """
     if row.moved != moved:
         keep_move(row)
-    row.moved, row.missed = moved, missed
+    row.moved, row.moved_of, row.missed = moved, of, missed
     row.moved_at = now() if moved is not None or missed is not None else None
 
 
@@ -112,9 +116,9 @@ def keep_move(row: RegionItemRow) -> None:
         return
     db.session.execute(delete(EarlierMove).where(
         EarlierMove.region_item_id == row.id, EarlierMove.at < now() - timedelta(days=MOVES_KEPT_DAYS)))
-    share = abs(row.moved) / row.forecast_model if row.forecast_model else 0.0
+    share = abs(row.moved) / row.moved_of if row.moved_of else 1.0
     db.session.add(EarlierMove(region_item_id=row.id, at=row.moved_at, moved=row.moved, share=share))
-    row.moved = None
+    row.moved = row.moved_of = None
 
 
 def want_totals(row: RegionItemRow) -> None:

@@ -13,7 +13,9 @@ from demand_assets.forecasting.contract.region_item import known_as
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked
 from webapp.language.translations import gettext as _
+from webapp.language.translations import ngettext as _n
 from webapp.pages.numbers_and_dates import plural as counted
+from webapp.pages.reader_locale import number
 from webapp.region_items.attributes import ARGUMENT, Filter, arguments_of, conditions_of, parse_filters, words_of
 from webapp.region_items.overview_table.query import matching_keys, parse_view
 from webapp.region_items.rows import keys_of, known_keys, parsed_keys, rows_of
@@ -86,7 +88,7 @@ def parse_selection(fields: MultiDict[str, str], are_read: bool = False) -> tupl
         rest = keys_of([key for key in picked if key not in inside])
         if not rest:
             return grouped, args, _joined(words)
-        more = _("%(count)s more", count=f"{len(rest):,}")
+        more = _n("%(num)s more", "%(num)s more", len(rest), num=number(len(rest)))
         return [*grouped, *rest], {**args, **link_arguments(rest)}, _joined([*words, more])
     if token and len(picked) == len(stored):
         return stored, {"selection": token}, ""

@@ -3,7 +3,9 @@
 A private one is there for its creator alone: for anybody else, administrators too, it is as if it never was.
 """
 
+import re
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from flask import has_request_context
@@ -23,7 +25,7 @@ from webapp.scenarios.request import ScenarioRequest
 from webapp.tables import SavedScenario
 
 LONGEST_NAME, LONGEST_DESCRIPTION = 120, 4000
-COPY = " (copy)"
+_COPY = re.compile(r" \(copy(?: \d+)?\)$")
 """What the name of a copy ends with."""
 RECORDED_TOKEN = 8
 """Characters of its link by which the audit log knows a scenario, whatever it is called; too few to open it."""
@@ -141,8 +143,25 @@ def change(token: str, seen: str, name: str, description: str, asked: ScenarioRe
 
 def duplicate(source: SavedScenario, token: str, by: str) -> None:
     """Store a copy of what it asks, without its result; once for each token. A copy of a private one is private."""
-    name = f"{source.name[:LONGEST_NAME - len(COPY)]}{COPY}"
-    create(token, name, source.description, ScenarioRequest.from_json(source.asked), by, source, source.is_private)
+    create(token, _name_of_copy(source.name, by), source.description, ScenarioRequest.from_json(source.asked), by, source, source.is_private)
+
+
+def original_name(name: str) -> str:
+    """The name without what says that it is a copy."""
+    return _COPY.sub("", name)
+
+
+def _name_of_copy(name: str, by: str) -> str:
+    """``First (copy)``, and ``First (copy 2)`` where that is taken, of ``First`` and of its copies alike."""
+    original = original_name(name)
+    taken = set(db.session.scalars(select(SavedScenario.name).where(
+        _is_open_to(by), SavedScenario.name.like("% (copy%)"))))
+    for number in count(1):
+        ending = " (copy)" if number == 1 else f" (copy {number})"
+        copy = f"{original[:LONGEST_NAME - len(ending)]}{ending}"
+        if copy not in taken:
+            break
+    return copy
 
 
 def archive(token: str, is_archived: bool) -> None:

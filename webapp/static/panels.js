@@ -11,6 +11,7 @@
     if (panels().dataset.of === "overview") panels().open = isAsked || (chosen ? chosen === "yes" : isWide && !("folded" in panels().dataset));
     else if (!isWide && !isAsked) panels().open = false;
     panels().querySelector("summary").addEventListener("click", () => sessionStorage.setItem(kept, panels().open ? "no" : "yes"));
+    if (panels().open) setTimeout(() => panels().dispatchEvent(new Event("toggle")));  // it was opened before htmx listened
   };
   document.addEventListener("DOMContentLoaded", start);
 

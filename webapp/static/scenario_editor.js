@@ -22,7 +22,7 @@
     list.querySelectorAll("input").forEach((box) => { box.tabIndex = -1; });
     rove(list);
   }));
-  // What was ticked or typed before this was loaded, or stands there again after a reload, is looked at too.
+  // What stands there again after a reload is looked at too.
   document.addEventListener("DOMContentLoaded", () => setTimeout(() => {
     const fields = [...document.querySelectorAll("#editor [hx-trigger=change] input[name]")];
     fields.find((field) => field.checked !== field.defaultChecked || field.value !== field.defaultValue)?.dispatchEvent(new Event("change", { bubbles: true }));

@@ -99,9 +99,9 @@ def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], rep
     """
     before = past[-1] if past else None
     if before is not None:
-        note_moves(row, _difference(part, before.dates, before.forecast), _missed(before, history))
+        note_moves(row, *_difference(part, before.dates, before.forecast), _missed(before, history))
     else:
-        note_moves(row, _difference(part, replaced.dates, replaced.forecast) if replaced else None, None)
+        note_moves(row, *(_difference(part, replaced.dates, replaced.forecast) if replaced else (None, None)), None)
 
 
 def outside_in_a_row(judged: Judged) -> int:
@@ -118,10 +118,14 @@ def _run(holds: np.ndarray) -> int:
     return len(holds) - (int(fails[-1]) + 1 if len(fails) else 0)
 
 
-def _difference(part: Part, dates: Dates, forecast: Floats) -> float | None:
-    """The forecast minus an earlier one over the periods of both, in units; None where there is no such period."""
+def _difference(part: Part, dates: Dates, forecast: Floats) -> tuple[float, float] | tuple[None, None]:
+    """The forecast minus an earlier one over the periods of both, and that one's units over them; None where there is
+    no such period."""
     _, mine, theirs = np.intersect1d(part.dates, dates, assume_unique=True, return_indices=True)
-    return float(part.forecast[mine].sum() - forecast[theirs].sum()) if len(mine) else None
+    if not len(mine):
+        return None, None
+    before = float(forecast[theirs].sum())
+    return float(part.forecast[mine].sum()) - before, before
 
 
 def _missed(before: PastForecast, history: pd.DataFrame) -> float | None:

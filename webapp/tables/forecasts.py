@@ -108,6 +108,8 @@ class ArchivedForecast(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     origin: Mapped[str] = mapped_column(String(10), primary_key=True)
     made_at: Mapped[datetime]
+    since: Mapped[datetime | None]
+    """When the first one was made from there, just after its demand had come; None of what an older version made."""
     served_by: Mapped[str] = mapped_column(String(20))
     """As in ``StoredForecast``."""
     content: Mapped[bytes]

@@ -130,6 +130,8 @@ class ForecastFigures(Base):
     """Units sold over the last horizon."""
     moved: Mapped[float | None]
     """Units by which the forecast of the same periods changed since the period before became known."""
+    moved_of: Mapped[float | None]
+    """Units that were forecast of those periods before; what ``moved`` is a share of."""
     missed: Mapped[float | None]
     """Actual minus forecast of the newest periods, in units."""
     moved_at: Mapped[datetime | None]
@@ -164,7 +166,7 @@ class EarlierMove(Base):
     moved: Mapped[float]
     """As in ``ForecastFigures``."""
     share: Mapped[float]
-    """Its size relative to the forecast that it led to."""
+    """Its size relative to what was forecast of the same periods before; 1 where that was nothing."""
 
 
 class LiveAccuracy(Base):

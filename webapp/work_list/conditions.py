@@ -34,7 +34,7 @@ _READ = (
     RegionItemRow.step_at, RegionItemRow.step_reason, RegionItemRow.activity, RegionItemRow.quarantine_reason,
     RegionItemRow.quarantined_rows, RegionItemRow.rows_read, RegionItemRow.status, RegionItemRow.best,
     RegionItemRow.production_version, RegionItemRow.promoted_at, RegionItemRow.pinned_by, RegionItemRow.moved,
-    RegionItemRow.moved_at, RegionItemRow.missed, RegionItemRow.forecast_model, RegionItemRow.forecast_total,
+    RegionItemRow.moved_of, RegionItemRow.moved_at, RegionItemRow.missed, RegionItemRow.forecast_total,
     RegionItemRow.volume, RegionItemRow.revenue, RegionItemRow.price, RegionItemRow.out_of_stock,
     RegionItemRow.live_bias, RegionItemRow.live_periods, RegionItemRow.live_outside, RegionItemRow.drift,
     RegionItemRow.drifted)
@@ -124,10 +124,9 @@ class _Looked:
 
     def _of_forecasts(self) -> Iterator[Cause]:
         row, rule = self.row, self._rule("moved")
-        if rule.is_on and row.moved and row.moved_at and row.forecast_model is not None and (
-                abs(row.moved) >= rule.threshold * abs(row.forecast_model)):
-            yield self._cause("moved", abs(row.moved), _moment(row.moved_at), moved=row.moved,
-                              forecast=row.forecast_model)
+        if rule.is_on and row.moved and row.moved_at and row.moved_of is not None and (
+                abs(row.moved) >= rule.threshold * row.moved_of):
+            yield self._cause("moved", abs(row.moved), _moment(row.moved_at), moved=row.moved, before=row.moved_of)
         rule = self._rule("missed")
         if rule.is_on and row.live_outside >= rule.periods:
             yield self._cause("missed", abs(row.missed) if row.missed is not None else self._at_stake,

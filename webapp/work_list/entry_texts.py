@@ -129,11 +129,13 @@ def _link(entry: WorkEntry) -> str:
 
 
 def _moved(told: Mapping[str, Any]) -> str:
-    forecast, moved = told["forecast"], told["moved"]
-    before = forecast - moved
+    moved, before = told["moved"], told.get("before")
+    unit = unit_words(services().dataset.unit)
+    if before is None:  # found by a version that did not keep it
+        return f"{signed(moved)} {unit}"
     relative = f" ({signed_share(moved / before)})" if before > 0 else ""
-    return _("%(moved)s %(unit)s%(relative)s, now %(forecast)s", moved=signed(moved),
-             unit=unit_words(services().dataset.unit), relative=relative, forecast=units(forecast))
+    return _("%(moved)s %(unit)s%(relative)s: from %(before)s to %(after)s", moved=signed(moved), unit=unit,
+             relative=relative, before=units(before), after=units(before + moved))
 
 
 def _missed(told: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ KINDS: dict[str, Kind] = {
     "moved": Kind(
         lazy_gettext("Forecast moved"),
         lazy_gettext("The model's forecast of the same periods has changed."),
-        lazy_gettext("Look"), 2, 0.2, lazy_gettext("Minimum change, share of the forecast")),
+        lazy_gettext("Look"), 2, 0.2, lazy_gettext("Minimum change, share of the forecast before")),
     "missed": Kind(
         lazy_gettext("Sales outside the interval"),
         lazy_gettext("Sales were outside the 80 % interval several periods in a row."),

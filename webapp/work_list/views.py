@@ -151,7 +151,9 @@ def _tell(wanted: WantedAction, done: Done, today: date) -> None:
     if done.left:
         names = "; ".join(f"{named(one)}, {_now(one, today)}" for one in done.left[:NAMED])
         if len(done.left) > NAMED:
-            names = _("%(names)s; and %(num)s more", names=names, num=len(done.left) - NAMED)
+            more = len(done.left) - NAMED
+            names = _n("%(names)s; and %(num)s more", "%(names)s; and %(num)s more", more, names=names,
+                       num=number(more))
         flash(_n("%(num)s task unchanged, as someone else changed it in the meantime: %(names)s. Look again, then "
                  "repeat what still applies.",
                  "%(num)s tasks unchanged, as someone else changed them in the meantime: %(names)s. Look again, then "

@@ -72,14 +72,15 @@ def strange_numbers(dataset: Dataset, panel: ReadPanel, rows: npt.NDArray[np.int
     """Words for numbers such as -1 and 9999 in demand and drivers that no other value comes near."""
     found = []
     if dataset.rules.placeholders is None:
-        found += [f"Demand is {value} {often} times, and nothing else comes near: it looks like \"not known\". Set "
-                  f"rules.placeholders = [{value}] to declare that, or rules.placeholders = [] if it was really so."
-                  for value, often in _strange(panel.read[rows])]
+        found += [f"Demand is {value} in {often:,} {'row' if often == 1 else 'rows'}, and nothing else comes near: it "
+                  f"looks like \"not known\". Set rules.placeholders = [{value}] to declare that, or "
+                  "rules.placeholders = [] if it was really so." for value, often in _strange(panel.read[rows])]
     for driver in dataset.drivers:
         if may_hide_placeholders(driver):
-            found += [f"{driver.title} is {value} {often} times, and nothing else comes near: it looks like \"not "
-                      f"known\". Set placeholders = [{value}] for the driver {driver.name}, or placeholders = [] if it "
-                      "was really so." for value, often in _strange(panel.read_drivers[driver.name][rows])]
+            found += [f"{driver.title} is {value} in {often:,} {'row' if often == 1 else 'rows'}, and nothing else "
+                      f"comes near: it looks like \"not known\". Set placeholders = [{value}] for the driver "
+                      f"{driver.name}, or placeholders = [] if it was really so."
+                      for value, often in _strange(panel.read_drivers[driver.name][rows])]
     return found
 
 

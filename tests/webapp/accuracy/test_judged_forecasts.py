@@ -18,7 +18,7 @@ def past(day: int, forecast: list[float], naive: list[float]) -> PastForecast:
     origin = FIRST + timedelta(days=day)
     return PastForecast(origin, datetime(2026, 6, 30, tzinfo=UTC), "1",
                         np.datetime64(origin) + np.arange(1, len(units) + 1), units, units - 2, units + 2,
-                        np.array(naive))
+                        np.array(naive), datetime(2026, 6, 30, tzinfo=UTC))
 
 
 def history(*units: float) -> pd.DataFrame:

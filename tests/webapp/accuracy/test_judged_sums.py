@@ -27,7 +27,7 @@ def past(origin: date, model: float = 12.0, naive: float = 13.0, leads: int = HO
     units = np.full(leads, model)
     return PastForecast(origin, at(origin + timedelta(days=1), 6), "1", np.array(
         [origin + timedelta(days=lead + 1) for lead in range(leads)], dtype="datetime64[D]"), units, units - 1,
-        units + 1, np.full(leads, naive))
+        units + 1, np.full(leads, naive), at(origin + timedelta(days=1), 6))
 
 
 def override(day: date, made_at: datetime, amount: float = 10.0, way: str = "value", by: str = ANNA,
@@ -80,17 +80,53 @@ def test_an_override_that_another_replaced_counts_for_whoever_held_it_at_that_le
 
     found = judged([first, second])
 
-    assert told(found, lead=4, planner=ANNA)["plan"] == 10  # stood on Monday morning
+    assert told(found, lead=4, planner=ANNA)["plan"] == 10  # stood when Tuesday's demand came, on Wednesday morning
     assert told(found, lead=1, planner=BEN)["plan"] == 15
     assert ("2026-06-15", 1, ANNA) not in found.cells
     assert ("2026-06-15", 4, BEN) not in found.cells
 
 
 def test_an_override_made_after_the_fact_counts_for_nothing_but_is_counted() -> None:
-    found = judged([override(DAYS[2], at(DAYS[2], 7)), override(DAYS[3], at(DAYS[10], 7), number=2)])
+    found = judged([override(DAYS[2], at(DAYS[3], 6)), override(DAYS[3], at(DAYS[10], 7), number=2)])
 
     assert (told(found)["too_late"], told(found)["plan"], "overridden" in told(found)) == (2, 84, False)
     assert {planner for _, _, planner in found.cells} == {""}
+
+
+def test_an_override_made_after_the_forecast_counts_when_it_stood_as_the_next_demand_came() -> None:
+    found = judged([override(DAYS[2], at(DAYS[2], 7)), override(DAYS[3], at(DAYS[2], 7), number=2)])
+
+    assert told(found)["plan"] == 80
+    assert "too_late" not in told(found)
+    longer = told(found, lead=2)  # of the 17th the demand of the 16th had come
+    assert (longer["plan"], longer["overridden"], longer["too_late"]) == (5 * 12 + 10, 1, 1)
+
+
+SUNDAY = MONDAY - timedelta(days=1)
+BY_THE_WEEK = [past(SUNDAY, leads=14), past(SUNDAY + timedelta(days=7), leads=14)]
+"""Demand comes once a week; with that of the second week, both are judged."""
+
+
+def test_what_was_overridden_between_two_batches_is_judged_as_it_stood_when_the_second_came() -> None:
+    made = [
+        override(DAYS[4], at(DAYS[1], 9), 10.0),
+        override(DAYS[5], at(DAYS[1], 9), 11.0, removed_at=at(DAYS[2], 9), number=2),
+        override(DAYS[5], at(DAYS[2], 9), 14.0, by=BEN, number=3),
+        override(DAYS[6], at(DAYS[1], 9), 9.0, removed_at=at(DAYS[3], 9), number=4),
+        override(DAYS[8], at(DAYS[1], 9), 10.0, number=5),
+        override(DAYS[9], at(DAYS[8], 9), 9.0, number=6),
+    ]
+
+    found = judged(made, BY_THE_WEEK)
+
+    assert told(found, planner=ANNA)["plan"] == 10
+    assert told(found, planner=BEN)["plan"] == 14
+    assert told(found)["plan"] == 5 * 12 + 10 + 14  # what was taken back before is in no plan
+    second = MONDAY + timedelta(days=7)
+    assert told(found, second)["plan"] == 5 * 12 + 10 + 9
+    further = judge(BY_THE_WEEK, HISTORY, None, made, 7, "D")  # a week ahead all are of the first forecast
+    assert told(further, second, 7)["plan"] == 5 * 12 + 10 + 12
+    assert told(further, second, 7)["too_late"] == 1
 
 
 def test_a_percent_is_of_the_model_that_stood() -> None:

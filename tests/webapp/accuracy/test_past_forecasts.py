@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from demand_assets.forecasting.forecast.totals import Part
 from tests.webapp.conftest import KETTLE, LAST_DAY, Background
@@ -12,7 +13,7 @@ from webapp.accuracy.past_forecasts import KEPT_ORIGINS, Standing, keep_forecast
 from webapp.db.database import db, writing
 from webapp.region_items.forecast_figures import want_forecast
 from webapp.stored_forecasts.computing import stored_forecasts_of
-from webapp.tables import RegionItemRow
+from webapp.tables import ArchivedForecast, RegionItemRow
 
 ODD_DAY = date(2026, 5, 31)
 
@@ -45,9 +46,23 @@ def test_a_past_forecast_is_read_as_it_was_kept(app: Flask) -> None:
 def test_the_last_forecast_from_an_origin_is_the_one_that_stood(app: Flask) -> None:
     with app.app_context():
         keep([10.0])
+        (first,) = past_forecasts(KETTLE.key)
         keep([12.0], served_by="4")
 
-        assert [(past.forecast.tolist(), past.served_by) for past in past_forecasts(KETTLE.key)] == [([12.0], "4")]
+        (past,) = past_forecasts(KETTLE.key)
+        assert (past.forecast.tolist(), past.served_by) == ([12.0], "4")
+        assert first.since == first.made_at == past.since < past.made_at
+
+
+def test_what_an_older_version_made_stood_since_it_was_made_last(app: Flask) -> None:
+    with app.app_context():
+        keep([10.0])
+        with writing():
+            db.session.execute(update(ArchivedForecast).values(since=None))
+        (old,) = past_forecasts(KETTLE.key)
+        keep([12.0])
+
+        assert (old.since, past_forecasts(KETTLE.key)[0].since) == (old.made_at, old.made_at)
 
 
 def test_they_are_read_oldest_first_and_from_a_day_on(app: Flask) -> None:

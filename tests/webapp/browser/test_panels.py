@@ -188,6 +188,53 @@ def test_back_on_a_page_that_is_still_being_loaded_shows_what_its_address_says(p
     expect_chosen(page, "north")
 
 
+def hold_scripts(page: Page, path: str) -> Route:
+    """Open a page whose scripts do not come until the route goes on."""
+    held: list[Route] = []
+    page.route("**/htmx.min.js*", lambda route: route.continue_() if held else held.append(route))
+    page.goto(path, wait_until="commit")
+    wait_for(page, held, 1)
+    return held[0]
+
+
+@pytest.mark.parametrize("path", FILTERED)
+def test_what_is_ticked_before_the_scripts_are_there_counts_when_they_come(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    scripts = hold_scripts(page, path)
+    page.locator("#panels summary").click()
+    tick(page, "north")
+    tick(page, "south")
+    scripts.continue_()
+    expect_chosen(page, "north", "south")
+
+
+def test_what_is_ticked_on_forecasts_before_the_scripts_are_there_is_counted_when_they_come(page: Page) -> None:
+    scripts = hold_scripts(page, "/forecasts")
+    tick(page, "south")
+    scripts.continue_()
+    expect(page.locator("#panels-matching")).to_contain_text("region-item")
+    expect(page.locator("#panels-matching")).not_to_contain_text("Nothing")
+    expect(page.locator("#panel-region input:checked")).to_have_count(1)
+
+
+def test_panels_that_are_opened_before_the_scripts_are_there_fill_when_they_come(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    scripts = hold_scripts(page, "/forecasts?ri=north%7Ckettle")
+    page.locator("#panels summary").click()
+    scripts.continue_()
+    expect(page.locator("#tick-region-north")).to_be_visible()
+
+
+def test_rows_that_are_ticked_before_the_scripts_are_there_are_selected_when_they_come(page: Page) -> None:
+    scripts = hold_scripts(page, "/")
+    rows = page.locator("#table tbody input[name=ri]")
+    rows.nth(0).check()
+    rows.nth(1).check()
+    scripts.continue_()
+    expect(page.locator("#selected-count")).to_contain_text("2 selected")
+    expect(page.locator("#table tbody input[name=ri]:checked")).to_have_count(2)
+
+
 @pytest.mark.parametrize("path", FILTERED)
 def test_answers_that_come_late_and_out_of_order_leave_what_was_chosen_last(page: Page, path: str) -> None:
     page.goto(path)

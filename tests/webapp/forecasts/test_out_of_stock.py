@@ -183,7 +183,7 @@ def test_published_forecasts_are_not_judged_by_it() -> None:
     dates = np.arange(np.datetime64("2026-06-24"), np.datetime64("2026-07-01"))
     units = demand_of(12.0)["demand"].to_numpy()[-7:]
     past = PastForecast(date(2026, 6, 23), datetime(2026, 6, 24, tzinfo=UTC), "baseline", dates, units, units, units,
-                        np.full(7, np.nan))
+                        np.full(7, np.nan), datetime(2026, 6, 24, tzinfo=UTC))
 
     measured = pooled_accuracy([past], gone())
 

@@ -80,3 +80,12 @@ def test_whatever_scripts_say_is_found() -> None:
             for words in re.findall(r'\b_n?\("((?:[^"\\]|\\.)*)"', line) if words not in said]
 
     assert left == []  # a message inside a text in backquotes is found only in simple ones
+
+
+def test_what_is_counted_in_one_place_is_counted_in_all() -> None:
+    """Where it were not, other languages would say "7 weiterer": the form for one."""
+    said = extraction.all_messages()
+    counted = {(message.first, message.context) for message in said if message.counts}
+
+    assert {message.first for message in said if not message.counts and "%(num)s" in message.first
+            and (message.first, message.context) in counted} == set()

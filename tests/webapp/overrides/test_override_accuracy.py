@@ -29,11 +29,13 @@ def services(app: Flask) -> Iterator[Services]:
         yield app.extensions["services"]
 
 
-def archive(origin: int, units: float, made_at: datetime, one: RegionItem = KETTLE, naive: float = 10.0) -> None:
+def archive(origin: int, units: float, made_at: datetime, one: RegionItem = KETTLE, naive: float = 10.0,
+            since: datetime | None = None) -> None:
     """What was forecast after a day of June for each of the three days that follow."""
     rows = np.array([[units] * 3, [units - 2] * 3, [units + 2] * 3, [naive] * 3], dtype="<f4")
     with writing():
-        db.session.add(ArchivedForecast(key=one.key, origin=f"2026-06-{origin}", made_at=made_at, served_by="1",
+        db.session.add(ArchivedForecast(key=one.key, origin=f"2026-06-{origin}", made_at=made_at, since=since,
+                                        served_by="1",
                                         content=rows.tobytes()))
 
 
@@ -82,7 +84,7 @@ def test_model_override_and_naive_are_scored_beside_each_other(services: Service
     assert [one.name for one in found.by("region-item")] == [str(KETTLE)]
 
 
-def test_what_stood_when_the_period_began_is_judged_not_what_came_later(services: Services) -> None:
+def test_what_stood_when_the_demand_came_is_judged_not_what_it_replaced(services: Services) -> None:
     archive(28, 12.0, hours(0))
     overridden("2026-06-29", "value", 8.0, hours(-3), ANNA, removed_at=hours(1))
     overridden("2026-06-29", "value", 6.0, hours(1), BEN)
@@ -90,30 +92,36 @@ def test_what_stood_when_the_period_began_is_judged_not_what_came_later(services
 
     [one] = judge(services).rows
 
-    assert (one.planner, one.override) == (ANNA, 8.0)
+    assert (one.planner, one.override) == (BEN, 6.0)
 
 
-def test_an_override_made_after_the_period_began_is_not_judged_but_told(services: Services) -> None:
+def test_an_override_made_when_newer_demand_had_come_is_not_judged_but_told(
+        services: Services, client: FlaskClient) -> None:
+    """The forecast from the 29th was made once more after the override, which changes nothing."""
     archive(28, 12.0, hours(0))
-    overridden("2026-06-29", "value", 6.0, hours(1))
+    archive(29, 12.0, hours(40), since=hours(24))
+    overridden("2026-06-30", "value", 6.0, hours(30))
     known_until("2026-06-30")
 
-    found = judge(services)
-
+    assert [(one.override, one.model) for one in judge(services).rows] == [(6.0, 12.0)]
+    found = judge(services, lead=2)
     assert (found.rows, found.too_late, found.unknown) == ([], 1, 0)
+    seen = page(client.get("/overrides/helped?lead=2"))
+    assert text_of(seen.select_one("#not-judged")) == "Not judged: 1 day, first overridden later than that."
+    assert "at least 2 days ahead, with the override that stood when the next demand arrived" in text_of(seen)
 
 
-def test_what_is_overridden_between_two_batches_is_told_as_what_it_is(services: Services, client: FlaskClient) -> None:
-    """Both days came at once: no forecast was made between the override and its day, which had not begun."""
+def test_what_is_overridden_between_two_batches_is_judged_for_all_days_of_the_second(services: Services) -> None:
+    """Both days came at once: no forecast was made between the override and its day."""
     archive(28, 12.0, hours(0))
     overridden("2026-06-30", "value", 6.0, hours(4))
+    overridden("2026-06-29", "value", 7.0, hours(4), removed_at=hours(5))
     known_until("2026-06-30")
 
-    told = text_of(page(client.get("/overrides/helped")).select_one("#not-judged"))
-    of_two = text_of(page(client.get("/overrides/helped?lead=2")).select_one("#not-judged"))
-
-    assert told == "Not judged: 1 day first overridden after the last forecast was made."
-    assert of_two == "Not judged: 1 day first overridden after the last forecast from at least 2 days ahead was made."
+    for lead in (1, 2):
+        found = judge(services, lead=lead)
+        assert [(str(one.date), one.override) for one in found.rows] == [("2026-06-30", 6.0)]
+        assert found.too_late == 0
 
 
 def test_an_override_taken_back_in_time_is_not_judged(services: Services) -> None:

@@ -68,7 +68,7 @@ def note(app: Flask, item: str, moved: float | None, total: float = 100.0) -> No
     with app.app_context(), writing():
         row = db.session.get_one(RegionItemRow, RegionItem("north", item).key)
         row.forecast_model = total
-        note_moves(row, moved, None)
+        note_moves(row, moved, None if moved is None else total - moved, None)
 
 
 def test_what_moved_today_stays_told_whatever_moves_it_after_that(app: Flask, client: FlaskClient) -> None:

@@ -197,8 +197,8 @@ def test_flags_find_what_they_say(app: Flask, client: FlaskClient, background: B
     tell(app, item_00={"drift": 0.3}, item_01={"quarantined_rows": 2}, item_02={"forecast_total": 9.0},
          item_03={"pinned_by": "a@example.com"}, item_04={"last_date": "2026-06-29"}, item_05={"demand_at": now()},
          item_06={"promoted_at": now()}, item_07={"decision": "keep", "decided_at": now()},
-         item_08={"moved": -1.0, "forecast_model": 10.0, "moved_at": now(), "production_version": 1},
-         item_09={"moved": 0.9, "forecast_model": 10.0, "moved_at": now(), "production_version": 1},
+         item_08={"moved": -1.0, "moved_of": 10.0, "forecast_model": 50.0, "moved_at": now(), "production_version": 1},
+         item_09={"moved": 0.9, "moved_of": 10.0, "forecast_model": 5.0, "moved_at": now(), "production_version": 1},
          item_10={"demand_at": long_ago}, item_11={"last_date": "2026-06-30"})
     background.journal(Entry(RegionItem("north", "item 12"), "failed", reason="no memory"))
     ask = ask_for_retrain(client, [RegionItem("north", "item 13").key])

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.store.journal import Entry
@@ -98,6 +99,26 @@ def test_a_copy_is_opened_in_the_editor_and_the_first_stays(client: FlaskClient,
 
     assert shown(client, response.headers["Location"]).select_one("#name")["value"] == "First (copy)"  # type: ignore[index]
     assert scenario_of(app, path).name == "First"
+
+
+def test_copies_of_a_scenario_and_of_its_copies_are_numbered(client: FlaskClient, app: Flask) -> None:
+    path = saved(client, name="First")
+    for _ in range(3):
+        path = press(client, path, "duplicate").headers["Location"].removesuffix("/edit")
+    with app.app_context():
+        names = list(db.session.scalars(select(SavedScenario.name).order_by(SavedScenario.id)))
+
+    assert names == ["First", "First (copy)", "First (copy 2)", "First (copy 3)"]
+
+
+def test_a_copy_of_the_longest_name_is_no_longer_and_another(client: FlaskClient, app: Flask) -> None:
+    path = saved(client, name="x" * 120)
+    for _ in range(2):
+        press(client, path, "duplicate")
+    with app.app_context():
+        names = list(db.session.scalars(select(SavedScenario.name).order_by(SavedScenario.id)))
+
+    assert names == ["x" * 120, f"{'x' * 113} (copy)", f"{'x' * 111} (copy 2)"]
 
 
 def test_a_copy_is_one_click_from_its_original(client: FlaskClient, promoted: FakeRegistry) -> None:

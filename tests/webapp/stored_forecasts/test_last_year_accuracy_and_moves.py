@@ -40,7 +40,7 @@ def test_the_first_stored_forecast_has_neither_moved_nor_missed(app: Flask, back
     background.have_stored_forecasts()
 
     row = row_of(app)
-    assert (row.moved, row.missed, row.moved_at) == (None, None, None)
+    assert (row.moved, row.moved_of, row.missed, row.moved_at) == (None, None, None, None)
     assert (row.live_wape, row.live_periods, row.live_from) == (None, 0, "")
 
 
@@ -83,6 +83,7 @@ def test_a_move_is_told_over_the_periods_of_both_forecasts(app: Flask, backgroun
     # Seasonal naive repeats the 60 units of 1 July on the 8th: one of the 13 common days moved.
     assert row.moved == pytest.approx(now.forecast[:-1].sum() - before.forecast[1:].sum(), abs=1e-3)
     assert row.moved == pytest.approx(60.0 - before.forecast[7], abs=1e-3)
+    assert row.moved_of == pytest.approx(before.forecast[1:].sum(), rel=1e-6)
     assert row.moved_at is not None
 
 
@@ -114,6 +115,7 @@ def test_a_promotion_alone_moves_the_forecast_that_it_replaces_unless_it_is_the_
     row = row_of(app)
     assert row.moved
     assert row.moved == pytest.approx((row.forecast_total or 0) - (before or 0), rel=1e-4)
+    assert row.moved_of == pytest.approx(before, rel=1e-4)
     assert row.missed is None
 
 

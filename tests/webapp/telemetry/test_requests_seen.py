@@ -92,7 +92,7 @@ def test_the_click_begins_the_trace_and_its_page_belongs_to_it(settings: Setting
 
     with app.app_context():
         request_id = db.session.query(Retrain).one().request_id
-    assert f"Trace {tracing.trace_id_of(request_id)}" in " ".join(shown.text.split())
+    assert f"For logs and traces: {tracing.trace_id_of(request_id)}" in " ".join(shown.text.split())
     asked = [one[1:] for one in told if one[0] == "POST retrains.ask"]
     assert asked == [("", request_id), (tracing.traceparent_of(request_id), "")]  # the second click is no second root
     assert ("GET retrains.detail", tracing.traceparent_of(request_id), "") in told

@@ -30,9 +30,10 @@ def tell(app: Flask, region_item: RegionItem = KETTLE, **known: Any) -> None:
             setattr(row, name, value)
 
 
-def move(app: Flask, region_item: RegionItem = KETTLE, moved: float = 42.0, forecast: float = 84.0) -> None:
-    """Let the forecast of a region-item move now."""
-    tell(app, region_item, moved=moved, forecast_model=forecast, forecast_total=forecast, moved_at=now())
+def move(app: Flask, region_item: RegionItem = KETTLE, moved: float = 42.0, of: float = 84.0) -> None:
+    """Let the forecast of a region-item move now, from so many units of the same periods."""
+    total = of + moved
+    tell(app, region_item, moved=moved, moved_of=of, forecast_model=total, forecast_total=total, moved_at=now())
 
 
 def stored_unusual(app: Flask, *days: str, region_item: RegionItem = KETTLE) -> None:

@@ -29,7 +29,9 @@ JUST = 1e-9
 
 
 ENOUGH: list[tuple[str, dict[str, Any], float | None]] = [
-    ("moved", {"moved": -20.0, "moved_at": AT, "forecast_model": 100.0}, 20.0),
+    ("moved", {"moved": -20.0, "moved_at": AT, "moved_of": 100.0}, 20.0),
+    ("moved", {"moved": 20.0, "moved_at": AT, "moved_of": 100.0, "forecast_model": 800.0}, 20.0),
+    ("moved", {"moved": 20.0, "moved_at": AT, "moved_of": 0.0}, 20.0),
     ("missed", {"live_outside": 3, "missed": -7.0}, 7.0),
     ("missed", {"live_outside": 3, "forecast_total": 50.0}, 50.0),
     ("bias", {"live_bias": -0.5, "live_periods": 14, "volume": 30.0}, 15.0),
@@ -42,9 +44,10 @@ ENOUGH: list[tuple[str, dict[str, Any], float | None]] = [
     ("stock_out", {"out_of_stock": 2, "forecast_total": 140.0}, 20.0),
 ]
 TOO_LITTLE: list[tuple[str, dict[str, Any]]] = [
-    ("moved", {"moved": 20.0 - JUST, "moved_at": AT, "forecast_model": 100.0}),
+    ("moved", {"moved": 20.0 - JUST, "moved_at": AT, "moved_of": 100.0}),
+    ("moved", {"moved": 20.0, "moved_at": AT, "moved_of": 101.0, "forecast_model": 20.0}),
     ("moved", {"moved": 20.0, "moved_at": AT}),
-    ("moved", {"moved": 0.0, "moved_at": AT, "forecast_model": 0.0}),
+    ("moved", {"moved": 0.0, "moved_at": AT, "moved_of": 0.0}),
     ("missed", {"live_outside": 2, "missed": 900.0}),
     ("bias", {"live_bias": 0.25, "live_periods": 99, "volume": 30.0}),
     ("bias", {"live_bias": 9.0, "live_periods": 13, "volume": 30.0}),
@@ -56,7 +59,7 @@ TOO_LITTLE: list[tuple[str, dict[str, Any]]] = [
     ("stale", {"production_version": 2, "promoted_at": AT - timedelta(days=999), "pinned_by": EMAIL}),
     ("stale", {"production_version": None, "promoted_at": AT - timedelta(days=999), "drift": 9.0}),
     ("stock_out", {"out_of_stock": 0, "forecast_total": 140.0}),
-    ("moved", {"moved": 90.0, "moved_at": AT, "forecast_model": 100.0, "in_catalogue": False}),
+    ("moved", {"moved": 90.0, "moved_at": AT, "moved_of": 100.0, "in_catalogue": False}),
 ]
 
 

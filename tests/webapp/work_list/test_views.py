@@ -160,6 +160,7 @@ def test_a_scenario_that_became_private_is_not_named_to_others(app: Flask, clien
     {"kind": "kept", "told": {"why": "no better"}}, {"kind": "no_model", "told": {"status": "baseline"}},
     {"kind": "override", "told": {"lost": 12.0, "periods": 3, "by": [EMAIL]}},
     {"kind": "stock_out", "told": {"periods": 1, "last": "2026-06-30"}},
+    {"kind": "moved", "told": {"moved": 3.0, "before": 0.0}}, {"kind": "moved", "told": {"moved": 3.0, "before": 9.0}},
     {"kind": "moved", "told": {"moved": 3.0, "forecast": 3.0}},
     {"kind": "of tomorrow", "told": {"what": "a newer version tells"}}], ids=lambda one: str(one["kind"]))
 def test_every_kind_has_words_and_a_link(app: Flask, client: FlaskClient, told: dict[str, object]) -> None:

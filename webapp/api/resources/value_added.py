@@ -66,7 +66,7 @@ class ValueAddedRow(ResponsePart):
     no_demand: int = Field(description="Unknown, or out of stock")
     no_naive: int
     overridden: int
-    too_late: int = Field(description="Overridden only after the forecast that is judged; counts for nothing")
+    too_late: int = Field(description="Overridden only when newer demand than the forecast's had come; does not count")
     priced: int = Field(description="Rows with a known price, of which the money is")
     sold: float
     naive: MethodResponse

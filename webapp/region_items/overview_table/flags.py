@@ -13,7 +13,7 @@ from webapp.services import services
 from webapp.tables import OPEN_STATES, EarlierMove, RegionItemRow, RetrainItem
 
 MOVED_TOLD = 0.1
-"""Part of the forecast by which it must have moved to be flagged."""
+"""Part of what was forecast of the same periods before by which it must have moved to be flagged."""
 
 
 @dataclass(frozen=True)
@@ -73,5 +73,5 @@ FLAGS: dict[str, Flag] = {
                  & (RegionItemRow.decided_at >= since), True),
     "failed": Flag(_l("retrain failed"), _failed, True),
     "moved": Flag(_l("forecast moved"), lambda since: ((RegionItemRow.moved_at >= since) & (
-        func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.forecast_model)) | _has_moved(since), True),
+        func.abs(RegionItemRow.moved) >= MOVED_TOLD * RegionItemRow.moved_of)) | _has_moved(since), True),
 }

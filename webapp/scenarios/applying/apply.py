@@ -9,6 +9,7 @@ from webapp.access import Actor, actor
 from webapp.db.database import db, writing
 from webapp.language.translations import gettext as _
 from webapp.language.translations import lazy_gettext
+from webapp.language.translations import ngettext as _n
 from webapp.overrides.overrides import OverrideResult, put
 from webapp.overrides.wanted_override import LONGEST_COMMENT, OverrideError
 from webapp.pages.reader_locale import number
@@ -68,9 +69,11 @@ def apply(scenario: SavedScenario, decided: Decided, form: str, seen: str | None
         if seen is not None and seen != situation.digest:
             raise ChangedSinceSeenError(str(CHANGED))
         if situation.existing and decided.on_overrides is None:
-            raise UndecidedError(_("%(num)s of its periods are overridden already. Decide what happens to these "
-                                   "overrides: %(choices)s.", num=number(len(situation.existing)),
-                                   choices=", ".join(ON_OVERRIDES)))
+            raise UndecidedError(_n("%(num)s of its periods is overridden already. Decide what happens to this "
+                                    "override: %(choices)s.",
+                                    "%(num)s of its periods are overridden already. Decide what happens to these "
+                                    "overrides: %(choices)s.", len(situation.existing),
+                                    num=number(len(situation.existing)), choices=", ".join(ON_OVERRIDES)))
         if situation.must_decide_changed and decided.on_changed is None:
             raise UndecidedError(_("Something changed since the scenario was computed. Compute it again, or decide "
                                    "what happens to the region-items that changed: %(choices)s.",

@@ -19,7 +19,7 @@ from webapp.scenarios.editor.driver_changes import ScenarioForm, new_row, parse_
 from webapp.scenarios.editor.selection import selected, ticks_of
 from webapp.scenarios.plans.plan import DriverPlan, named_region_items, plan_text, read_plan
 from webapp.scenarios.plans.plan_files import MOST_BYTES, PlanFileError, text_of_upload
-from webapp.scenarios.repository import COPY, LONGEST_DESCRIPTION, LONGEST_NAME
+from webapp.scenarios.repository import LONGEST_DESCRIPTION, LONGEST_NAME, original_name
 from webapp.scenarios.request import ScenarioRequest, ScopedDriverChange, action_words, dates_ahead
 from webapp.services import Services
 from webapp.serving.selection_sizes import MOST_OF_A_SCENARIO
@@ -172,11 +172,13 @@ def name_anew(editor: Editor, stored: ScenarioRequest, name: str, services: Serv
 
     Args:
         stored: what it asked before.
-        name: what it was called then; of a copy the name ends in ``COPY``.
+        name: what it was called then, which may say that it is a copy.
     """
     with in_language(None):  # it is stored
         before = suggested_name(stored, services)
-        is_suggested = name in (before, f"{before[:LONGEST_NAME - len(COPY)]}{COPY}")
+        original = original_name(name)
+        is_suggested = original == before or (len(name) == LONGEST_NAME and original != name
+                                              and before.startswith(original))
         if is_suggested and editor.name == name and editor.asked != stored:
             editor.name = suggested_name(editor.asked, services)
 
