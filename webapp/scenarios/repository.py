@@ -143,7 +143,8 @@ def change(token: str, seen: str, name: str, description: str, asked: ScenarioRe
 
 def duplicate(source: SavedScenario, token: str, by: str) -> None:
     """Store a copy of what it asks, without its result; once for each token. A copy of a private one is private."""
-    create(token, _name_of_copy(source.name, by), source.description, ScenarioRequest.from_json(source.asked), by, source, source.is_private)
+    create(token, _name_of_copy(source.name, by), source.description, ScenarioRequest.from_json(source.asked), by,
+           source, source.is_private)
 
 
 def original_name(name: str) -> str:

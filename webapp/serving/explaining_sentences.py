@@ -141,18 +141,18 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
               "units": unit_words(unit), "sold": units(sold), "left_out": left_out}
     if _shows(forecast - sold):
         values |= {"amount": units(abs(forecast - sold)), "share": _share(forecast - sold, sold)}
-        told = _n("Of the last period with a forecast, the models had %(forecast)s %(units)s, without "
+        told = _n("Over %(periods)s with a forecast, the models had %(forecast)s %(units)s, without "
                   "overrides, and %(sold)s were sold: %(amount)s too many%(share)s%(left_out)s.",
                   "Of the last %(periods)s with a forecast, the models had %(forecast)s %(units)s, without "
                   "overrides, and %(sold)s were sold: %(amount)s too many%(share)s%(left_out)s.",
                   len(miss.dates), **values) if forecast > sold else (
-               _n("Of the last period with a forecast, the models had %(forecast)s %(units)s, without "
+               _n("Over %(periods)s with a forecast, the models had %(forecast)s %(units)s, without "
                   "overrides, and %(sold)s were sold: %(amount)s too few%(share)s%(left_out)s.",
                   "Of the last %(periods)s with a forecast, the models had %(forecast)s %(units)s, without "
                   "overrides, and %(sold)s were sold: %(amount)s too few%(share)s%(left_out)s.",
                   len(miss.dates), **values))
     else:
-        told = _n("Of the last period with a forecast, the models had %(forecast)s %(units)s, without "
+        told = _n("Over %(periods)s with a forecast, the models had %(forecast)s %(units)s, without "
                   "overrides, and %(sold)s were sold%(left_out)s.",
                   "Of the last %(periods)s with a forecast, the models had %(forecast)s %(units)s, without "
                   "overrides, and %(sold)s were sold%(left_out)s.",
@@ -166,8 +166,8 @@ def of_miss(miss: Miss | None, unit: str, decimals: int) -> list[str]:
                        difference=signed(off[at], decimals), forecast=units(values_at[at][0], decimals),
                        sold=units(values_at[at][1], decimals)) for at in named)
     others = [value for at, value in off.items() if at not in named]
-    rest = _n("; the other one %(difference)s", "; the other %(periods)s together %(difference)s", len(others),
-              periods=period_words(len(others)), difference=signed(sum(others))) if others else ""
+    rest = _n("; the other (%(periods)s) %(difference)s", "; the other %(periods)s together %(difference)s",
+              len(others), periods=period_words(len(others)), difference=signed(sum(others))) if others else ""
     return [told, _("Furthest off: %(most)s%(rest)s.", most=most, rest=rest)]
 
 
@@ -183,20 +183,20 @@ def _against_last_year(found: AgainstLastYear, unit: str, below_total: bool) -> 
     if found.sold_then:
         values |= {"some": number(found.sold_then), "all": number(found.region_items)}
         if not _shows(difference):
-            return _n("For the %(some)s of %(all)s region-items that sold in the same period last year, "
+            return _n("For the %(some)s of %(all)s region-items that sold in the same period (%(periods)s) last year, "
                       "%(forecast)s %(units)s are forecast: as many as the %(sold)s sold then%(share)s%(out)s.",
                       "For the %(some)s of %(all)s region-items that sold in the same %(periods)s last year, "
                       "%(forecast)s %(units)s are forecast: as many as the %(sold)s sold then%(share)s%(out)s.",
                       found.periods, **values)
         if difference > 0:
-            return _n("For the %(some)s of %(all)s region-items that sold in the same period last year, "
+            return _n("For the %(some)s of %(all)s region-items that sold in the same period (%(periods)s) last year, "
                       "%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold "
                       "then%(share)s%(out)s.",
                       "For the %(some)s of %(all)s region-items that sold in the same %(periods)s last year, "
                       "%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold "
                       "then%(share)s%(out)s.",
                       found.periods, **values)
-        return _n("For the %(some)s of %(all)s region-items that sold in the same period last year, "
+        return _n("For the %(some)s of %(all)s region-items that sold in the same period (%(periods)s) last year, "
                   "%(forecast)s %(units)s are forecast: %(amount)s fewer than the %(sold)s sold "
                   "then%(share)s%(out)s.",
                   "For the %(some)s of %(all)s region-items that sold in the same %(periods)s last year, "
@@ -216,30 +216,31 @@ def _against_last_year(found: AgainstLastYear, unit: str, below_total: bool) -> 
     if below_total:
         values["share"] = f", {signed_share(difference / found.sold)}" if values["share"] else ""
         if not _shows(difference):
-            return _n("As many as in the same period last year (%(sold)s sold%(share)s)%(out)s.",
+            return _n("As many as in the same period (%(periods)s) last year (%(sold)s sold%(share)s)%(out)s.",
                       "As many as in the same %(periods)s last year (%(sold)s sold%(share)s)%(out)s.",
                       found.periods, **values)
         if difference > 0:
-            return _n("%(amount)s more than in the same period last year (%(sold)s sold%(share)s)%(out)s.",
+            return _n("%(amount)s more than in the same period (%(periods)s) last year "
+                      "(%(sold)s sold%(share)s)%(out)s.",
                       "%(amount)s more than in the same %(periods)s last year (%(sold)s sold%(share)s)%(out)s.",
                       found.periods, **values)
-        return _n("%(amount)s fewer than in the same period last year (%(sold)s sold%(share)s)%(out)s.",
+        return _n("%(amount)s fewer than in the same period (%(periods)s) last year (%(sold)s sold%(share)s)%(out)s.",
                   "%(amount)s fewer than in the same %(periods)s last year (%(sold)s sold%(share)s)%(out)s.",
                   found.periods, **values)
     if not _shows(difference):
-        return _n("%(forecast)s %(units)s are forecast: as many as the %(sold)s sold in the same period last "
-                  "year%(share)s%(out)s.",
+        return _n("%(forecast)s %(units)s are forecast: as many as the %(sold)s sold in the same period (%(periods)s) "
+                  "last year%(share)s%(out)s.",
                   "%(forecast)s %(units)s are forecast: as many as the %(sold)s sold in the same %(periods)s last "
                   "year%(share)s%(out)s.",
                   found.periods, **values)
     if difference > 0:
-        return _n("%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold in the same "
-                  "period last year%(share)s%(out)s.",
+        return _n("%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold in the same period "
+                  "(%(periods)s) last year%(share)s%(out)s.",
                   "%(forecast)s %(units)s are forecast: %(amount)s more than the %(sold)s sold in the same "
                   "%(periods)s last year%(share)s%(out)s.",
                   found.periods, **values)
     return _n("%(forecast)s %(units)s are forecast: %(amount)s fewer than the %(sold)s sold in the same period "
-              "last year%(share)s%(out)s.",
+              "(%(periods)s) last year%(share)s%(out)s.",
               "%(forecast)s %(units)s are forecast: %(amount)s fewer than the %(sold)s sold in the same %(periods)s "
               "last year%(share)s%(out)s.",
               found.periods, **values)

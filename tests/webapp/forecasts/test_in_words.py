@@ -137,7 +137,7 @@ def test_what_was_forecast_and_came(app: Flask, client: FlaskClient) -> None:
     (sold, forecast), *_ = [(cells[0], cells[1]) for cells in rows.values() if cells[1]]
     told = text_of(soup.select_one("#miss"))
 
-    assert told.startswith("Of the last period with a forecast, the models had 20 units, without overrides, and ")
+    assert told.startswith("Over 1 day with a forecast, the models had 20 units, without overrides, and ")
     assert f"({forecast} by the models, {sold} sold)" in told
 
 

@@ -44,9 +44,9 @@ def said(app: Flask, text: str, tag: str) -> str:
     ("rules.leave_out_items names 'total', and no row has that item. Correct the name, or take it out.",
      "rules.leave_out_items nennt 'total', und keine Zeile hat diesen Namen (Artikel). Berichtigen Sie ihn, oder "
      "nehmen Sie ihn heraus."),
-    ("Demand is 0.5 in 1,300 rows, and nothing else comes near: it looks like \"not known\". Set rules.placeholders = "
+    ("Demand is 0.5 in 300 rows, and nothing else comes near: it looks like \"not known\". Set rules.placeholders = "
      "[0.5] to declare that, or rules.placeholders = [] if it was really so.",
-     "Die Nachfrage ist in 1.300 Zeilen 0.5, und nichts anderes kommt dem nahe: Das sieht nach „nicht bekannt“ aus. "
+     "Die Nachfrage ist in 300 Zeilen 0.5, und nichts anderes kommt dem nahe: Das sieht nach „nicht bekannt“ aus. "
      "Setzen Sie rules.placeholders = [0.5], um das anzugeben, oder rules.placeholders = [], wenn es wirklich so war."),
     ("Demand is 999999999 in 1 row, and nothing else comes near: it looks like \"not known\". Set rules.placeholders = "
      "[999999999] to declare that, or rules.placeholders = [] if it was really so.",

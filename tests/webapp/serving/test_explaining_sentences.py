@@ -75,7 +75,8 @@ def test_no_cause_is_claimed_whatever_a_driver_is_called() -> None:
      "have been wanted then, out of stock in 2 days."),
     (AgainstLastYear(900, 840, 10, 14), "In the 10 of 14 days whose sales of last year are known, 900 units are "
                                         "forecast: 60 more than the 840 sold then (+7.1\u00a0%)."),
-    (AgainstLastYear(5, 4, 1, 1), "5 units are forecast: 1 more than the 4 sold in the same period last year (+25.0\u00a0%)."),
+    (AgainstLastYear(5, 4, 1, 1),
+     "5 units are forecast: 1 more than the 4 sold in the same period (1 day) last year (+25.0\u00a0%)."),
     (AgainstLastYear(5, 0, 14, 14), "5 units are forecast: 5 more than the 0 sold in the same 14 days last year."),
     (AgainstLastYear(0, 0, 14, 14), "0 units are forecast: as many as the 0 sold in the same 14 days last year."),
     (AgainstLastYear(0, 0, 0, 14), "What was sold in these periods last year is not known."),
@@ -142,7 +143,7 @@ def test_a_miss_names_the_periods_that_make_most_of_it() -> None:
 def test_a_perfect_forecast_and_one_that_met_no_demand() -> None:
     assert of_miss(None, "units", 0) == ["No period that was forecast has known sales yet."]
     assert of_miss(Miss([date(2026, 7, 1)], [5], [5]), "units", 0) == [
-        "Of the last period with a forecast, the models had 5 units, without overrides, and 5 were sold."]
+        "Over 1 day with a forecast, the models had 5 units, without overrides, and 5 were sold."]
 
 
 def test_another_language_says_them_in_its_own_order_with_the_same_numbers() -> None:
