@@ -99,9 +99,11 @@ def tell_moves(row: RegionItemRow, part: Part, past: Sequence[PastForecast], rep
     """
     before = past[-1] if past else None
     if before is not None:
-        note_moves(row, *_difference(part, before.dates, before.forecast), _missed(before, history))
-    else:
-        note_moves(row, *(_difference(part, replaced.dates, replaced.forecast) if replaced else (None, None)), None)
+        moved, of = _difference(part, before.dates, before.forecast)
+        note_moves(row, moved, of, _missed(before, history))
+        return
+    moved, of = _difference(part, replaced.dates, replaced.forecast) if replaced else (None, None)
+    note_moves(row, moved, of, None)
 
 
 def outside_in_a_row(judged: Judged) -> int:

@@ -179,10 +179,12 @@ def total_deciles(parts: Sequence[Part], signed: bool = False) -> Deciles | None
         alike.setdefault(len(part.dates), []).append(part)
     dates, place = np.unique(np.concatenate([part.dates for some in alike.values() for part in some]),
                              return_inverse=True)
-    each = np.concatenate([_spread_rows(*(np.stack([getattr(part, name) for part in some]) for name in (
-        "forecast", "scale")), _numbers(some), signed).reshape(_SPREAD_ROWS, -1) for some in alike.values()], axis=1)
-    forecast = np.bincount(place, np.concatenate([part.forecast for some in alike.values() for part in some]))
-    inflation = np.where(np.bincount(place) > 1, _across(_joint(parts)), 1.0)
+    each = np.concatenate([_spread_rows(np.stack([part.forecast for part in some]), np.stack(
+        [part.scale for part in some]), _numbers(some), signed).reshape(_SPREAD_ROWS, -1) for some in alike.values()],
+        axis=1)
+    forecast = np.asarray(np.bincount(place, np.concatenate(
+        [part.forecast for some in alike.values() for part in some])), dtype=np.float64)
+    inflation: Floats = np.where(np.bincount(place) > 1, _across(_joint(parts)), 1.0)
     found = _told(forecast, np.stack([np.bincount(place, row) for row in each]), inflation, signed)
     own = parts[0].deciles() if len(parts) == 1 and not signed else None
     total = RunningTotal(signed=signed)

@@ -312,10 +312,8 @@ class PanelCalibration:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """What ``to_json`` gave, after JSON."""
-        return cls({name: Shape(shape["size"], *(tuple(shape.get(bound, ())) for bound in (
-                        "lower", "upper", "lower_of_unknown", "upper_of_unknown")), *(
-                        Spread.from_json(shape.get(name)) for name in ("spread", "spread_of_unknown")))
-                    for name, shape in fields["shapes"].items()}, _scaling(fields["scaling"]))
+        return cls({name: _shape_from_json(shape) for name, shape in fields["shapes"].items()},
+                   _scaling(fields["scaling"]))
 
 
 def bounds(forecast: Floats, scale: Floats, lower: Sequence[float] | Floats, upper: Sequence[float] | Floats,
@@ -342,7 +340,7 @@ def deciles_of(forecast: Floats, scale: Floats, spread: Spread) -> Floats:
 
     Args: as for ``bounds``.
     """
-    return np.maximum(forecast[:, None] + scale[:, None] * np.array(spread.deciles), 0.0)
+    return np.asarray(np.maximum(forecast[:, None] + scale[:, None] * np.array(spread.deciles), 0.0))
 
 
 def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) -> Shape:
@@ -360,7 +358,7 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
     every = np.arange(len(scale))
     some = every if len(every) <= ERRORS_OF_UNKNOWN else np.random.default_rng(0).choice(
         every, ERRORS_OF_UNKNOWN, replace=False, shuffle=False)
-    found = []
+    found: list[tuple[float, ...]] = []
     spreads = []
     is_zero = joined.difference == -joined.forecast
     for unit, which, drawn in ((scale * others, every, 0), (scale * usual, some, len(errors))):
@@ -375,7 +373,15 @@ def _shape(errors: Sequence[Errors], sizes: Sequence[Floats], scaling: Scaling) 
         telling = (slice(None) if len(which) <= ERRORS_OF_SPREAD else np.random.default_rng(0).choice(
             len(which), ERRORS_OF_SPREAD, replace=False, shuffle=False))
         spreads.append(Spread.of(relative[telling], is_zero[which][telling], alone))
-    return Shape(usual, *found, *spreads)
+    lower, upper, lower_of_unknown, upper_of_unknown = found
+    return Shape(usual, lower, upper, lower_of_unknown, upper_of_unknown, *spreads)
+
+
+def _shape_from_json(fields: Mapping[str, Any]) -> Shape:
+    lower, upper, lower_of_unknown, upper_of_unknown = (
+        tuple(fields.get(bound, ())) for bound in ("lower", "upper", "lower_of_unknown", "upper_of_unknown"))
+    return Shape(fields["size"], lower, upper, lower_of_unknown, upper_of_unknown, *(
+        Spread.from_json(fields.get(name)) for name in ("spread", "spread_of_unknown")))
 
 
 def _independent(inside: npt.NDArray[np.bool_], cluster: Ints) -> float:

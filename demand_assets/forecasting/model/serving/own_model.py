@@ -242,7 +242,7 @@ class ForecastModel:
 
     def details(self) -> dict[str, Any]:
         """Everything but the boosters, as JSON types."""
-        found = {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
+        found: dict[str, Any] = {"pooled_version": self.pooled.version, "recipe": self.recipe.to_json(),
                  "driver_ranges": self.driver_ranges, "calibration": asdict(self.calibration),
                  "card": asdict(self.card), "backtest": self.backtest, "report": self.report,
                  "paths": {"origins": self.paths.origins, "scaled": self.paths.scaled}}  # no copy of each number
