@@ -16,7 +16,8 @@ from tests.webapp.fakes import FakeRegistry
 from tests.webapp.forecasts.builders import ask, change, chart_on
 from webapp import create_app
 from webapp.db.database import db, now, writing
-from webapp.forecasts import query, views
+from webapp.forecasts import page as forecast_page
+from webapp.forecasts import query
 from webapp.region_items import selection
 from webapp.region_items.rows import rows_of
 from webapp.services import Services
@@ -232,7 +233,7 @@ def test_a_large_group_lists_its_members_in_pages_the_largest_first(client: Flas
     background.services.store.write("demand", ODD, demand_of(90.0))
     background.make_stored_forecasts()
     monkeypatch.setattr(query, "MOST_REGION_ITEMS", 5)
-    monkeypatch.setattr(views, "PAGE_SIZE", 20)
+    monkeypatch.setattr(forecast_page, "PAGE_SIZE", 20)
 
     first, second = (show(client, all="1", page=number).select("#by-region-item tbody tr") for number in "12")
 

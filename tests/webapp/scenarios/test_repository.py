@@ -103,8 +103,8 @@ def test_a_copy_is_opened_in_the_editor_and_the_first_stays(client: FlaskClient,
 
 def test_copies_of_a_scenario_and_of_its_copies_are_numbered(client: FlaskClient, app: Flask) -> None:
     path = saved(client, name="First")
-    for _ in range(3):
-        path = press(client, path, "duplicate").headers["Location"].removesuffix("/edit")
+    for number in range(3):
+        path = press(client, path, "duplicate", token=f"{number:032x}").headers["Location"].removesuffix("/edit")
     with app.app_context():
         names = list(db.session.scalars(select(SavedScenario.name).order_by(SavedScenario.id)))
 
@@ -113,8 +113,8 @@ def test_copies_of_a_scenario_and_of_its_copies_are_numbered(client: FlaskClient
 
 def test_a_copy_of_the_longest_name_is_no_longer_and_another(client: FlaskClient, app: Flask) -> None:
     path = saved(client, name="x" * 120)
-    for _ in range(2):
-        press(client, path, "duplicate")
+    for number in range(2):
+        press(client, path, "duplicate", token=f"{number:032x}")
     with app.app_context():
         names = list(db.session.scalars(select(SavedScenario.name).order_by(SavedScenario.id)))
 

@@ -33,7 +33,7 @@ def test_the_most_important_comes_first_with_why_and_where_to(app: Flask, client
 
     assert [text_of(row.th) for row in rows] == [
         f"Forecast moved {SOUTH}", f"Data rejected {KETTLE}", f"Forecast moved {ODD}"]
-    assert "+200 units (+200.0" in text_of(rows[0])
+    assert "+200 units (+66.7" in text_of(rows[0])
     assert "the price is negative" in text_of(rows[1])
     links = [row.select_one("a.open")["href"] for row in rows[:2]]  # type: ignore[index]
     assert links == [f"/forecasts?ri={SOUTH.key}".replace("|", "%7C"), "/data/quarantine?ri=north%7Ckettle"]

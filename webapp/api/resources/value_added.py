@@ -7,6 +7,7 @@ from flask import abort
 from pydantic import Field
 from werkzeug.datastructures import MultiDict
 
+from demand_assets.forecasting.forecast.totals import Bounds
 from webapp.api.conventions.operations import answers, needs, resource
 from webapp.api.conventions.paging import make_cursor, read_cursor
 from webapp.api.conventions.shapes import Day, Interval, PageQuery, ResponsePart, Text, TokenPath
@@ -159,9 +160,13 @@ def get_verdict(path: TokenPath) -> VerdictResponse:
         **{name: getattr(told, name) for name in (
             "first", "last", "rows", "known", "sold", "scenario_of_known", "plan_of_known", "changed", "stood",
             "applied", "drivers_came")},
-        "scenario": vars(told.scenario), "plan": vars(told.plan), "sold_is": told.place,
+        "scenario": _interval(told.scenario), "plan": _interval(told.plan), "sold_is": told.place,
         "drivers": [vars(one) for one in told.drivers], "revenue": _revenue(told),
         "revenue_came": rounded_money(told.revenue_came), "judged_at": row.judged_at})
+
+
+def _interval(told: Bounds) -> dict[str, float]:
+    return {"forecast": told.forecast, "lower": told.lower, "upper": told.upper}
 
 
 def _told(one: ComparedRows, target: Target | None) -> ValueAddedRow:
