@@ -270,8 +270,8 @@ def remove_unseen(app: Flask) -> None:
             size=777, overrides=777, total=777.0, lower=777.0, upper=777.0, model=777.0, served_by={"3": 777}))
 
 
-PASSING = re.compile(r"\?v=[0-9a-f]{8}|<time .*?</time>|\d\d:\d\d(:\d\d(\.\d+)?)?|\d+ (min|s)\b|<v>4\d{4}\.\d+</v>"
-                     r"|of 3?1 region-items?")
+PASSING = re.compile(r"\?v=[0-9a-f]{8}|<time .*?</time>|\d{1,2}:\d\d(:\d\d(\.\d+)?)?(\s[AP]M)?|\d+ (min|s)\b"
+                     r"|<v>4\d{4}\.\d+</v>|of 3?1 region-items?")
 """Moments and how long something takes, and how many region-items there are, which everybody is told."""
 
 
@@ -316,7 +316,7 @@ def test_nor_does_asking_for_what_is_for_administrators_change_anything(furnishe
 
 def unnamed(text: str, region: str, item: str) -> str:
     """A text without the names that were asked for, and without times of day."""
-    return re.sub(r"\d\d:\d\d(:\d\d)?", "", text.replace(region, "R").replace(item, "I"))
+    return re.sub(r"\d{1,2}:\d\d(:\d\d)?(\s[AP]M)?", "", text.replace(region, "R").replace(item, "I"))
 
 
 def test_what_is_not_seen_is_as_if_it_never_was(furnished: Flask, client: FlaskClient) -> None:
