@@ -6,9 +6,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 from time import monotonic
 
-from sqlalchemy import delete, select
+from flask import current_app
+from sqlalchemy import delete, select, update
 
 from webapp.db.database import db, now, writing
 from webapp.db.locks import insert_absent, locked_one
@@ -22,6 +24,10 @@ and a system that was not heard of for so long does not answer. Whoever starts p
 ``telemetry.background_beat``."""
 NOTED_EVERY = timedelta(seconds=15)
 LOOP = "loop:"
+_LOCK = Lock()
+"""For what was noted last: several loops hear."""
+AS_GOOD_AS_NOW = timedelta(seconds=6)
+"""What was heard so lately is written down as of now, where something else is written anyway."""
 LATER = timedelta(seconds=2)
 """A moment at which a loop is tried again that moved by less is told as it was."""
 
@@ -107,21 +113,46 @@ def _state_to_change(name: str, is_up: bool) -> SystemState:
 class Heard:
     """What a loop hears of a system, and what it wrote down of it last.
 
-    Everything that is as it was is written at the same moments, so that a database at rest is written seldom.
+    Everything that is as it was is written in the same moments, all that an app's loops heard in one transaction: each
+    wakes whoever waits for the database, so that a database at rest is written seldom.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._noted: int | None = None
+        """The turn in which it was written down as well; None where something else was."""
+        self._heard = 0.0
+        """When, by a clock that nobody sets."""
 
     def well(self) -> None:
         """It answers, or works."""
-        turn = int(monotonic() / NOTED_EVERY.total_seconds())
-        if turn != self._noted:
+        self._heard = monotonic()
+        turn = int(self._heard / NOTED_EVERY.total_seconds())
+        if turn == self._noted:
+            return
+        others: dict[str, Heard] = current_app.extensions.setdefault("heard", {})
+        others[self._name] = self
+        again = {one._name: one for one in tuple(others.values()) if one._noted == turn - 1
+                 and self._heard - one._heard < AS_GOOD_AS_NOW.total_seconds()}
+        noted = _note_again(sorted(again)) if self._name in again else []
+        if self._name not in noted:
             note(self._name, True)
+        with _LOCK:
             self._noted = turn
+            for name in noted:
+                if again[name]._noted == turn - 1:  # what failed meanwhile is written down when it is well again
+                    again[name]._noted = turn
 
     def failed(self, message: str) -> None:
         """It does not, and why."""
-        self._noted = None
+        with _LOCK:
+            self._noted = None
         note(self._name, False, message)
+
+
+def _note_again(names: Sequence[str]) -> Sequence[str]:
+    """Note that these are still well: those that are written down so."""
+    with writing():
+        return db.session.scalars(update(SystemState).where(
+            SystemState.name.in_(names), SystemState.is_up, SystemState.message == "").values(
+                checked_at=now()).returning(SystemState.name)).all()
