@@ -267,8 +267,8 @@ class Files:
                     raise SourceError(
                         f"{self._shown}, column {name!r}: {example!r} may be {whole} or {fraction}. Its file has the "
                         f"{'point' if mark == '.' else 'comma'} before three digits only, other files before "
-                        f"decimals, never three. Set source.decimal = {mark!r} in the dataset file if it is {fraction}; "
-                        f"if it is {whole}, write the numbers of its file without separators of thousands.")
+                        f"decimals, never three. Set source.decimal = {mark!r} in the dataset file if it is {fraction}"
+                        f"; if it is {whole}, write the numbers of its file without separators of thousands.")
         marks = {name: settled(evidence, source, f"{self._shown}, column {name!r}") for name, evidence in found.items()}
         for table in tables:
             table.settle(marks)
