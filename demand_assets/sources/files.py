@@ -261,6 +261,14 @@ class Files:
                         "settle it: all its numbers are written so, while another file has the other mark before "
                         f"decimals. Set source.thousands = {mark!r} in the dataset file if it is {whole}; if it is "
                         f"{fraction}, write the decimals of all files with one mark.")
+                if example := evidence.unlike([of_table[name] for of_table in each if name in of_table]):
+                    mark = "." if "." in example else ","
+                    whole, fraction = example.replace(mark, ""), example.replace(mark, ".")
+                    raise SourceError(
+                        f"{self._shown}, column {name!r}: {example!r} may be {whole} or {fraction}. Its file has the "
+                        f"{'point' if mark == '.' else 'comma'} before three digits only, other files before "
+                        f"decimals, never three. Set source.decimal = {mark!r} in the dataset file if it is {fraction}"
+                        f"; if it is {whole}, write the numbers of its file without separators of thousands.")
         marks = {name: settled(evidence, source, f"{self._shown}, column {name!r}") for name, evidence in found.items()}
         for table in tables:
             table.settle(marks)

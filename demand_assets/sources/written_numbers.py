@@ -60,6 +60,9 @@ class Evidence:
     """Beside numbers, as in 3 kg."""
     has_bare: bool = False
     """Whether a number other than 0 stands there without a unit."""
+    point_before_three: bool = False
+    """Whether a point stands before exactly three digits somewhere, be it 0.250 or 1.234."""
+    comma_before_three: bool = False
 
     def with_more(self, other: "Evidence") -> "Evidence":
         """What both say together."""
@@ -67,7 +70,9 @@ class Evidence:
                         self.point or other.point, self.comma or other.comma,
                         self.point_groups or other.point_groups, self.comma_groups or other.comma_groups,
                         self.has_whole or other.has_whole, self.currencies | other.currencies,
-                        self.units | other.units, self.has_bare or other.has_bare)
+                        self.units | other.units, self.has_bare or other.has_bare,
+                        self.point_before_three or other.point_before_three,
+                        self.comma_before_three or other.comma_before_three)
 
     def unsettled_by(self, all_together: "Evidence") -> str:
         """A value in which the mark may be either, of a file in which it stands in all numbers, where other files have
@@ -77,6 +82,17 @@ class Evidence:
         if self.point and all_together.comma_decimal and not (all_together.point_decimal or all_together.point_groups):
             return self.point
         if self.comma and all_together.point_decimal and not (all_together.comma_decimal or all_together.comma_groups):
+            return self.comma
+        return ""
+
+    def unlike(self, others: Collection["Evidence"]) -> str:
+        """A value in which the mark may be either, of a file that has it before three digits only, where other files
+        show that it stands before decimals there, and none of these has three; empty where there is none."""
+        if self.point_decimal or self.comma_decimal:
+            return ""
+        if self.point and {other.point_before_three for other in others if other.point_decimal} == {False}:
+            return self.point
+        if self.comma and {other.comma_before_three for other in others if other.comma_decimal} == {False}:
             return self.comma
         return ""
 
@@ -163,7 +179,7 @@ def evidence_of(column: pa.ChunkedArray) -> Evidence:
 
     return Evidence(is_decimal(r"\.", ","), is_decimal(",", r"\."), first_of(r"[1-9]\d{0,2}\.\d{3}"),
                     first_of(r"[1-9]\d{0,2},\d{3}"), groups(r"\.", ","), groups(",", r"\."), has_whole,
-                    currencies, units, is_bare)
+                    currencies, units, is_bare, any_of(r"\d*\.\d{3}"), any_of(r"\d*,\d{3}"))
 
 
 def settled(evidence: Evidence, source: FileSource, where: str) -> Marks:

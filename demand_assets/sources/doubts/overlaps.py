@@ -16,6 +16,8 @@ _FEWEST = 20
 _NEARLY_ALL = 0.98
 """Of the rows of two files with one name and date; tills that sell alike by chance agree in far fewer."""
 _FEWEST_VALUES = 5
+_FEWEST_OF_ALL = 7
+"""Where all rows of one name and date are the same, as of a week that two exports have."""
 _FEWEST_OF_COPIES, _FEWEST_VALUES_OF_COPIES = 4, 3
 """Of two files all of whose rows are the same."""
 _STANDS_TWICE = "with the same names, date and demand, as in exports that overlap"
@@ -96,7 +98,8 @@ class RowMarks:
         again = len(alike) - len(alike[["key", "value"]].drop_duplicates())
         if again < _FEWEST and (same := _whole_copies(rows)) is not None:
             return Overlap(again, tuple(pd.unique(np.array(files))[list(same)]), are_copies=True)
-        if again < _FEWEST or len(alike) < _NEARLY_ALL * len(shared) or alike["value"].nunique() < _FEWEST_VALUES:
+        fewest = _FEWEST_OF_ALL if len(alike) == len(shared) else _FEWEST
+        if again < fewest or len(alike) < _NEARLY_ALL * len(shared) or alike["value"].nunique() < _FEWEST_VALUES:
             return None
         return Overlap(again, tuple(pd.unique(np.array(files))[pd.unique(alike["file"])[:2]]), are_copies=False)
 

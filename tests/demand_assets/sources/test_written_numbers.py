@@ -227,3 +227,26 @@ def test_what_is_no_number_in_one_reader_is_none_in_any(tmp_path, written_so, su
 
     assert is_none.tolist() == [False, True, False]
     assert numbers[[0, 2]].tolist() == [5, 7]
+
+
+@pytest.mark.parametrize(("grouped", "decimals", "mark"), [
+    (["740", "1.517", "2.183"], ["41.25", "7.5"], "."), (["1,517"], ["41,25", "7"], ",")])
+def test_a_file_with_three_digits_behind_the_mark_alone_is_not_read_by_the_decimals_of_others(
+        tmp_path, grouped, decimals, mark):
+    written(tmp_path, grouped, "a.csv")
+    written(tmp_path, decimals, "b.csv")
+
+    with pytest.raises(SourceError, match="before three digits only") as refused:
+        read(tmp_path)
+    advice = re.search(r"source\.decimal = '(.)'", str(refused.value))[1]
+
+    assert advice == mark
+    assert read(tmp_path, decimal=advice)[:len(grouped)] == [float(value.replace(",", ".")) for value in grouped]
+
+
+@pytest.mark.parametrize("others", [["0.250", "7.5"], ["1.125", "7.5"], ["7.125", "8.3333"]])
+def test_three_decimals_that_other_files_have_too_are_decimals(tmp_path, others):
+    written(tmp_path, ["1.517", "2"], "a.csv")
+    written(tmp_path, others, "b.csv")
+
+    assert read(tmp_path) == [1.517, 2, *map(float, others)]

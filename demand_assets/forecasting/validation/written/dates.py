@@ -43,6 +43,16 @@ _ZONE_WORD = re.compile(r" (?:[PMCE][SD]T|AK[SD]T|HST|GMT|BST|CES?T|UTC)$")
 _OFFSET = re.compile(r"[+-]\d{2}:?\d{2}$", re.ASCII)
 SINCE_1970 = re.compile(r"(1[0-8]\d{8})(\d{3})?(?:\.0+)?", re.ASCII)
 """Seconds or milliseconds since 1970, as programs write stamps in UTC, of the years 2001 to 2030."""
+_OF_DOT_NET = re.compile(r"/Date\((\d+)\)/", re.ASCII)
+"""Milliseconds since 1970 as services of Microsoft write them in JSON."""
+_SPAN = re.compile(r"\d[\d./-]*\d\.?(?: ?[–—/] ?| - | to | bis | au | al | a |\.\.)(?P<to>\d[\d./-]*\d\.?)",
+                   re.ASCII | re.IGNORECASE)
+"""2024-01-01/2024-01-07, 01.01.–07.01.2024, which date_format cannot read."""
+_FULL_DAY = re.compile(r"\d{4}([-./])\d{1,2}\1\d{1,2}|\d{1,2}([-./])\d{1,2}\2\d{4}\.?", re.ASCII)
+_OF_AN_ERA = re.compile(r"(?:令和|平成|昭和|大正|民[國国]|[RHS](?=\d))\s?(?:\d|元).*")
+_OTHER_CALENDARS = {range(2400, 2700): "Buddhist years are 543 more than others", range(1300, 1500): (
+    "Islamic and Persian calendars have other years and months")}
+"""Calendars of which a year may be that is none of ours."""
 _SERIAL = re.compile(r"\d{1,5}([.,]0+)?", re.ASCII)
 """Also 46146,0, as a number becomes text."""
 _NUMBER_AS_DATE = ("is a number and no date; if it counts periods, give columns.date_start, the date of period 0; if "
@@ -280,6 +290,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         moment = _moment_of(text, frequency, date_format)
     else:
         text = in_plain_digits(str(value)).strip().strip("\ufeff")  # of files that were joined
+        if not date_format and (stamp := _OF_DOT_NET.fullmatch(text)):
+            text = stamp[1]
         if not date_format and (number := _NUMBER_WITH_FRACTION.fullmatch(text)):
             text = number[1]
         if text.lower() in MISSING:
@@ -292,6 +304,8 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         return _NUMBER_AS_DATE if frequency != "D" else (
             "is a number and no date; if it is a day as spreadsheets count them (45322 is 2024-01-31), set "
             "columns.date_start = '1899-12-30'; if it counts days otherwise, set it to the date of day 0")
+    if moment is None and (other := _of_no_format(written)):
+        return other
     if moment is None:
         expected = date_format or {"D": "2024-01-31", "W": "2024-01-31 or 2024-W05", "M": "2024-01-31 or 2024-01",
                                    "Q": "2024-01-31 or 2024-Q1"}[
@@ -299,7 +313,26 @@ def _date_of(value: Any, frequency: Frequency, date_format: str | None) -> datet
         return (f"is no date written as {expected}" if date_format else
                 f"is no date written as {expected}; if dates are written otherwise, give columns.date_format, "
                 "as in '%d/%m/%Y'")
-    return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else _IMPOSSIBLE
+    if FIRST_YEAR <= moment.year <= LAST_YEAR:
+        return moment
+    return _of_other_calendar(moment.year) or _IMPOSSIBLE
+
+
+def _of_no_format(text: str) -> str:
+    """What a text is that names days and that no ``date_format`` reads, and what to do; empty where it is no such."""
+    span = _SPAN.fullmatch(text)
+    if span and _FULL_DAY.fullmatch(span["to"]):
+        return "is a span of days; write its first day alone into the column at the source, as in 2024-01-31"
+    if _OF_AN_ERA.fullmatch(text):
+        return "counts the years of an era; write it with the year of the Gregorian calendar, as in 2024-01-31"
+    year = next((int(part) for part in re.findall(r"(?<!\d)\d{4}(?!\d)", text)), 0)
+    return _of_other_calendar(year) if _FULL_DAY.fullmatch(text) else ""
+
+
+def _of_other_calendar(year: int) -> str:
+    """Why a year may be of another calendar, and what to do; empty where it is of none that is known here."""
+    return next((f"is of a year outside {FIRST_YEAR} to {LAST_YEAR}; {why}: write it by the Gregorian calendar, as in "
+                 "2024-01-31" for years, why in _OTHER_CALENDARS.items() if year in years), "")
 
 
 def in_plain_digits(text: str) -> str:

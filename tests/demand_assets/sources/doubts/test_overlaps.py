@@ -52,3 +52,19 @@ def test_a_short_file_under_two_names_is_told(tmp_path):
     (told,) = notices(tmp_path)
 
     assert told.startswith("5 rows stand in several files, '1 (copy).csv' and '1.csv' in all of their rows")
+
+
+def test_a_week_that_two_exports_have_is_told(tmp_path):
+    written(tmp_path, "1.csv", range(60), lambda day: 5 + day * 7 % 31)
+    written(tmp_path, "2.csv", range(53, 90), lambda day: 5 + day * 7 % 31)
+
+    (told,) = notices(tmp_path)
+
+    assert told.startswith("7 rows stand in several files, as in '1.csv' and '2.csv'")
+
+
+def test_a_week_in_which_a_day_differs_is_none(tmp_path):
+    written(tmp_path, "1.csv", range(60), lambda day: 5 + day * 7 % 31)
+    written(tmp_path, "2.csv", range(52, 90), lambda day: 5 + day * 7 % 31 + (day == 55))
+
+    assert notices(tmp_path) == []

@@ -133,3 +133,32 @@ def test_hours_of_one_digit_arabic_months_and_letters_of_a_zone_are_read(written
 @pytest.mark.parametrize("written", ["2024-01-3²", "２０２４-½-01", "Ⅳ/2024"])
 def test_what_is_no_digit_is_no_part_of_a_date(written):
     assert str(read_dates(texts(written), "D").days[0]) == "NaT"
+
+
+@pytest.mark.parametrize(("written", "frequency", "said"), [
+    ("2024-01-01/2024-01-07", "W", "is a span of days"), ("01.01.2024 - 07.01.2024", "W", "is a span of days"),
+    ("01.–07.01.2024", "W", "is a span of days"), ("29.12.–04.01.2025", "W", "is a span of days"),
+    ("2024-01-01 to 2024-01-31", "M", "is a span of days"),
+    ("令和6年1月31日", "D", "years of an era"), ("R6.1.31", "D", "years of an era"),
+    ("民國113/01/31", "D", "of an era"),
+    ("2567-01-31", "D", "543 more"), ("31/01/2567", "D", "543 more"), ("1445/07/19", "D", "Persian calendars")])
+@pytest.mark.parametrize("date_format", [None, "%d.%m.%Y"])
+def test_what_no_format_reads_is_not_advised_to_have_one(written, frequency, said, date_format):
+    read = read_dates(texts(written), frequency, date_format)
+
+    assert said in read.problem[0]
+    assert "date_format" not in read.problem[0]
+
+
+@pytest.mark.parametrize("written", ["9999-12-31", "0001-01-01"])
+def test_placeholders_are_of_no_other_calendar(written):
+    assert "leave it empty" in read_dates(texts(written), "D").problem[0]
+
+
+@pytest.mark.parametrize("written", ["31.01.2024", "01/31/2024", "2024年1月31日", "w/c 29/01/2024", "001.2024"])
+def test_what_a_format_reads_is_advised_to_have_one(written):
+    assert "columns.date_format" in read_dates(texts(written), "D").problem[0]
+
+
+def test_milliseconds_as_services_of_microsoft_write_them_are_read():
+    assert str(read_dates(texts("/Date(1706659200000)/"), "D").days[0]) == "2024-01-31"
