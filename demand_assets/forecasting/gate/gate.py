@@ -20,6 +20,8 @@ PARTS = 4
 """Of each window, whose differences in error tell how much of an advantage may be chance."""
 WIDEST = 2.0
 """Times the range of the actuals; an interval that is wider and holds too many says nothing."""
+CLEARLY = 2.0
+"""Times what may be chance, by which a candidate is clearly better than production."""
 Measured = dict[str, float]
 
 
@@ -144,9 +146,9 @@ class _Contest:
         if self._is_implausible():
             return (f"a leak: WAPE {in_percent(self.measured['wape'])} is smaller than chance allows for counts, "
                     f"{in_percent(self.measured['wape_of_chance'])} at best")
-        if self._mine > self._floor:
+        if self._mine > self._floor and not self._beats_what_serves:
             return f"{self._wape(self._mine)} is worse than seasonal naive with {in_percent(self._floor)}"
-        if self._mine > self._floor * (1 - self._gate.floor):
+        if self._gate.floor and self._mine > self._floor * (1 - self._gate.floor):
             return (f"{self._wape(self._mine)} is not better than seasonal naive with {in_percent(self._floor)} by "
                     f"{in_percent(self._gate.floor)}, as gate.floor wants")
         if self._gate.most_wape is not None and self._mine > self._gate.most_wape:
@@ -164,11 +166,13 @@ class _Contest:
                             f"(trained to {production.trained_to})")
         if production.is_same:
             return self._of_the_same(production)
+        beaten = f"; seasonal naive has {in_percent(self._floor)}" if self._mine > self._floor else ""
         if not isfinite(self._theirs):
             return self._on_its_own(production)
         against = f"{self._wape(self._mine_shared)} against {in_percent(self._theirs)} of the model in production"
         if not self._shared.all():
             against += f", in the {self._shared.sum()} of {len(self._shared)} windows that it had not seen"
+        against += beaten
         if candidate.data_hash == production.data_hash:
             if self._mine_shared > self._theirs * (1 - gate.margin):
                 return "keep", f"{against}, on the same demand: the margin of {in_percent(gate.margin)} is not reached"
@@ -182,7 +186,9 @@ class _Contest:
             return "promote", f"{against}, and trained on {self._new_in(production)}"
         if self._mine_shared <= self._theirs * (1 - gate.margin):
             return "promote", against
-        return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
+        if candidate.trained_to < production.trained_to:
+            return "keep", f"{against}: not better by the margin of {in_percent(gate.margin)}"
+        return "keep", f"{against}: worse, though trained on {self._new_in(production)}"
 
     def _of_the_same(self, production: Contestant) -> tuple[Literal["promote", "keep"], str]:
         """The verdict where no forecast would move: only the first deciles are promoted, or an interval that newer
@@ -219,6 +225,14 @@ class _Contest:
                             f"production to {production.trained_to})")
         return "promote", (f"{words}; judged on its own: {self._wape(self._mine)} against {in_percent(self._floor)} of "
                            "seasonal naive")
+
+    @property
+    def _beats_what_serves(self) -> bool:
+        """Whether it is clearly better than production in all windows: what would keep it out by itself would keep
+        something in that is worse."""
+        gained = self._theirs - self._mine_shared
+        return (isfinite(self._theirs) and bool(self._shared.all()) and gained >= self._gate.margin * self._theirs
+                and gained >= CLEARLY * self._gate.chance * self.measured["wape_difference_error"])
 
     def _measured(self) -> Measured:
         actual, production, shared = self._actual, self._production, self._shared
@@ -262,7 +276,7 @@ class _Contest:
         low, high = (max(low - self._gate.chance * (low * (1 - low) / known) ** 0.5, 0.0),
                      min(high + self._gate.chance * (high * (1 - high) / known) ** 0.5, 1.0))
         held = f"its 80 % interval held {in_percent(self._inside)} of the actuals"
-        if not low <= self._inside <= high:
+        if not low <= self._inside <= (1.0 if self._beats_what_serves else high):
             return f"{held}; {in_percent(low)} to {in_percent(high)} is allowed"
         width = float(np.mean(self._candidate.upper_80 - self._candidate.lower_80))
         span = float(np.nanmax(self._actual) - np.nanmin(self._actual))

@@ -36,6 +36,55 @@ def test_a_model_worse_than_seasonal_naive_is_kept_out() -> None:
     assert (decision.verdict, decision.reason) == ("keep", "WAPE 20.0 % is worse than seasonal naive with 10.0 %")
 
 
+WEAK = np.full((3, 4), 110.0)
+"""Seasonal naive after a break: nothing has a better answer to it yet."""
+
+
+def test_what_is_clearly_better_than_production_is_promoted_though_seasonal_naive_is_better_still() -> None:
+    candidate = contestant(12 * np.sign(HONEST_ERRORS), half_width=30.0, data="new", trained_to="2026-02-01")
+    broken = contestant(20 * np.sign(HONEST_ERRORS), recipe="b")
+
+    decision = judge(ACTUAL, candidate, broken, WEAK)
+
+    assert (decision.verdict, decision.reason) == (
+        "promote", "WAPE 12.0 % against 20.0 % of the model in production; seasonal naive has 10.0 %, and trained on "
+                   "newer demand (to 2026-02-01)")
+
+
+@pytest.mark.parametrize("production", [
+    None, contestant(12.05 * np.sign(HONEST_ERRORS), recipe="b"),
+    contestant(np.where(np.arange(12).reshape(3, 4) == 0, 60.0, 10 * np.sign(HONEST_ERRORS)), recipe="b")],
+    ids=["none", "within the margin", "better by one period"])
+def test_what_is_not_clearly_better_than_production_must_be_better_than_seasonal_naive(
+        production: Contestant | None) -> None:
+    candidate = contestant(12 * np.sign(HONEST_ERRORS), half_width=30.0, data="new", trained_to="2026-02-01")
+
+    decision = judge(ACTUAL, candidate, production, WEAK)
+
+    assert (decision.verdict, decision.reason) == ("keep", "WAPE 12.0 % is worse than seasonal naive with 10.0 %")
+
+
+def test_nor_does_it_pass_a_floor_that_the_dataset_file_names() -> None:
+    candidate = contestant(12 * np.sign(HONEST_ERRORS), half_width=30.0, data="new", trained_to="2026-02-01")
+
+    decision = judge(ACTUAL, candidate, contestant(20 * np.sign(HONEST_ERRORS)), WEAK, Gate(floor=0.05))
+
+    assert decision.reason.endswith("as gate.floor wants")
+
+
+@pytest.mark.parametrize(("half_width", "verdict"), [(40.0, "promote"), (0.5, "keep")])
+def test_an_interval_that_is_too_wide_keeps_nothing_out_that_is_clearly_better_than_production(
+        half_width: float, verdict: str) -> None:
+    actual, errors = (np.tile(one, 7) for one in (ACTUAL + np.array([-20.0, 20.0, -20.0, 20.0]), HONEST_ERRORS))
+    candidate, broken = (replace(
+        contestant(), forecast=actual + error, lower_80=actual + error - width, upper_80=actual + error + width,
+        trained_to=to, data_hash=to) for error, width, to in (
+            (errors, half_width, "2026-02-01"), (5 * errors, 40.0, "2026-01-01")))
+
+    assert judge(actual, candidate, broken, np.tile(NAIVE, 7)).verdict == verdict
+    assert judge(actual, candidate, None, np.tile(NAIVE, 7)).verdict == "keep"
+
+
 def test_the_margin_decides_on_the_same_demand() -> None:
     production = contestant(recipe="b")
 
@@ -78,6 +127,7 @@ def test_a_worse_model_on_newer_demand_is_kept_out() -> None:
     decision = judge(ACTUAL, contestant(1.1 * HONEST_ERRORS, data="new", trained_to="2026-02-01"), contestant(), NAIVE)
 
     assert decision.verdict == "keep"
+    assert decision.reason.endswith(": worse, though trained on newer demand (to 2026-02-01)")
 
 
 def test_a_biased_candidate_is_kept_out_unless_production_is_worse() -> None:

@@ -117,7 +117,7 @@ def test_a_lucky_candidate_is_kept_out(ice_makers: Truth) -> None:
         promoted += decision.verdict == "promote"
 
     assert lucky > 120  # better by more than the margin, in nearly half of the contests
-    assert promoted < 60
+    assert promoted < 66
 
 
 def test_the_truth_of_slow_demand_is_promoted(ice_makers: Truth) -> None:
