@@ -4,10 +4,11 @@ The boosters stay beside it: they forecast where the class, or what it needs, is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, cast
 
 import numpy as np
+import pandas as pd
 
 from demand_assets.forecasting.challengers.model_classes import (
     ChallengerError,
@@ -16,6 +17,7 @@ from demand_assets.forecasting.challengers.model_classes import (
     model_class,
 )
 from demand_assets.forecasting.challengers.protocol import Explaining, Fitted, History
+from demand_assets.forecasting.contract.periods import period_range
 from demand_assets.forecasting.contract.plugins import FAILURES, told
 from demand_assets.forecasting.features.series_features import SeriesFeatures
 from demand_assets.forecasting.series.gapped import Floats, Ints
@@ -136,3 +138,16 @@ def history_at(series: SeriesFeatures, origin: int, options: Mapping[str, Any]) 
         future_dates=dates[ahead],
         future={name: series.future.values(name, at, ahead).copy() for name in series.drivers},
         frequency=dataset.frequency, season_lengths=tuple(dataset.season_lengths), options=dict(options))
+
+
+def history_to_fit(series: SeriesFeatures, origin: int, options: Mapping[str, Any]) -> History:
+    """The same with a whole horizon to forecast, also where the source has no rows that far ahead: drivers there are
+    unknown. Models that are fitted for each lead count on it."""
+    found = history_at(series, origin, options)
+    missing = series.dataset.horizon - found.horizon
+    if not missing:
+        return found
+    last = pd.Timestamp(found.dates[-1])
+    dates = period_range(last, series.dataset.horizon + 1, series.dataset.frequency)[1:]
+    return replace(found, future_dates=dates.to_numpy().astype("datetime64[D]"), future={
+        name: np.append(values, np.full(missing, np.nan)) for name, values in found.future.items()})

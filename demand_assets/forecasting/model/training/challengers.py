@@ -22,7 +22,14 @@ from demand_assets.forecasting.contract.plugins import FAILURES, told
 from demand_assets.forecasting.dataset.attributes import Value
 from demand_assets.forecasting.dataset.models.challenger_entries import Challengers
 from demand_assets.forecasting.features.series_features import SeriesFeatures
-from demand_assets.forecasting.model.serving.challenger import BLEND, BOOSTERS, Challenger, answer_of, history_at
+from demand_assets.forecasting.model.serving.challenger import (
+    BLEND,
+    BOOSTERS,
+    Challenger,
+    answer_of,
+    history_at,
+    history_to_fit,
+)
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.own_model import Trained, Window, forecast_by
 from demand_assets.forecasting.series.gapped import Floats
@@ -152,7 +159,7 @@ class _Teams:
         """The class fitted on what was known at the origin; None where it is out."""
         def fit() -> Fitted:
             check_installed(name, to_fit=True)
-            return model_class(name).fit(history_at(self._series, origin, self._entries.options.get(name, {})))
+            return model_class(name).fit(history_to_fit(self._series, origin, self._entries.options.get(name, {})))
 
         return self._timed(name, fit)
 

@@ -19,7 +19,7 @@ from demand_assets.forecasting.dataset.models.challenger_entries import Challeng
 from demand_assets.forecasting.features.series_features import series_features
 from demand_assets.forecasting.gate.among_challengers import CONTEST, candidate_of, why
 from demand_assets.forecasting.gate.contest import contest
-from demand_assets.forecasting.model.serving.challenger import history_at
+from demand_assets.forecasting.model.serving.challenger import history_at, history_to_fit
 from demand_assets.forecasting.model.serving.own_model import ForecastModel
 from demand_assets.forecasting.model.training.challengers import compete
 from demand_assets.forecasting.model.training.own_model import Trained, train, train_with_windows
@@ -224,6 +224,22 @@ def test_a_class_sees_nothing_after_the_origin_that_was_not_planned(trained: Tra
 
     assert not choice.out
     assert choice.wapes["spy"] > choice.wapes["xgboost"]
+
+
+def test_a_class_is_fitted_for_the_whole_horizon_where_the_source_has_no_rows_ahead(
+        trained: Trained, plugged: INSTALL) -> None:
+    """The drivers to come are unknown there: the rows that a forecast plans them by are not in what is learned from."""
+    plugged("truth", plugin(fit="assert history.horizon == 4, history.horizon"))
+    dataset = trained.series.dataset
+    without = train_with_windows(secret().iloc[:130], dataset, trained.model.pooled, KETTLES)
+
+    found = history_to_fit(without.series, 129, {})
+    choice = compete(without, entries("truth"), {})
+
+    assert (found.future_dates.astype(int) // 7 == found.dates[-1].astype(int) // 7 + np.arange(1, 5)).all()
+    assert all(np.isnan(values).all() and values.shape == (4,) for values in found.future.values())
+    assert (choice.out, choice.best) == ({}, "truth")
+    assert choice.chosen is not None
 
 
 def test_a_class_is_given_the_plan_of_its_origin_not_what_came(weekly: Dataset) -> None:
