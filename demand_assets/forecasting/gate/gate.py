@@ -146,7 +146,7 @@ class _Contest:
         if self._is_implausible():
             return (f"a leak: WAPE {in_percent(self.measured['wape'])} is smaller than chance allows for counts, "
                     f"{in_percent(self.measured['wape_of_chance'])} at best")
-        if self._mine > self._floor and not self._beats_what_serves:
+        if self._mine > self._floor and not self._beats_production(CLEARLY):
             return f"{self._wape(self._mine)} is worse than seasonal naive with {in_percent(self._floor)}"
         if self._gate.floor and self._mine > self._floor * (1 - self._gate.floor):
             return (f"{self._wape(self._mine)} is not better than seasonal naive with {in_percent(self._floor)} by "
@@ -226,13 +226,12 @@ class _Contest:
         return "promote", (f"{words}; judged on its own: {self._wape(self._mine)} against {in_percent(self._floor)} of "
                            "seasonal naive")
 
-    @property
-    def _beats_what_serves(self) -> bool:
-        """Whether it is clearly better than production in all windows: what would keep it out by itself would keep
-        something in that is worse."""
+    def _beats_production(self, times: float = 1.0) -> bool:
+        """Whether it is better than production over all windows, by the margin and by so many times what may be chance:
+        what would keep it out by itself would keep something in that is worse."""
         gained = self._theirs - self._mine_shared
         return (isfinite(self._theirs) and bool(self._shared.all()) and gained >= self._gate.margin * self._theirs
-                and gained >= CLEARLY * self._gate.chance * self.measured["wape_difference_error"])
+                and gained >= times * self._gate.chance * self.measured["wape_difference_error"])
 
     def _measured(self) -> Measured:
         actual, production, shared = self._actual, self._production, self._shared
@@ -276,7 +275,7 @@ class _Contest:
         low, high = (max(low - self._gate.chance * (low * (1 - low) / known) ** 0.5, 0.0),
                      min(high + self._gate.chance * (high * (1 - high) / known) ** 0.5, 1.0))
         held = f"its 80 % interval held {in_percent(self._inside)} of the actuals"
-        if not low <= self._inside <= (1.0 if self._beats_what_serves else high):
+        if not low <= self._inside <= (1.0 if self._beats_production() else high):
             return f"{held}; {in_percent(low)} to {in_percent(high)} is allowed"
         width = float(np.mean(self._candidate.upper_80 - self._candidate.lower_80))
         span = float(np.nanmax(self._actual) - np.nanmin(self._actual))
