@@ -25,5 +25,5 @@ class LargestJump:
         before, after = contest.production[compared].sum(), contest.forecast[compared].sum()
         if not before or abs(after / before - 1) <= self._largest:
             return None
-        return (f"it forecasts {after / before - 1:+.0%} against the model in production; at most {self._largest:.0%} "
+        return (f"it forecasts {after / before - 1:+.1%} against the model in production; at most {self._largest:.0%} "
                 "is allowed")

@@ -56,7 +56,7 @@ def test_an_objection_is_the_reason_why_what_serves_is_kept() -> None:
     """105 units against 60 a period: 75 % more, and 30 % are allowed."""
     decision = heard(shop({"rule": "largest_jump", "largest": 0.3}), production=60.0)
 
-    assert decision == Decision("keep", "the rule largest_jump objects: it forecasts +75% against the model in "
+    assert decision == Decision("keep", "the rule largest_jump objects: it forecasts +75.0% against the model in "
                                         "production; at most 30% is allowed",
                                 {"wape": 0.05, "gate_rule": "largest_jump"})
 
