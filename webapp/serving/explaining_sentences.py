@@ -268,7 +268,7 @@ def _shared_out(parts: Parts, unit: str, of_new: bool = False) -> str:
     told = _added_and_taken(added, taken, of_new) if parts.usual is None else _from_usual_level(
         f"{units(parts.usual, decimals)} {unit}", added, taken)
     rest = sum(value for at, value in values.items() if at not in named)
-    if named and _shows(rest, decimals):
+    if named and _shows(rest, decimals) and not _is_lost(rest, values.values(), decimals):
         amount = units(abs(rest), decimals)
         told += _("; all else adds %(amount)s", amount=amount) if rest > 0 else (
             _("; all else takes off %(amount)s", amount=amount))
@@ -320,7 +320,8 @@ def _shows(value: float, decimals: int | None = None) -> bool:
 
 
 def _is_lost(beside: float, parts: Iterable[float], decimals: int | None) -> bool:
-    """Whether what the parts do not add up to is lost in their rounding, where no number of decimals says it."""
+    """Whether what is beside parts, or is not named of them, is lost in their rounding, where no number of decimals
+    says it."""
     return decimals is None and abs(beside) < LOST * sum(abs(value) for value in parts)
 
 

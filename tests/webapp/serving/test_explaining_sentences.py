@@ -51,6 +51,13 @@ def test_what_is_lost_in_the_rounding_of_the_parts_is_not_named() -> None:
     assert told.endswith("; +15 units are in none of the parts, of 1 region-item without parts.")
 
 
+def test_what_is_lost_in_the_rounding_of_what_is_named_is_not_told_as_all_else() -> None:
+    parts = [("Price", 1232.0), ("Promo", 26.0), ("recent demand", 19.0), ("calendar", -0.00011)]
+
+    assert of_scenario(17623, 18900, Parts(parts, 1277.0), "units")[1] == (
+        "The model adds 1,232 units for Price, 26 for Promo and 19 for recent demand.")
+
+
 def test_parts_that_cancel_out_are_told_and_those_that_do_not_show_are_not() -> None:
     cancelling = Parts([("Price", 50.0), ("Promo", -50.0), ("Shelf", 0.3)], 0.3, decimals=0)
 
