@@ -104,8 +104,9 @@ class Dagster(Protocol):
     def run_state(self, run_id: str) -> CarrierState:
         """Where any one run stands. Raises: DagsterRefusedError: there is no such run."""
 
-    def cancel(self, sent: Sent, request_id: str) -> None:
-        """Stop it when it still runs; nothing happens when it does not."""
+    def cancel(self, sent: Sent, request_id: str) -> bool:
+        """Stop it when it still runs; whether all that goes on was told to stop. What is about to start cannot be told
+        yet, and where nothing goes on another run of the request may follow: it is to be asked again, then."""
 
     def link(self, sent: Sent) -> str:
         """Its page in Dagster."""
@@ -206,7 +207,7 @@ class DagsterClient(Dagster):
         state = _BACKFILL_STATES.get(found["status"], "running")
         if found["status"] == "REQUESTED" and states <= {"waiting"}:
             state = "waiting"
-        if state == "failed" and "cancelled" in states and "failed" not in states:
+        if state == "failed" and not found["error"] and "cancelled" in states and "failed" not in states:
             state = "cancelled"
         return _Backfill(state, runs, (found["error"] or {}).get("message", ""))
 
@@ -235,15 +236,19 @@ class DagsterClient(Dagster):
         return _RUN_STATES.get(_granted(answer, "Run")["status"], "running")
 
     @override
-    def cancel(self, sent: Sent, request_id: str) -> None:
+    def cancel(self, sent: Sent, request_id: str) -> bool:
         if self.state(sent, request_id) not in ("waiting", "running"):
-            return
+            return False
         if sent.carrier == "backfill":
             _granted(self._ask(CANCEL_BACKFILL, {"id": sent.id})["cancelPartitionBackfill"], "CancelBackfillSuccess")
-            return
-        for run in self._runs_of(request_id):
-            if _RUN_STATES.get(run["status"], "running") in ("waiting", "running"):
-                self._ask(TERMINATE, {"id": run["runId"]})
+            return True
+        going = [run["runId"] for run in self._runs_of(request_id)
+                 if _RUN_STATES.get(run["status"], "running") in ("waiting", "running")]
+        answers = [self._ask(TERMINATE, {"id": run_id})["terminateRun"] for run_id in going]
+        for answer in answers:
+            if answer["__typename"] == "PythonError":
+                raise DagsterDownError(f"Dagster failed: {_words(answer)}")
+        return bool(answers) and all(answer["__typename"] == "TerminateRunSuccess" for answer in answers)
 
     @override
     def link(self, sent: Sent) -> str:

@@ -41,6 +41,8 @@ class FakeDagster:
     answer_gets_lost: bool = False
     """The next launch happens, but its answer never comes."""
     carried: list[Carried] = field(default_factory=list)
+    is_starting: bool = False
+    """Runs are about to start, so that Dagster cannot stop them yet."""
 
     def check(self) -> None:
         self._answer()
@@ -76,11 +78,13 @@ class FakeDagster:
         self._answer()
         return self._one(run_id).state
 
-    def cancel(self, sent: Sent, request_id: str) -> None:
+    def cancel(self, sent: Sent, request_id: str) -> bool:
         self._answer()
         one = self._one(sent.id)
-        if one.state in ("waiting", "running"):
+        is_stopped = one.state in ("waiting", "running") and not self.is_starting
+        if is_stopped:
             one.state = "cancelled"
+        return is_stopped
 
     def link(self, sent: Sent) -> str:
         return f"http://dagster.test/{sent.carrier}/{sent.id}"

@@ -28,6 +28,10 @@ class GraphQL:
         """Answer this instead."""
         self.run_of_backfill: str | None = None
         """The state of a backfill's runs where it is not the backfill's own."""
+        self.backfill_error = ""
+        """Why Dagster gave a backfill up."""
+        self.terminate_fails = ""
+        """What it answers in place of stopping a run."""
 
     def answer(self, body: dict[str, Any]) -> tuple[int, bytes]:
         if self.raw:
@@ -94,7 +98,8 @@ class GraphQL:
         state = words[self.dagster.state(Sent("backfill", variables["id"]), "")]
         run = {"waiting": "QUEUED", "running": "STARTED", "succeeded": "SUCCESS", "failed": "FAILURE",
                "cancelled": "CANCELED"}[self.run_of_backfill or (one.state if one else "waiting")]
-        return {"partitionBackfillOrError": {"__typename": "PartitionBackfill", "status": state, "error": None},
+        error = {"message": self.backfill_error} if self.backfill_error else None
+        return {"partitionBackfillOrError": {"__typename": "PartitionBackfill", "status": state, "error": error},
                 "runsOrError": {"results": [{"runId": variables["id"], "status": run}]}}
 
     def partitions(self, variables: Any) -> Any:
@@ -107,6 +112,8 @@ class GraphQL:
         return {"cancelPartitionBackfill": {"__typename": "CancelBackfillSuccess", "backfillId": variables["id"]}}
 
     def terminate(self, variables: Any) -> Any:
+        if self.terminate_fails:
+            return {"terminateRun": {"__typename": self.terminate_fails, "message": "status STARTING"}}
         self.dagster.cancel(Sent("run", variables["id"]), "")
         return {"terminateRun": {"__typename": "TerminateRunSuccess"}}
 

@@ -264,12 +264,37 @@ def test_a_backfill_whose_run_somebody_cancelled_is_cancelled(server: tuple[str,
 def test_cancelling_stops_what_runs_and_leaves_what_ended(dagster: Any, server: tuple[str, GraphQL],
                                                           carrier: str) -> None:
     sent = (dagster.launch_run("1", ["a|1"]) if carrier == "run" else dagster.launch_backfill("1", ["a|1"], "one"))
-    dagster.cancel(sent, "1")
+    assert dagster.cancel(sent, "1")
     assert dagster.state(sent, "1") == "cancelled"
 
     server[1].dagster.carried[0].state = "succeeded"
-    dagster.cancel(sent, "1")
+    assert not dagster.cancel(sent, "1")
     assert dagster.state(sent, "1") == "succeeded"
+
+
+def test_what_dagster_could_not_stop_is_not_told_as_stopped(server: tuple[str, GraphQL]) -> None:
+    client = DagsterClient(server[0])
+    sent = client.launch_run("1", ["a|1"])
+
+    server[1].terminate_fails = "TerminateRunFailure"  # as of a run that is about to start
+    assert not client.cancel(sent, "1")
+    server[1].terminate_fails = "PythonError"
+    with pytest.raises(DagsterDownError, match="STARTING"):
+        client.cancel(sent, "1")
+    server[1].terminate_fails = ""
+    assert client.cancel(sent, "1")
+
+
+def test_a_backfill_that_dagster_gave_up_is_not_told_as_cancelled(server: tuple[str, GraphQL]) -> None:
+    """It cancels the runs that go on by itself then."""
+    client = DagsterClient(server[0])
+    sent = client.launch_backfill("request 1", ["a|1"], "one")
+    (carried,) = server[1].dagster.carried
+    carried.state, server[1].run_of_backfill = "failed", "cancelled"
+    server[1].backfill_error = "Targeted partitions have been removed"
+
+    assert (client.state(sent, "request 1"), client.why_failed(sent, "request 1")) == (
+        "failed", "Targeted partitions have been removed")
 
 
 @pytest.mark.parametrize(("status", "content", "kind", "message"), [

@@ -28,8 +28,8 @@ however many its ranges are."""
 LONGEST_WAIT = timedelta(seconds=10)
 UNSURE_WAIT = timedelta(seconds=60)
 """After an answer that did not come: what was asked may still be at work, so look it up only then."""
-NO_PARTITION = gettext("Dagster has no partition for it (any more). It appears with the next look at the source when "
-                       "the source still has it; retry then.")
+NO_PARTITION = gettext("Dagster has no partition for it (any more). It appears when the source has changed, or the product "
+                       "is started again, as long as the source has it; retry then.")
 """Stored in English, as modules are loaded outside any request; pages look it up in the reader's language."""
 
 
@@ -139,20 +139,19 @@ def follow_sent(dagster: Dagster, listed: set[int] | None = None,
         db.session.rollback()
         state: CarrierState | Literal["gone"]
         try:
-            if cancel:
-                dagster.cancel(sent, request_id)
+            is_stopped = cancel and dagster.cancel(sent, request_id)
             state = dagster.state(sent, request_id)
             keys = dagster.partitions(sent.id) if is_to_be_listed and state in ("waiting", "running") else []
             why = dagster.why_failed(sent, request_id) if is_due and state == "failed" else ""
         except DagsterRefusedError:
-            cancel, state, why, keys = False, "gone", "", []
+            is_stopped, state, why, keys = False, "gone", "", []
         if is_due and state not in ("waiting", "running") and not read_all():
             continue
         with writing():
             retrain = states.hold(retrain_id)
             if keys:
                 grow_to(retrain, keys)
-            states.note_run(retrain, state, cancel, why, may_close=is_due)
+            states.note_run(retrain, state, is_stopped, why, may_close=is_due)
         if is_to_be_listed:
             listed.add(retrain_id)
     return bool(found)

@@ -16,6 +16,8 @@ WORDS: Sequence[tuple[str, str]] = (
     (r"the run's process is gone|unexpectedly exited|terminated by|terminated unexpectedly|worker's process is gone"
      r"|has not been heard of", "the process that trained it was killed, again and again"),
     (r"No space left on device|ENOSPC|database or disk is full", "the disk is full"),
+    (r"Targeted partitions for asset \S.* have been removed",
+     "region-items of it were deleted as partitions in Dagster"),
     (r"Could not load run (?:\S+) that was passed to", "its run was deleted in Dagster"),
     (r"database(?: table)? is locked", "another program held a database locked"),
     (r"The product was stopped or the machine went down", "the product was stopped while it went on"),

@@ -251,7 +251,7 @@ def note_run(retrain: Retrain, state: CarrierState | Literal["gone"], cancel_sen
 
     Args:
         state: ``gone`` when Dagster does not have it any more.
-        cancel_sent: whether Dagster was just asked to stop it.
+        cancel_sent: whether Dagster was just told to stop all of it that goes on.
         why: it failed, as Dagster says.
         may_close: whether the journal was read to its end, and Dagster was asked why: else what is open stays so for
             now, even where its time comes in this very moment.

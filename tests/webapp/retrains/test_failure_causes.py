@@ -20,6 +20,9 @@ from webapp.retrains.failure_causes import LONGEST, WORDS, cause_in_words, why_f
      "was passed to submit_run", "its run was deleted in Dagster"),
     ("sqlite3.OperationalError: database is locked sqlalchemy.exc.OperationalError: (raised as a result of",
      "another program held a database locked"),
+    ("dagster._core.errors.DagsterAssetBackfillDataLoadError: Targeted partitions for asset AssetKey(['demand']) have "
+     "been removed since this backfill was stored. The following partitions were removed: {'a|1'}",
+     "region-items of it were deleted as partitions in Dagster"),
     ("ValueError:  something\n  else", "ValueError: something else"),
     ("", ""),
 ])

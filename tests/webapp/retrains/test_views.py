@@ -306,6 +306,35 @@ def test_cancelling_before_it_is_sent_sends_nothing(client: FlaskClient, backgro
     assert set(items(client, 2)) == {str(each) for each in SCATTERED}
 
 
+def test_what_cannot_be_stopped_while_it_starts_is_stopped_as_soon_as_it_can(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    background.send()
+    post(client, "/retrains/1/cancel", {})
+    dagster.is_starting = True
+    background.follow()
+    assert dagster.carried[0].state == "waiting"
+
+    dagster.carried[0].state, dagster.is_starting = "running", False
+    background.follow()
+
+    assert dagster.carried[0].state == "cancelled"
+
+
+def test_a_run_that_follows_a_failed_one_after_the_cancel_is_stopped_too(
+        app: Flask, client: FlaskClient, background: Background, dagster: FakeDagster) -> None:
+    ask_for_retrain(client, keys_of(SCATTERED))
+    background.send()
+    dagster.carried[0].state = "failed"
+    post(client, "/retrains/1/cancel", {})
+    background.follow()
+    dagster.carried[0].state = "running"  # it is started again by Dagster
+
+    background.follow()
+
+    assert dagster.carried[0].state == "cancelled"
+
+
 def test_cancelling_a_running_one_stops_it_in_dagster(app: Flask, client: FlaskClient, background: Background,
                                                       dagster: FakeDagster) -> None:
     ask_for_retrain(client, keys_of(SCATTERED))
