@@ -28,8 +28,8 @@ however many its ranges are."""
 LONGEST_WAIT = timedelta(seconds=10)
 UNSURE_WAIT = timedelta(seconds=60)
 """After an answer that did not come: what was asked may still be at work, so look it up only then."""
-NO_PARTITION = gettext("Dagster has no partition for it (any more). It appears when the source has changed, or the product "
-                       "is started again, as long as the source has it; retry then.")
+NO_PARTITION = gettext("Dagster has no partition for it (any more). It appears when the source has changed, or the "
+                       "product is started again, as long as the source has it; retry then.")
 """Stored in English, as modules are loaded outside any request; pages look it up in the reader's language."""
 
 
